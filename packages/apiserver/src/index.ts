@@ -1,0 +1,3 @@
+export * from './registry/resource.js';
+export * from './server/handler.js';
+export * from './storage/store.js';

@@ -1,0 +1,84 @@
+/**
+ * The store below the API server, shaped like etcd's: ordered keys, one global revision, compare-and-set,
+ * watch from a revision, compaction. Implementations: lmdb (default), memory (tests and simulation), later etcd.
+ * One contract suite (`store.contract.ts`) runs against all of them.
+ *
+ * Guarantees: a resolved write is durable; events are delivered in revision order, each after it is durable and
+ * before the write's promise resolves; revisions only grow, also over a crash.
+ */
+
+/** Global, strictly increasing; 0 means "none". Never shown to a client except as a decimal resourceVersion. */
+export type Revision = bigint & { readonly __brand: 'Revision' };
+
+export interface StoredValue {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** Revision of the write that made this value. */
+  readonly modRevision: Revision;
+  readonly createRevision: Revision;
+}
+
+export interface StoreEvent {
+  readonly type: 'put' | 'delete';
+  readonly key: string;
+  /** This event's own revision; for a delete, the delete's. */
+  readonly revision: Revision;
+  /** Absent for a delete. */
+  readonly value?: Uint8Array;
+  readonly createRevision: Revision;
+  /** What the key held before; absent for a create or when it is compacted away. */
+  readonly previous?: StoredValue;
+}
+
+/** Put or delete `key` if its modRevision is still `expected` (0: the key must not exist). */
+export type StoreWrite =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array; readonly expected: Revision }
+  | { readonly type: 'delete'; readonly key: string; readonly expected: Revision };
+
+export type WriteResult =
+  | { readonly ok: true; readonly revision: Revision }
+  /** Nothing was written; `current` is what is there now. */
+  | { readonly ok: false; readonly current: StoredValue | undefined };
+
+export interface RangeResult {
+  readonly items: readonly StoredValue[];
+  /** The revision at which the range was read. */
+  readonly revision: Revision;
+}
+
+export interface Store {
+  /** Newest durable revision. */
+  revision(): Promise<Revision>;
+  get(key: string): Promise<StoredValue | undefined>;
+  /** All keys that begin with `prefix`, in key order (bytewise UTF-8). */
+  range(prefix: string): Promise<RangeResult>;
+  write(write: StoreWrite): Promise<WriteResult>;
+  /**
+   * Calls `onEvents` for every event on keys under `prefix` with a revision greater than `after`, history first,
+   * in order and without gaps. Throws CompactedError when history that old is gone.
+   */
+  watch(
+    prefix: string,
+    after: Revision,
+    onEvents: (events: readonly StoreEvent[]) => void,
+  ): Promise<StoreWatch>;
+  /** Forgets superseded values and tombstones at or below `revision`. */
+  compact(revision: Revision): Promise<void>;
+  compactedRevision(): Promise<Revision>;
+  close(): Promise<void>;
+}
+
+export interface StoreWatch {
+  close(): void;
+}
+
+/** The asked-for history was compacted; `compacted` is the oldest revision still whole. */
+export class CompactedError extends Error {
+  override readonly name = 'CompactedError';
+  readonly compacted: Revision;
+
+  constructor(compacted: Revision) {
+    super(`history up to revision ${compacted} is compacted`);
+    this.compacted = compacted;
+  }
+}
