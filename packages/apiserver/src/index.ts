@@ -1,3 +1,11 @@
 export * from './registry/resource.js';
 export * from './server/handler.js';
 export * from './storage/store.js';
+export { builtinResources } from './builtin/builtin-resources.js';
+export type { BuiltinOptions, PodActions, Profile, ServiceNetwork } from './builtin/define.js';
+export { builtinSchema } from './builtin/schemas.js';
+export * from './admission/admission.js';
+export * from './admission/namespace-lifecycle.js';
+export * from './handlers/resource-handler.js';
+export * from './registry/object-store.js';
+export * from './registry/resource-registry.js';

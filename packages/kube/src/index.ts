@@ -1,3 +1,36 @@
 export * from './client/client.js';
+export * from './client/kube-client.js';
 export * from './client/transport.js';
+export * from './client/well-known.js';
+export * from './controller/controller.js';
+export * from './controller/spawn.js';
+export * from './discovery/discovery.js';
+export type { ServedResource } from './discovery/documents.js';
+export * from './env/abort.js';
 export * from './env/env.js';
+export * from './informer/informer.js';
+export type { IndexLookup, InformerCache } from './informer/object-cache.js';
+export * from './informer/object-key.js';
+export * from './kubeconfig/kubeconfig.js';
+export * from './kubeconfig/write-kubeconfig.js';
+export * from './pki/certificate.js';
+export * from './pki/certificate.js';
+export * from './pki/certificate-request.js';
+export * from './pki/certificate-request.js';
+export { fromPem, PkiError, toPem } from './pki/der.js';
+export type { DistinguishedName, NameParts } from './pki/distinguished-name.js';
+export {
+  type AlternativeNames,
+  type CertificateUsage,
+  certificateUsages,
+  isKnownUsage,
+  splitServerNames,
+} from './pki/extensions.js';
+export * from './pki/issue.js';
+export { generateKeyPair, generateKeyPair, type KeyPair, type KeyPair, type KeyType } from './pki/keys.js';
+export type { DistinguishedName } from './pki/name.js';
+export * from './pki/pem.js';
+export * from './pki/pki-error.js';
+export * from './pki/verify-chain.js';
+export * from './queue/backoff.js';
+export * from './queue/work-queue.js';

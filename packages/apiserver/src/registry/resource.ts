@@ -97,6 +97,7 @@ export interface ResourceDefinition {
   readonly schema: Schema;
   /** Kind of description: decides patch types, strict decoding, protobuf, list item GVKs. */
   readonly origin: 'builtin' | 'crd';
+  /** CRDs: after the name. Built-in kinds list their name column (format `name`) themselves. */
   readonly columns: readonly PrinterColumn[];
   readonly strategy: Strategy;
   readonly hasStatus: boolean;
@@ -108,6 +109,8 @@ export interface ResourceDefinition {
   readonly virtual?: (body: KubeObject, context: WriteContext) => Promise<KubeObject>;
   /** The version objects are stored in; equal to `version` when there is only one. */
   readonly storageVersion: string;
+  /** The group objects are stored under when it is not `group`: events and ingresses are served by two groups. */
+  readonly storageGroup?: string;
   /** Brings a stored object to this version and back; absent: only apiVersion changes. */
   readonly convert?: {
     toStorage(object: KubeObject): KubeObject;

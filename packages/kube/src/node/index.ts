@@ -1,1 +1,6 @@
-export {};
+export * from './https-transport.js';
+export * from './kubeconfig-transport.js';
+export * from './logger.js';
+export * from './node-env.js';
+export * from './probe-tls.js';
+export type { ProxyOptions } from './proxy.js';

@@ -1,0 +1,106 @@
+// Holds the import rules of docs/architecture.md: which package may import which, no deep imports past a package's
+// door, and no clock, chance, environment, disk or socket outside the `node` folders and the `main`/`cli` files.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const mayImport = {
+  api: [],
+  kube: ['api'],
+  apiserver: ['api', 'kube'],
+  hub: ['api', 'kube', 'apiserver'],
+  klusterlet: ['api', 'kube'],
+};
+/** The one file of hub that may know the API server. */
+const embeddedHub = join('packages', 'hub', 'src', 'embedded.ts');
+const doors = new Set(['', '/cli', '/node', '/testing']);
+/** Built-in modules that compute only. */
+const pureModules = new Set([
+  'node:crypto',
+  'node:buffer',
+  'node:util',
+  'node:assert',
+  'node:url',
+  'node:path',
+  'node:events',
+]);
+const world = [
+  [/\bDate\.now\(\)/, 'Date.now()'],
+  [/\bnew Date\(\)/, 'new Date()'],
+  [/\bMath\.random\(\)/, 'Math.random()'],
+  [/(?<![.\w])setTimeout\(/, 'setTimeout()'],
+  [/(?<![.\w])setInterval\(/, 'setInterval()'],
+  [/\bperformance\.now\(\)/, 'performance.now()'],
+  [/\brandomUUID\(|\brandomBytes\(/, 'crypto randomness'],
+  [/\bprocess\.env\b/, 'process.env'],
+  [/(?<![.\w])fetch\(/, 'fetch()'],
+];
+
+const problems = [];
+for (const name of Object.keys(mayImport)) {
+  for (const file of filesUnder(join(root, 'packages', name, 'src'))) check(name, file);
+}
+if (problems.length > 0) {
+  process.stderr.write(`${problems.join('\n')}\n${problems.length} import rule(s) broken\n`);
+  process.exit(1);
+}
+
+function* filesUnder(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesUnder(path);
+    else if (entry.name.endsWith('.ts')) yield path;
+  }
+}
+
+function check(name, file) {
+  const path = relative(root, file);
+  const text = readFileSync(file, 'utf8');
+  const isTest = /\.(test|contract|sim)\.ts$/.test(path) || path.includes(`${sep}testing${sep}`);
+  const isEdge =
+    isTest ||
+    path.includes(`${sep}node${sep}`) ||
+    path.includes(`${sep}cli${sep}`) ||
+    /[/\\]main\.ts$/.test(path);
+  for (const match of text.matchAll(
+    /^\s*(?:import|export)\b[^'"]*?from\s+'([^']+)'|^\s*import\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
+  )) {
+    checkImport({ name, path, isEdge, isTest }, match[1] ?? match[2] ?? match[3]);
+  }
+  if (isEdge) return;
+  for (const [lineNumber, line] of text.split('\n').entries()) {
+    if (/^\s*(\*|\/\/|\/\*)/.test(line)) continue;
+    for (const [pattern, what] of world) {
+      if (pattern.test(line))
+        report(path, lineNumber + 1, `${what} outside a node, cli or main file: take it as an argument`);
+    }
+  }
+}
+
+function checkImport({ name, path, isEdge, isTest }, specifier) {
+  if (specifier.startsWith('node:')) {
+    if (!isEdge && !pureModules.has(specifier))
+      report(path, 0, `${specifier} outside a node, cli or main file`);
+    return;
+  }
+  if (
+    specifier === '@kubernetes/client-node' &&
+    path !== join('packages', 'kube', 'src', 'node', 'client-node-auth.ts')
+  ) {
+    report(path, 0, 'client-node is imported by its one adapter only');
+  }
+  const ours = /^@flotilla\/([a-z]+)(.*)$/.exec(specifier);
+  if (ours === null) return;
+  const [, other, door] = ours;
+  if (!mayImport[name].includes(other)) report(path, 0, `${name} may not import ${other}`);
+  if (!doors.has(door)) report(path, 0, `${specifier} goes past the door of ${other}`);
+  if (door === '/testing' && !isTest) report(path, 0, 'testing code is imported by tests only');
+  if (name === 'hub' && other === 'apiserver' && path !== embeddedHub) {
+    report(path, 0, `only ${embeddedHub} may import apiserver`);
+  }
+}
+
+function report(path, line, text) {
+  problems.push(`${path}${line > 0 ? `:${line}` : ''}: ${text}`);
+}

@@ -1,0 +1,50 @@
+/**
+ * The one line that `hub token create` prints and `klusterlet join` reads: where the hub is, a bootstrap token, and
+ * the pin of the hub's CA, so that joining never trusts on first use. Pure.
+ *
+ * Form: `https://HOST:PORT/?token=<id>.<secret>&ca=sha256:<hex>[&cluster=<name>]`. `ca` is the SHA-256 of the CA
+ * certificate's SubjectPublicKeyInfo, the same value as kubeadm's discovery-token-ca-cert-hash.
+ */
+export interface JoinString {
+  /** `https://host:port`, without a path. */
+  readonly server: string;
+  /** Bootstrap token, `<6 characters>.<16 characters>`. */
+  readonly token: string;
+  /** `sha256:<64 hex digits>`. */
+  readonly caHash: string;
+  /** The one cluster name that the token may join as. */
+  readonly cluster?: string;
+}
+
+const tokenForm = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
+const hashForm = /^sha256:[0-9a-f]{64}$/;
+
+export function formatJoinString(join: JoinString): string {
+  const cluster = join.cluster === undefined ? '' : `&cluster=${encodeURIComponent(join.cluster)}`;
+  return `${join.server}/?token=${join.token}&ca=${join.caHash}${cluster}`;
+}
+
+/** @throws Error that says which part of the line is wrong; never repeats the token. */
+export function parseJoinString(text: string): JoinString {
+  let url: URL;
+  try {
+    url = new URL(text.trim());
+  } catch (cause) {
+    throw invalid('it is not a URL', cause);
+  }
+  if (url.protocol !== 'https:') throw invalid(`it must begin with https://, not ${url.protocol}//`);
+  const token = url.searchParams.get('token') ?? '';
+  if (!tokenForm.test(token))
+    throw invalid('its token must have the form <6 letters or digits>.<16 letters or digits>');
+  const caHash = url.searchParams.get('ca') ?? '';
+  if (!hashForm.test(caHash)) throw invalid('its ca must have the form sha256:<64 hex digits>');
+  const cluster = url.searchParams.get('cluster');
+  return { server: url.origin, token, caHash, ...(cluster !== null && { cluster }) };
+}
+
+function invalid(why: string, cause?: unknown): Error {
+  return new Error(
+    `the join string cannot be read: ${why}; copy the whole line that "hub token create" printed, in single quotes`,
+    { cause },
+  );
+}

@@ -1,0 +1,16 @@
+/** The list of all kinds that this project defines, in the order in which their CRDs are installed. */
+import { appliedManifestWorkKind } from './applied-manifest-work.js';
+import { clusterClaimKind } from './cluster-claim.js';
+import type { KindDefinition } from './kind.js';
+import { managedClusterKind } from './managed-cluster.js';
+import { managedClusterSetBindingKind, managedClusterSetKind } from './managed-cluster-set.js';
+import { manifestWorkKind } from './manifest-work.js';
+
+export const kinds: readonly KindDefinition[] = [
+  managedClusterKind,
+  managedClusterSetKind,
+  managedClusterSetBindingKind,
+  clusterClaimKind,
+  manifestWorkKind,
+  appliedManifestWorkKind,
+];

@@ -1,0 +1,69 @@
+/**
+ * Admission: what may change or refuse a write after it is authorized and decoded, and before it is stored.
+ * Plugins run in the order given; all `admit` calls before any `validate` call, as the object may still change.
+ * The chain is driven by the object store for every write, also those of the server's own loops.
+ */
+import type { KubeObject } from '@flotilla/api';
+import type { UserInfo } from '../authentication/user.js';
+import type { ResourceDefinition } from '../registry/resource.js';
+
+export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+/** Read access to other objects, from the cache. Objects are immutable. */
+export interface AdmissionClient {
+  get(
+    resource: { readonly group: string; readonly resource: string },
+    key: { readonly namespace?: string; readonly name: string },
+  ): KubeObject | undefined;
+}
+
+export interface AdmissionAttributes {
+  readonly operation: AdmissionOperation;
+  readonly definition: ResourceDefinition;
+  readonly namespace: string | undefined;
+  /** Empty while a generated name is not known yet. */
+  readonly name: string;
+  readonly subresource: string | undefined;
+  /** The new state, changeable in place or by replacement in `admit`; undefined for DELETE. */
+  object: KubeObject | undefined;
+  /** The state before; undefined for CREATE. Immutable. */
+  readonly oldObject: KubeObject | undefined;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  /** The operation's own options object (`CreateOptions` ...), for webhooks. */
+  readonly options: Readonly<Record<string, unknown>>;
+  warn(text: string): void;
+  readonly client: AdmissionClient;
+}
+
+/** Refuses by throwing StatusError. */
+export interface AdmissionPlugin {
+  readonly name: string;
+  handles(attributes: AdmissionAttributes): boolean;
+  admit?(attributes: AdmissionAttributes): Promise<void> | void;
+  validate?(attributes: AdmissionAttributes): Promise<void> | void;
+}
+
+/** Runs the mutating half. */
+export async function admit(
+  plugins: readonly AdmissionPlugin[],
+  attributes: AdmissionAttributes,
+): Promise<void> {
+  for (const plugin of plugins) {
+    if (plugin.admit === undefined || !plugin.handles(attributes)) continue;
+    const pending = plugin.admit(attributes);
+    if (pending !== undefined) await pending;
+  }
+}
+
+/** Runs the validating half. */
+export async function validateAdmission(
+  plugins: readonly AdmissionPlugin[],
+  attributes: AdmissionAttributes,
+): Promise<void> {
+  for (const plugin of plugins) {
+    if (plugin.validate === undefined || !plugin.handles(attributes)) continue;
+    const pending = plugin.validate(attributes);
+    if (pending !== undefined) await pending;
+  }
+}

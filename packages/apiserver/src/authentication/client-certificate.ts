@@ -1,0 +1,64 @@
+/** Client certificates: common name is the user, each organization a group (k8s.io/apiserver authentication/request/x509). */
+import { createHash } from 'node:crypto';
+import { newUnauthorized } from '@flotilla/api';
+import { type Clock, PkiError, parseCertificate, splitCertificates, verifyChain } from '@flotilla/kube';
+import { LRUCache } from 'lru-cache';
+import type { CertificateAuthenticator } from './authenticator.js';
+import type { UserInfo } from './user.js';
+
+export interface ClientCertificateOptions {
+  readonly clock: Clock;
+  /** PEM bundle of trusted issuers; asked each time, so that it may change. */
+  readonly clientCa: () => string;
+}
+
+interface Verified {
+  readonly user: UserInfo;
+  readonly notAfterMs: number;
+  /** The bundle it was verified against. */
+  readonly bundle: string;
+}
+
+/** Verified certificates kept: one for each living connection of a large fleet. */
+const maxCached = 20_000;
+
+export function createClientCertificateAuthenticator(
+  options: ClientCertificateOptions,
+): CertificateAuthenticator {
+  // Verifying costs two signatures; a connection's certificate is the same for all its requests.
+  const verified = new LRUCache<string, Verified>({ max: maxCached });
+  const byChain = new WeakMap<object, string>();
+  return {
+    authenticate(chain) {
+      const leaf = chain[0];
+      if (leaf === undefined) return undefined;
+      const fingerprint = byChain.get(chain) ?? createHash('sha256').update(leaf).digest('hex');
+      byChain.set(chain, fingerprint);
+      const bundle = options.clientCa();
+      const nowMs = options.clock.now();
+      const known = verified.get(fingerprint);
+      if (known !== undefined && known.bundle === bundle && nowMs <= known.notAfterMs) return known.user;
+      const fresh = verify(leaf, { bundle, nowMs, fingerprint });
+      verified.set(fingerprint, fresh);
+      return fresh.user;
+    },
+  };
+}
+
+function verify(leaf: Uint8Array, options: { bundle: string; nowMs: number; fingerprint: string }): Verified {
+  const { bundle, nowMs, fingerprint } = options;
+  try {
+    verifyChain(leaf, { cas: splitCertificates(bundle), nowMs, usage: 'clientAuth' });
+    const { subject, notAfterMs } = parseCertificate(leaf);
+    if (subject.commonName === '') throw new PkiError('the certificate has no common name');
+    const user = {
+      username: subject.commonName,
+      groups: subject.organizations,
+      extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] },
+    };
+    return { user, notAfterMs, bundle };
+  } catch (error) {
+    if (error instanceof PkiError) throw newUnauthorized(`Unauthorized: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,177 @@
+/** Admission webhooks and policies as objects. What they do to requests is the admission folder's work. */
+import { type FieldError, fieldErrors, isObject, type JsonObject, type KubeObject } from '@flotilla/api';
+import { ensure, fill, listAt, numberAt, objectAt, objectsAt, textAt, textsAt } from '../access.js';
+import { ageColumn, fieldColumn, nameColumn, numberColumn, textColumn } from '../columns.js';
+import type { BuiltinFacts } from '../define.js';
+
+const { duplicate, invalid, required } = fieldErrors;
+
+const group = 'admissionregistration.k8s.io';
+
+function defaultMatch(constraints: JsonObject): void {
+  fill(constraints, { matchPolicy: 'Equivalent' });
+  for (const key of ['namespaceSelector', 'objectSelector']) constraints[key] ??= {};
+  for (const list of ['resourceRules', 'excludeResourceRules']) {
+    for (const rule of objectsAt(constraints, list)) fill(rule, { scope: '*' });
+  }
+}
+
+/** v1beta1 was more trusting than v1. */
+function defaultWebhooks(object: KubeObject): void {
+  const old = object.apiVersion === `${group}/v1beta1`;
+  for (const webhook of objectsAt(object, 'webhooks')) {
+    fill(webhook, { failurePolicy: old ? 'Ignore' : 'Fail', matchPolicy: old ? 'Exact' : 'Equivalent' });
+    webhook['timeoutSeconds'] ??= old ? 30 : 10;
+    if (old) {
+      fill(webhook, { sideEffects: 'Unknown' });
+      if (listAt(webhook, 'admissionReviewVersions').length === 0)
+        webhook['admissionReviewVersions'] = ['v1beta1'];
+    }
+    if (object.kind === 'MutatingWebhookConfiguration') fill(webhook, { reinvocationPolicy: 'Never' });
+    for (const key of ['namespaceSelector', 'objectSelector']) webhook[key] ??= {};
+    for (const rule of objectsAt(webhook, 'rules')) fill(rule, { scope: '*' });
+    const service = objectAt(webhook, 'clientConfig', 'service');
+    if (Object.keys(service).length > 0) fill(service, { port: 443 });
+  }
+}
+
+function validateWebhooks(object: KubeObject): FieldError[] {
+  const errors: FieldError[] = [];
+  const names = new Set<string>();
+  objectsAt(object, 'webhooks').forEach((webhook, index) => {
+    const field = `webhooks[${index}]`;
+    const name = textAt(webhook, 'name');
+    if (name === '') errors.push(required(`${field}.name`));
+    else if (name.split('.').length < 3) {
+      errors.push(
+        invalid(`${field}.name`, name, 'should be a domain with at least three segments separated by dots'),
+      );
+    } else if (names.has(name)) errors.push(duplicate(`${field}.name`, name));
+    names.add(name);
+    if (textAt(webhook, 'sideEffects') === '') {
+      errors.push(required(`${field}.sideEffects`, 'must specify one of None, NoneOnDryRun'));
+    }
+    if (listAt(webhook, 'admissionReviewVersions').length === 0) {
+      errors.push(required(`${field}.admissionReviewVersions`, 'must specify one of v1, v1beta1'));
+    }
+    const timeout = numberAt(webhook, 'timeoutSeconds');
+    if (timeout < 1 || timeout > 30) {
+      errors.push(
+        invalid(`${field}.timeoutSeconds`, timeout, 'the timeout value must be between 1 and 30 seconds'),
+      );
+    }
+    const config = objectAt(webhook, 'clientConfig');
+    if ((textAt(config, 'url') === '') === !isObject(config['service'])) {
+      errors.push(required(`${field}.clientConfig`, 'exactly one of url or service is required'));
+    }
+    errors.push(...validateRules(webhook, field));
+  });
+  return errors;
+}
+
+function validateRules(webhook: JsonObject, field: string): FieldError[] {
+  return objectsAt(webhook, 'rules').flatMap((rule, index) =>
+    ['operations', 'apiGroups', 'apiVersions', 'resources']
+      .filter((key) => textsAt(rule, key).length === 0)
+      .map((key) => required(`${field}.rules[${index}].${key}`)),
+  );
+}
+
+const webhookColumns = [
+  nameColumn,
+  numberColumn('Webhooks', (object) => listAt(object, 'webhooks').length),
+  ageColumn,
+];
+
+function webhooks(resource: string, kind: string): BuiltinFacts {
+  return {
+    group,
+    resource,
+    kind,
+    categories: ['api-extensions'],
+    namespaced: false,
+    hub: true,
+    strategy: { tracksGeneration: true },
+    columns: webhookColumns,
+    defaults: defaultWebhooks,
+    validate: validateWebhooks,
+  };
+}
+
+const policies: BuiltinFacts = {
+  group,
+  resource: 'validatingadmissionpolicies',
+  kind: 'ValidatingAdmissionPolicy',
+  categories: ['api-extensions'],
+  namespaced: false,
+  hub: true,
+  hasStatus: true,
+  strategy: { tracksGeneration: true },
+  columns: [
+    nameColumn,
+    numberColumn('Validations', (object) => listAt(object, 'spec', 'validations').length),
+    textColumn('ParamKind', (object) => {
+      const kind = objectAt(object, 'spec', 'paramKind');
+      return Object.keys(kind).length === 0
+        ? '<unset>'
+        : `${textAt(kind, 'apiVersion')}/${textAt(kind, 'kind')}`;
+    }),
+    ageColumn,
+  ],
+  defaults(object) {
+    const spec = ensure(object, 'spec');
+    fill(spec, { failurePolicy: 'Fail' });
+    const constraints = spec['matchConstraints'];
+    if (isObject(constraints)) defaultMatch(constraints);
+  },
+  validate(object) {
+    const errors: FieldError[] = [];
+    const spec = objectAt(object, 'spec');
+    if (!isObject(spec['matchConstraints'])) errors.push(required('spec.matchConstraints'));
+    if (listAt(spec, 'validations').length === 0 && listAt(spec, 'auditAnnotations').length === 0) {
+      errors.push(
+        required('spec.validations', 'validations or auditAnnotations must contain at least one item'),
+      );
+    }
+    return errors;
+  },
+};
+
+const bindings: BuiltinFacts = {
+  group,
+  resource: 'validatingadmissionpolicybindings',
+  kind: 'ValidatingAdmissionPolicyBinding',
+  categories: ['api-extensions'],
+  namespaced: false,
+  hub: true,
+  strategy: { tracksGeneration: true },
+  columns: [
+    nameColumn,
+    fieldColumn('PolicyName', ['spec', 'policyName']),
+    textColumn('ParamRef', (object) => {
+      const ref = objectAt(object, 'spec', 'paramRef');
+      if (Object.keys(ref).length === 0) return '<unset>';
+      const namespace = textAt(ref, 'namespace');
+      return `${namespace === '' ? '' : `${namespace}/`}${textAt(ref, 'name') || '*'}`;
+    }),
+    ageColumn,
+  ],
+  defaults(object) {
+    const resources = ensure(object, 'spec')['matchResources'];
+    if (isObject(resources)) defaultMatch(resources);
+  },
+  validate(object) {
+    const errors: FieldError[] = [];
+    if (textAt(object, 'spec', 'policyName') === '') errors.push(required('spec.policyName'));
+    if (listAt(object, 'spec', 'validationActions').length === 0)
+      errors.push(required('spec.validationActions'));
+    return errors;
+  },
+};
+
+export const admissionResources: readonly BuiltinFacts[] = [
+  webhooks('mutatingwebhookconfigurations', 'MutatingWebhookConfiguration'),
+  webhooks('validatingwebhookconfigurations', 'ValidatingWebhookConfiguration'),
+  policies,
+  bindings,
+];

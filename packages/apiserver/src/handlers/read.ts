@@ -1,0 +1,135 @@
+/**
+ * GET of one object and of a collection: consistency by resourceVersion and its match, paging with continue tokens,
+ * selectors (apiserver.md 2.3). Everything is served from the watch cache.
+ */
+import { newBadRequest, newExpired, newNotFound } from '@flotilla/api';
+import type { ObjectStore } from '../registry/object-store.js';
+import { storageRef } from '../registry/versions.js';
+import type { ApiResponse } from '../server/handler.js';
+import { objectKey, resourcePrefix } from '../storage/keys.js';
+import { CompactedError, type Revision } from '../storage/store.js';
+import type { ListOptions, ListResult } from '../watch-cache/types.js';
+import type { WatchCache } from '../watch-cache/watch-cache.js';
+import { decodeContinue, encodeContinue, newExpiredContinue } from './continue-token.js';
+import { type ListQuery, parseListQuery } from './options.js';
+import { cachedResponse, listResponse, type RespondOptions } from './represent.js';
+import type { ResourceRequest } from './resource-request.js';
+import { parseRevision, waitForLatest, waitForRevision } from './revisions.js';
+import { parseSelection, type Selection } from './selectors.js';
+
+export interface ReadDependencies {
+  readonly cache: WatchCache;
+  readonly objects: ObjectStore;
+}
+
+/** GET of one object; a status subresource answers the whole object, too. */
+export async function get(deps: ReadDependencies, options: RespondOptions): Promise<ApiResponse> {
+  const { request } = options;
+  const { definition, namespace, name = '' } = request;
+  const resourceVersion = request.query.get('resourceVersion') ?? '';
+  if (resourceVersion !== '' && resourceVersion !== '0') {
+    await waitForRevision(deps.cache, parseRevision(resourceVersion), request.signal);
+  }
+  const cached = deps.objects.find(definition, { namespace, name });
+  if (cached === undefined) {
+    throw newNotFound({ group: definition.group, resource: definition.resource, name });
+  }
+  return cachedResponse(200, cached, options);
+}
+
+/** GET of a collection. */
+export async function list(deps: ReadDependencies, options: RespondOptions): Promise<ApiResponse> {
+  const { request } = options;
+  const { definition } = request;
+  const query = parseListQuery(request.query, 'list');
+  const selection = parseSelection(definition, query, request.namespace);
+  const prefix = resourcePrefix(storageRef(definition));
+  const page = { request, query, selection, prefix };
+  const { items, revision, remaining } = await readPage(deps.cache, page);
+  const last = items.at(-1);
+  const hasMore = query.limit > 0 && remaining > 0 && last !== undefined;
+  const metadata = {
+    resourceVersion: String(revision),
+    ...(hasMore && {
+      continue: encodeContinue({
+        revision,
+        start: `${last.key.slice(prefix.length)}\0`,
+      }),
+    }),
+    ...(hasMore && !selection.isFiltered && { remainingItemCount: remaining }),
+  };
+  return listResponse({ items, metadata }, options);
+}
+
+interface PageRequest {
+  readonly request: ResourceRequest;
+  readonly query: ListQuery;
+  readonly selection: Selection;
+  readonly prefix: string;
+}
+
+async function readPage(cache: WatchCache, page: PageRequest): Promise<ListResult> {
+  const { query, request } = page;
+  if (query.continue !== '') return continuePage(cache, page);
+  const revision = parseRevision(query.resourceVersion);
+  if (query.resourceVersion === '') {
+    await waitForLatest(cache, request.signal);
+    return readList(cache, page, {});
+  }
+  await waitForRevision(cache, revision, request.signal);
+  // The legacy rule: a limit with a resourceVersion other than 0 and without a match means exactly that one.
+  const isExact = query.match === 'Exact' || (query.match === '' && query.limit > 0 && revision > 0n);
+  if (!isExact) return readList(cache, page, {});
+  try {
+    return readList(cache, page, { revision });
+  } catch (error) {
+    throw expiredOr(error, revision);
+  }
+}
+
+async function continuePage(cache: WatchCache, page: PageRequest): Promise<ListResult> {
+  const { query, prefix } = page;
+  if (query.resourceVersion !== '' && query.resourceVersion !== '0') {
+    throw newBadRequest('specifying resource version is not allowed when using continue');
+  }
+  const token = decodeContinue(query.continue);
+  // The token holds the last key plus a NUL byte, which sorts right after it.
+  const startAfter = prefix + (token.start.endsWith('\0') ? token.start.slice(0, -1) : token.start);
+  if (token.revision < 0n) {
+    return readList(cache, page, { startAfter });
+  }
+  const revision = token.revision as Revision;
+  await waitForRevision(cache, revision, page.request.signal);
+  try {
+    return readList(cache, page, { startAfter, revision });
+  } catch (error) {
+    if (error instanceof CompactedError) throw newExpiredContinue(token.start);
+    throw error;
+  }
+}
+
+function expiredOr(error: unknown, revision: Revision): unknown {
+  if (!(error instanceof CompactedError)) return error;
+  return newExpired(`The resourceVersion for the provided list is too old: ${revision} (${error.compacted})`);
+}
+
+function readList(
+  cache: WatchCache,
+  { request, query, selection, prefix }: PageRequest,
+  at: Pick<ListOptions, 'revision' | 'startAfter'>,
+): ListResult {
+  const { namespace, name, select } = selection;
+  const { definition } = request;
+  const isKey = name !== undefined && (!definition.namespaced || namespace !== undefined);
+  if (isKey && at.revision === undefined && at.startAfter === undefined) {
+    const found = cache.get(objectKey({ ...storageRef(definition), namespace, name }));
+    const items = found !== undefined && (select === undefined || select(found)) ? [found] : [];
+    return { items, revision: cache.currentRevision, remaining: 0 };
+  }
+  const test = name === undefined ? select : withName(name, select);
+  return cache.list(prefix, { namespace, select: test, limit: query.limit, ...at });
+}
+
+function withName(name: string, select: Selection['select']): NonNullable<Selection['select']> {
+  return (object) => object.name === name && (select === undefined || select(object));
+}

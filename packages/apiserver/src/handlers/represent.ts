@@ -1,0 +1,167 @@
+/**
+ * From objects to response bytes in the representation that was asked for: JSON or YAML, whole objects,
+ * PartialObjectMetadata or Tables. Lists of whole objects are the cached bytes strung together, never parsed.
+ * Called by every handler that answers objects.
+ */
+import {
+  formatApiVersion,
+  type KubeObject,
+  type ListMeta,
+  newBadRequest,
+  stringifyYaml,
+} from '@flotilla/api';
+import { viewJson, viewObject } from '../registry/versions.js';
+import type { ApiResponse, ResponseSink } from '../server/handler.js';
+import { type IncludeObject, makeTable, partialObjectMetadata, type TableOptions } from '../table/table.js';
+import type { CachedObject } from '../watch-cache/types.js';
+import type { ResourceRequest } from './resource-request.js';
+import type { Warnings } from './warnings.js';
+
+/** Lists above this size are written piece by piece, as the peer takes them. */
+const streamAboveBytes = 1024 * 1024;
+const sliceBytes = 256 * 1024;
+
+export interface RespondOptions {
+  readonly request: ResourceRequest;
+  readonly warnings: Warnings;
+  readonly nowMs: number;
+}
+
+function respond(status: number, body: ApiResponse['body'], options: RespondOptions): ApiResponse {
+  const warnings = options.warnings.headers();
+  return {
+    status,
+    headers: {
+      'content-type': options.request.accept.yaml ? 'application/yaml' : 'application/json',
+      'cache-control': 'no-cache, private',
+      ...(warnings && { warning: warnings }),
+    },
+    body,
+  };
+}
+
+/** Any value as the whole body. */
+export function valueResponse(status: number, value: unknown, options: RespondOptions): ApiResponse {
+  const text = options.request.accept.yaml ? stringifyYaml(value) : JSON.stringify(value);
+  return respond(status, Buffer.from(text), options);
+}
+
+/** @throws StatusError 400 for an unknown value of `includeObject`. */
+export function tableOptions({ query, accept }: ResourceRequest, nowMs: number): TableOptions {
+  const include = query.get('includeObject') ?? '';
+  if (include !== '' && include !== 'None' && include !== 'Metadata' && include !== 'Object') {
+    throw newBadRequest(`unrecognized includeObject value: ${JSON.stringify(include)}`);
+  }
+  return {
+    nowMs,
+    includeObject: include === '' ? 'Metadata' : (include as IncludeObject), // checked above
+    apiVersion: `meta.k8s.io/${accept.tableVersion ?? 'v1'}`,
+  };
+}
+
+/** An object that is in the cache: its bytes as they are, when that is what was asked for. */
+export function cachedResponse(status: number, cached: CachedObject, options: RespondOptions): ApiResponse {
+  const { definition, accept } = options.request;
+  if (accept.as === 'object' && !accept.yaml) return respond(status, viewJson(definition, cached), options);
+  return objectResponse(status, viewObject(definition, cached), options);
+}
+
+/** One object of the request's resource. */
+export function objectResponse(status: number, object: KubeObject, options: RespondOptions): ApiResponse {
+  const { definition, accept } = options.request;
+  switch (accept.as) {
+    case 'object':
+      return valueResponse(status, object, options);
+    case 'Table': {
+      const metadata = { resourceVersion: object.metadata.resourceVersion ?? '' };
+      const content = { objects: [object], metadata, withColumns: true };
+      return valueResponse(
+        status,
+        makeTable(definition, content, tableOptions(options.request, options.nowMs)),
+        options,
+      );
+    }
+    default:
+      return valueResponse(status, partialObjectMetadata(object), options);
+  }
+}
+
+/** A list of the request's resource. */
+export function listResponse(
+  content: { readonly items: readonly CachedObject[]; readonly metadata: ListMeta },
+  options: RespondOptions,
+): ApiResponse {
+  const { definition, accept } = options.request;
+  const { items, metadata } = content;
+  if (accept.as === 'object') return plainList(content, options);
+  const objects = items.map((item) => viewObject(definition, item));
+  if (accept.as === 'Table') {
+    const table = makeTable(
+      definition,
+      { objects, metadata: { ...metadata }, withColumns: true },
+      tableOptions(options.request, options.nowMs),
+    );
+    return valueResponse(200, table, options);
+  }
+  const list = {
+    kind: 'PartialObjectMetadataList',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata,
+    items: objects.map(partialObjectMetadata),
+  };
+  return valueResponse(200, list, options);
+}
+
+function plainList(
+  { items, metadata }: { readonly items: readonly CachedObject[]; readonly metadata: ListMeta },
+  options: RespondOptions,
+): ApiResponse {
+  const { definition, accept } = options.request;
+  const { listKind } = definition;
+  const apiVersion = formatApiVersion(definition);
+  if (accept.yaml) {
+    const objects = items.map((item) => viewObject(definition, item));
+    return valueResponse(200, { kind: listKind, apiVersion, metadata, items: objects }, options);
+  }
+  const head = JSON.stringify({ kind: listKind, apiVersion, metadata });
+  const parts = joinItems(
+    `${head.slice(0, -1)},"items":[`,
+    items.map((item) => viewJson(definition, item)),
+  );
+  let size = 0;
+  for (const part of parts) size += part.length;
+  if (size <= streamAboveBytes) return respond(200, Buffer.concat(parts, size), options);
+  return respond(200, (sink) => streamParts(parts, sink), options);
+}
+
+const comma = Buffer.from(',');
+
+function joinItems(head: string, items: readonly Buffer[]): Buffer[] {
+  const parts: Buffer[] = [Buffer.from(head)];
+  items.forEach((item, index) => {
+    if (index > 0) parts.push(comma);
+    parts.push(item);
+  });
+  parts.push(Buffer.from(']}'));
+  return parts;
+}
+
+/** Writes slices until the peer is full, and goes on when it has drained. */
+function streamParts(parts: readonly Buffer[], sink: ResponseSink): void {
+  let next = 0;
+  let isClosed = false;
+  const pump = (): void => {
+    while (next < parts.length && !isClosed) {
+      const start = next;
+      let size = 0;
+      while (next < parts.length && size < sliceBytes) size += parts[next++]?.length ?? 0;
+      if (!sink.write(Buffer.concat(parts.slice(start, next), size))) return;
+    }
+    if (!isClosed) sink.end();
+  };
+  sink.onClose(() => {
+    isClosed = true;
+  });
+  sink.onDrain(pump);
+  pump();
+}

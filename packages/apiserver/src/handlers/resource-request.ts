@@ -1,0 +1,24 @@
+/** What the server's front hands to the resource handlers: a request that is parsed, authenticated and authorized. */
+import type { UserInfo } from '../authentication/user.js';
+import type { ResourceDefinition, Verb } from '../registry/resource.js';
+
+export interface ResourceRequest {
+  readonly definition: ResourceDefinition;
+  readonly verb: Verb | 'proxy';
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly subresource?: string;
+  readonly query: URLSearchParams;
+  readonly body: Uint8Array;
+  /** Empty when absent. */
+  readonly contentType: string;
+  readonly userAgent: string;
+  readonly user: UserInfo;
+  readonly signal: AbortSignal;
+  /** Negotiated by the server. */
+  readonly accept: {
+    readonly as: 'object' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
+    readonly yaml: boolean;
+    readonly tableVersion?: string;
+  };
+}

@@ -1,0 +1,50 @@
+/** resourceVersion parameters: parsing, and waiting until the cache is as new as was asked for. */
+import { newBadRequest, newStatusError, type StatusError } from '@flotilla/api';
+import type { Revision } from '../storage/store.js';
+import type { WatchCache } from '../watch-cache/watch-cache.js';
+
+/** How long a read waits for a revision that is not there yet. */
+const waitTimeoutMs = 3_000;
+
+/** The parameter as a revision; 0 for unset. @throws StatusError 400 when it is no number. */
+export function parseRevision(resourceVersion: string): Revision {
+  if (resourceVersion === '') return 0n as Revision;
+  if (!/^\d{1,19}$/.test(resourceVersion)) {
+    const quoted = JSON.stringify(resourceVersion);
+    throw newBadRequest(
+      `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`,
+    );
+  }
+  return BigInt(resourceVersion) as Revision;
+}
+
+/** 504 in the form by which client-go's reflectors recognise a resourceVersion from the future. */
+export function newTooLargeResourceVersion(asked: Revision, current: Revision): StatusError {
+  return newStatusError(504, 'Timeout', {
+    message: `Timeout: Too large resource version: ${asked}, current: ${current}`,
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  });
+}
+
+/** Waits until the cache has reached the revision. @throws StatusError 504 when it does not in time. */
+export async function waitForRevision(
+  cache: WatchCache,
+  revision: Revision,
+  signal: AbortSignal,
+): Promise<void> {
+  if (cache.currentRevision >= revision) return;
+  if (await cache.waitFor(revision, { timeoutMs: waitTimeoutMs, signal })) return;
+  throw newTooLargeResourceVersion(revision, cache.currentRevision);
+}
+
+/** Waits until the cache holds everything that was written before the call. */
+export async function waitForLatest(cache: WatchCache, signal: AbortSignal): Promise<void> {
+  if (await cache.catchUp({ timeoutMs: waitTimeoutMs, signal })) return;
+  throw newStatusError(504, 'Timeout', {
+    message: 'Timeout: the watch cache lags behind the store',
+    details: { retryAfterSeconds: 1 },
+  });
+}

@@ -1,0 +1,89 @@
+/**
+ * Label and field selectors of a list, watch or deletecollection as one predicate over cached objects, with the
+ * parts that the cache's index can use (one name, one namespace) taken out. Pure.
+ */
+import {
+  type KubeObject,
+  matchesLabels,
+  newBadRequest,
+  parseFieldSelector,
+  parseLabelSelector,
+} from '@flotilla/api';
+import type { ResourceDefinition } from '../registry/resource.js';
+import { viewObject } from '../registry/versions.js';
+import type { CachedObject } from '../watch-cache/types.js';
+import type { ListQuery } from './options.js';
+
+export interface Selection {
+  /** Only this namespace. */
+  readonly namespace: string | undefined;
+  /** Only objects of this name. */
+  readonly name: string | undefined;
+  /** Everything else that was asked for; absent: all objects in scope. */
+  readonly select: ((object: CachedObject) => boolean) | undefined;
+  /** Any selector was given at all, so that what remains of a list cannot be counted. */
+  readonly isFiltered: boolean;
+}
+
+/** @throws StatusError 400 for a selector that cannot be parsed or names an unknown field. */
+export function parseSelection(
+  definition: ResourceDefinition,
+  query: Pick<ListQuery, 'labelSelector' | 'fieldSelector'>,
+  namespace: string | undefined,
+): Selection {
+  const isFiltered = query.labelSelector !== '' || query.fieldSelector !== '';
+  if (!isFiltered) return { namespace, name: undefined, select: undefined, isFiltered };
+  const labels = query.labelSelector === '' ? undefined : parse(parseLabelSelector, query.labelSelector);
+  const fields = query.fieldSelector === '' ? [] : parse(parseFieldSelector, query.fieldSelector);
+
+  let name: string | undefined;
+  let scope = namespace;
+  let contradiction = false;
+  const tests: ((object: KubeObject) => boolean)[] = [];
+  if (labels !== undefined) tests.push((object) => matchesLabels(labels, object.metadata.labels ?? {}));
+  for (const { field, operator, value } of fields) {
+    const isEqual = operator === '=';
+    if (isEqual && field === 'metadata.name' && name === undefined) {
+      name = value;
+    } else if (isEqual && field === 'metadata.namespace' && definition.namespaced) {
+      if (scope !== undefined && scope !== value) contradiction = true;
+      scope = value;
+    } else {
+      const read = fieldReader(definition, field);
+      tests.push((object) => (read(object) === value) === isEqual);
+    }
+  }
+  if (contradiction) tests.push(() => false);
+  if (tests.length === 0) return { namespace: scope, name, select: undefined, isFiltered };
+  return {
+    namespace: contradiction ? namespace : scope,
+    name,
+    select: (cached) => {
+      const object = viewObject(definition, cached);
+      return tests.every((test) => test(object));
+    },
+    isFiltered,
+  };
+}
+
+function parse<T>(parser: (text: string) => T, text: string): T {
+  try {
+    return parser(text);
+  } catch (cause) {
+    throw newBadRequest(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+function fieldReader(definition: ResourceDefinition, field: string): (object: KubeObject) => string {
+  if (field === 'metadata.name') return (object) => object.metadata.name ?? '';
+  if (field === 'metadata.namespace') return (object) => object.metadata.namespace ?? '';
+  const read = Object.hasOwn(definition.selectableFields, field)
+    ? definition.selectableFields[field]
+    : undefined;
+  if (read !== undefined) return read;
+  throw newBadRequest(
+    definition.origin === 'crd'
+      ? `field label not supported: ${field}`
+      : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+  );
+}

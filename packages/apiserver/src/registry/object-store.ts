@@ -1,0 +1,456 @@
+/**
+ * The generic registry: create, update and delete of any stored resource over the store and the watch cache, with
+ * the rules every Kubernetes kind obeys (metadata, status split, generation, finalizers, ownership, no-op writes,
+ * admission). It takes decoded, pruned, defaulted objects in the request's version and answers in that version.
+ * Called by the handlers and by the server's own loops; knows nothing of HTTP.
+ */
+import {
+  clone,
+  type FieldError,
+  fieldErrors,
+  formatApiVersion,
+  formatTime,
+  hasReason,
+  type KubeObject,
+  newAlreadyExists,
+  newConflict,
+  newForbidden,
+  newInternalError,
+  newInvalid,
+  newNotFound,
+  newStatusError,
+  StatusError,
+  type StatusSubject,
+  validateObject,
+} from '@flotilla/api';
+import type { Env } from '@flotilla/kube';
+import {
+  type AdmissionAttributes,
+  type AdmissionClient,
+  type AdmissionOperation,
+  type AdmissionPlugin,
+  admit,
+  validateAdmission,
+} from '../admission/admission.js';
+import { updateManagedFields } from '../field-manager/managed-fields.js';
+import { encodeObject } from '../storage/codec.js';
+import { objectKey } from '../storage/keys.js';
+import type { Revision, Store, StoreWrite } from '../storage/store.js';
+import type { CachedObject } from '../watch-cache/types.js';
+import type { WatchCache } from '../watch-cache/watch-cache.js';
+import { type DeletePlan, planDelete } from './delete-rules.js';
+import { convertForFieldManager } from './field-manager-versions.js';
+import { generateName } from './generate-name.js';
+import {
+  dedupeOwnerReferences,
+  preserveForUpdate,
+  resetForCreate,
+  tidyMetadata,
+  validateMetadata,
+  validateMetadataUpdate,
+} from './object-meta.js';
+import type { ResourceDefinition } from './resource.js';
+import type { ResourceRegistry } from './resource-registry.js';
+import { storeFailure } from './store-failure.js';
+import { isStaleVersion, storageRef, toStored, viewObject, withResourceVersion } from './versions.js';
+import {
+  type Change,
+  type ChangeFunction,
+  customSubresource,
+  type DeleteRequest,
+  type DeleteResult,
+  type UpdateOptions,
+  type UpdateResult,
+  type WriteRequest,
+  writeContext,
+} from './write-request.js';
+import { isNoOp, isReadyToGo, keepStatus, resetPaths, specChanged, takeStatus } from './write-rules.js';
+
+export interface ObjectStoreDependencies {
+  readonly store: Store;
+  readonly cache: WatchCache;
+  readonly registry: ResourceRegistry;
+  readonly env: Pick<Env, 'clock' | 'random'>;
+  /** In the order in which they run. */
+  readonly admission: readonly AdmissionPlugin[];
+}
+
+const noRevision = 0n as Revision;
+/** Writers that collide make progress in turn; this many losses in a row mean something is wrong. */
+const maxAttempts = 100;
+const maxNameAttempts = 8;
+/** How long a cache may lag behind the store before a write gives up. */
+const catchUpTimeoutMs = 5_000;
+
+const modified =
+  'the object has been modified; please apply your changes to the latest version and try again';
+
+export class ObjectStore {
+  readonly #deps: ObjectStoreDependencies;
+  readonly #client: AdmissionClient;
+
+  constructor(dependencies: ObjectStoreDependencies) {
+    this.#deps = dependencies;
+    this.#client = {
+      get: ({ group, resource }, key) => {
+        const definition = dependencies.registry.findPreferred(group, resource);
+        return definition && this.get(definition, key);
+      },
+    };
+  }
+
+  /** The object in the definition's version, from the cache; immutable. */
+  get(
+    definition: ResourceDefinition,
+    key: { readonly namespace?: string | undefined; readonly name: string },
+  ): KubeObject | undefined {
+    const cached = this.find(definition, key);
+    return cached && viewObject(definition, cached);
+  }
+
+  /** The cache's entry. */
+  find(
+    definition: ResourceDefinition,
+    key: { readonly namespace?: string | undefined; readonly name: string },
+  ): CachedObject | undefined {
+    return this.#deps.cache.get(objectKey({ ...storageRef(definition), ...key }));
+  }
+
+  /** Stores a new object. `body` is a private copy. */
+  async create(request: WriteRequest, body: KubeObject, managed = false): Promise<KubeObject> {
+    const { generateName: base, name } = body.metadata;
+    if ((name !== undefined && name !== '') || base === undefined || base === '') {
+      return this.#createOnce(request, { object: body, managed });
+    }
+    for (let attempt = 1; ; attempt++) {
+      const object = clone(body);
+      object.metadata.name = generateName(base, this.#deps.env.random);
+      try {
+        return await this.#createOnce(request, { object, managed });
+      } catch (error) {
+        if (!hasReason(error, 'AlreadyExists') || attempt < maxNameAttempts) {
+          if (hasReason(error, 'AlreadyExists')) continue;
+          throw error;
+        }
+        const { status } = error;
+        throw new StatusError({ ...status, details: { ...status.details, retryAfterSeconds: 1 } });
+      }
+    }
+  }
+
+  async #createOnce(request: WriteRequest, { object: body, managed }: Change): Promise<KubeObject> {
+    const { definition } = request;
+    const nowMs = this.#deps.env.clock.now();
+    const context = writeContext(request, nowMs);
+    if (definition.hasStatus) keepStatus(body, undefined);
+    resetForCreate(body.metadata);
+    body.metadata.uid = this.#deps.env.random.uuid();
+    body.metadata.creationTimestamp = formatTime(nowMs);
+    if (definition.namespaced && request.namespace !== undefined) body.metadata.namespace = request.namespace;
+    this.#dedupeOwners(request, body);
+
+    const attributes = this.#attributes(request, { operation: 'CREATE', object: body });
+    await admit(this.#deps.admission, attributes);
+    const object = attributes.object ?? body;
+    if (definition.strategy.tracksGeneration) object.metadata.generation = 1;
+    await definition.strategy.prepareForCreate?.(object, context);
+    if (managed !== true) this.#trackFields(request, { object, live: undefined, nowMs });
+    tidyMetadata(object.metadata);
+
+    const errors = validateMetadata(object, definition);
+    errors.push(...validateObject(object, definition.schema));
+    errors.push(...(definition.strategy.validate?.(object, context) ?? []));
+    refuse(request, object, errors);
+    attributes.object = object;
+    await validateAdmission(this.#deps.admission, attributes);
+
+    const subject = subjectOf(request, object.metadata.name ?? '');
+    const key = keyOf(definition, object);
+    const existing = this.#deps.cache.get(key);
+    if (existing !== undefined) throw alreadyExists(subject, existing);
+    if (request.dryRun) return object;
+    const stored = encodeObject(toStored(definition, object));
+    const revision = await this.#write({ type: 'put', key, value: stored, expected: noRevision });
+    if (revision === undefined) throw alreadyExists(subject, this.#deps.cache.get(key));
+    return withResourceVersion(object, revision);
+  }
+
+  /** Read, change, write; again from the start when another write came between. */
+  async update(request: WriteRequest, change: ChangeFunction, options: UpdateOptions): Promise<UpdateResult> {
+    const { definition, namespace, name } = request;
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const current = this.find(definition, { namespace, name });
+      if (current === undefined) {
+        if (!options.createMissing) throw newNotFound(subjectOf(request));
+        const { object, managed } = await change(undefined);
+        try {
+          return { object: await this.create(request, object, managed), created: true };
+        } catch (error) {
+          if (
+            !hasReason(error, 'AlreadyExists') ||
+            this.find(definition, { namespace, name }) === undefined
+          ) {
+            throw error;
+          }
+          continue;
+        }
+      }
+      const old = viewObject(definition, current);
+      const object = await this.#updateOnce(request, { current, old, change: await change(old), options });
+      if (object !== undefined) return { object, created: false };
+      await this.#catchUp();
+    }
+    throw newConflict(subjectOf(request), modified);
+  }
+
+  /** Undefined: another write came between. */
+  async #updateOnce(
+    request: WriteRequest,
+    update: { current: CachedObject; old: KubeObject; change: Change; options: UpdateOptions },
+  ): Promise<KubeObject | undefined> {
+    const { definition, subresource } = request;
+    const { current, old, options } = update;
+    const incoming = update.change.object;
+    this.#checkPreconditions(request, { incoming, old, options });
+    const nowMs = this.#deps.env.clock.now();
+    const context = writeContext(request, nowMs);
+    const door = customSubresource(definition, subresource);
+
+    let next = incoming;
+    if (door?.merge !== undefined) next = door.merge(incoming, clone(old), context);
+    else if (subresource === 'status') next = takeStatus(definition, incoming, old);
+    else if (subresource === undefined && definition.hasStatus) keepStatus(next, old);
+    if (next !== incoming) next = clone(next);
+    this.#dedupeOwners(request, next);
+
+    const attributes = this.#attributes(request, { operation: 'UPDATE', object: next, oldObject: old });
+    await admit(this.#deps.admission, attributes);
+    next = attributes.object ?? next;
+    next.metadata.name = old.metadata.name ?? request.name;
+    if (old.metadata.namespace !== undefined) next.metadata.namespace = old.metadata.namespace;
+    preserveForUpdate(next.metadata, old.metadata);
+    await definition.strategy.prepareForUpdate?.(next, old, context);
+    if (update.change.managed !== true) this.#trackFields(request, { object: next, live: old, nowMs });
+    tidyMetadata(next.metadata);
+    if (
+      subresource !== 'status' &&
+      definition.strategy.tracksGeneration &&
+      specChanged(definition, next, old)
+    ) {
+      next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    }
+
+    const errors = validateMetadata(next, definition);
+    errors.push(...validateMetadataUpdate(next, old));
+    errors.push(...validateObject(next, definition.schema, { old }));
+    errors.push(...this.#strategyErrors(request, { next, old, nowMs }));
+    refuse(request, next, errors);
+    await door?.authorizeUpdate?.(next, old, context);
+    attributes.object = next;
+    await validateAdmission(this.#deps.admission, attributes);
+
+    if (isNoOp(next, old) && !isStaleVersion(definition, current)) return old;
+    if (request.dryRun) return withResourceVersion(next, current.revision);
+    if (isReadyToGo(definition, next)) {
+      const revision = await this.#write({ type: 'delete', key: current.key, expected: current.revision });
+      return revision && withResourceVersion(next, revision);
+    }
+    const value = encodeObject(toStored(definition, next));
+    const revision = await this.#write({ type: 'put', key: current.key, value, expected: current.revision });
+    return revision && withResourceVersion(next, revision);
+  }
+
+  #strategyErrors(
+    request: WriteRequest,
+    { next, old, nowMs }: { next: KubeObject; old: KubeObject; nowMs: number },
+  ): readonly FieldError[] {
+    const { definition, subresource } = request;
+    const context = writeContext(request, nowMs);
+    const door = customSubresource(definition, subresource);
+    if (door !== undefined) return door.validateUpdate?.(next, old, context) ?? [];
+    if (subresource !== undefined) return [];
+    const { strategy } = definition;
+    return strategy.validateUpdate === undefined
+      ? (strategy.validate?.(next, context) ?? [])
+      : strategy.validateUpdate(next, old, context);
+  }
+
+  #checkPreconditions(
+    request: WriteRequest,
+    { incoming, old, options }: { incoming: KubeObject; old: KubeObject; options: UpdateOptions },
+  ): void {
+    const { resourceVersion, uid } = incoming.metadata;
+    const subject = subjectOf(request);
+    if (uid !== undefined && uid !== '' && uid !== old.metadata.uid) {
+      throw newConflict(
+        subject,
+        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+      );
+    }
+    if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0') {
+      if (options.isPut && !request.definition.strategy.allowUnconditionalUpdate) {
+        refuse(request, incoming, [
+          fieldErrors.invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
+        ]);
+      }
+    } else if (resourceVersion !== old.metadata.resourceVersion) {
+      throw newConflict(subject, modified);
+    }
+  }
+
+  /** Removes an object, or marks it for removal. */
+  async delete(request: DeleteRequest): Promise<DeleteResult> {
+    const { definition, namespace, name } = request;
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const current = this.find(definition, { namespace, name });
+      if (current === undefined) throw newNotFound(subjectOf(request));
+      const old = viewObject(definition, current);
+      checkDeletePreconditions(request, old);
+      const nowMs = this.#deps.env.clock.now();
+      const touched = clone(old);
+      definition.strategy.beforeDelete?.(touched, writeContext(request, nowMs));
+      const attributes = this.#attributes(request, {
+        operation: 'DELETE',
+        object: undefined,
+        oldObject: old,
+      });
+      await admit(this.#deps.admission, attributes);
+      await validateAdmission(this.#deps.admission, attributes);
+      const result = await this.#execute(planDelete(touched, request, nowMs), { request, current, old });
+      if (result !== undefined) return result;
+      await this.#catchUp();
+    }
+    throw newConflict(subjectOf(request), modified);
+  }
+
+  async #execute(
+    plan: DeletePlan,
+    { request, current, old }: { request: DeleteRequest; current: CachedObject; old: KubeObject },
+  ): Promise<DeleteResult | undefined> {
+    const { key, revision: expected } = current;
+    if (plan.action === 'remove') {
+      if (request.dryRun) return { object: old, gone: true };
+      const revision = await this.#write({ type: 'delete', key, expected });
+      return revision && { object: withResourceVersion(old, revision), gone: true };
+    }
+    const next = plan.object;
+    if (isNoOp(next, old)) return { object: old, gone: false };
+    if (request.dryRun) return { object: next, gone: false };
+    const value = encodeObject(toStored(request.definition, next));
+    const revision = await this.#write({ type: 'put', key, value, expected });
+    return revision && { object: withResourceVersion(next, revision), gone: false };
+  }
+
+  /** Undefined: something else than expected is there. */
+  async #write(write: StoreWrite): Promise<Revision | undefined> {
+    try {
+      const result = await this.#deps.store.write(write);
+      return result.ok ? result.revision : undefined;
+    } catch (error) {
+      throw storeFailure(error);
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    if (await this.#deps.cache.catchUp({ timeoutMs: catchUpTimeoutMs })) return;
+    throw newStatusError(504, 'Timeout', {
+      message: 'Timeout: the watch cache lags behind the store',
+      details: { retryAfterSeconds: 1 },
+    });
+  }
+
+  #dedupeOwners(request: WriteRequest, object: KubeObject): void {
+    const repeated = dedupeOwnerReferences(object.metadata);
+    if (repeated.length === 0) return;
+    request.warn(
+      `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${repeated.join(', ')}`,
+    );
+  }
+
+  #trackFields(
+    request: WriteRequest,
+    { object, live, nowMs }: { object: KubeObject; live: KubeObject | undefined; nowMs: number },
+  ): void {
+    const { definition, subresource } = request;
+    object.metadata.managedFields = updateManagedFields({
+      live,
+      updated: object,
+      schema: definition.schema,
+      manager: request.fieldManager,
+      apiVersion: formatApiVersion(definition),
+      subresource,
+      nowMs,
+      resetPaths: resetPaths(definition, subresource),
+      convert: convertForFieldManager(this.#deps.registry, definition),
+    });
+  }
+
+  #attributes(
+    request: WriteRequest,
+    write: { operation: AdmissionOperation; object: KubeObject | undefined; oldObject?: KubeObject },
+  ): AdmissionAttributes {
+    return {
+      operation: write.operation,
+      definition: request.definition,
+      namespace: request.namespace,
+      name: write.object?.metadata.name ?? request.name,
+      subresource: request.subresource,
+      object: write.object,
+      oldObject: write.oldObject,
+      user: request.user,
+      dryRun: request.dryRun,
+      options: request.options,
+      warn: (text) => request.warn(text),
+      client: this.#client,
+    };
+  }
+}
+
+function subjectOf({ definition, name }: WriteRequest, objectName = name): StatusSubject & { name: string } {
+  return { group: definition.group, resource: definition.resource, name: objectName };
+}
+
+function keyOf(definition: ResourceDefinition, { metadata }: KubeObject): string {
+  if (metadata.name === undefined) throw newInternalError('an object to store has no name');
+  const namespace = definition.namespaced ? metadata.namespace : undefined;
+  return objectKey({ ...storageRef(definition), namespace, name: metadata.name });
+}
+
+function refuse({ definition }: WriteRequest, object: KubeObject, errors: readonly FieldError[]): void {
+  if (errors.length === 0) return;
+  const name = object.metadata.name ?? '';
+  throw newInvalid({ group: definition.group, resource: definition.kind, name }, errors);
+}
+
+function alreadyExists(
+  subject: StatusSubject & { name: string },
+  existing: CachedObject | undefined,
+): StatusError {
+  const error = newAlreadyExists(subject);
+  if (existing?.object.metadata.deletionTimestamp === undefined) return error;
+  return new StatusError({ ...error.status, message: `object is being deleted: ${error.message}` });
+}
+
+function checkDeletePreconditions(request: DeleteRequest, { metadata }: KubeObject): void {
+  const subject = subjectOf(request);
+  if (request.uid !== undefined && request.uid !== metadata.uid) {
+    throw newConflict(
+      subject,
+      `the UID in the precondition (${request.uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
+    );
+  }
+  if (request.resourceVersion !== undefined && request.resourceVersion !== metadata.resourceVersion) {
+    throw newConflict(
+      subject,
+      `the ResourceVersion in the precondition (${request.resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
+    );
+  }
+}
+
+/** 403 for a create in a resource that is going away; thrown by strategies of custom resources. */
+export function newTerminatingResource(definition: ResourceDefinition, name: string): StatusError {
+  return newForbidden(
+    { group: definition.group, resource: definition.resource, name },
+    'create not allowed while custom resource definition is terminating',
+  );
+}

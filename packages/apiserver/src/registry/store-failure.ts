@@ -1,0 +1,20 @@
+/** What a client is told when the store fails. The operator's own words for it are the store's messages. */
+import { newStatusError } from '@flotilla/api';
+import { StoreError } from '../storage/store-errors.js';
+
+/** A StatusError for a StoreError; anything else as it is. */
+export function storeFailure(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  switch (error.code) {
+    case 'overloaded':
+      return newStatusError(429, 'TooManyRequests', {
+        message: error.message,
+        details: { retryAfterSeconds: 1 },
+        cause: error,
+      });
+    case 'disk-full':
+      return newStatusError(507, 'InsufficientStorage', { message: error.message, cause: error });
+    default:
+      return newStatusError(503, 'ServiceUnavailable', { message: error.message, cause: error });
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * What the hub refuses or completes when its own kinds are written: OCM's webhooks (registration.md 4.4, work.md
+ * 1.4) and the ties between a bootstrap token, its cluster and its certificate request (10.6). Rules know only a
+ * client and the request; the embedded API server calls them in process.
+ */
+import {
+  clusterGroupName,
+  clusterNameLabel,
+  type KubeObject,
+  type ManagedCluster,
+  type ManifestWork,
+  newBadRequest,
+  newForbidden,
+  validateManifestWork,
+  validateObjectName,
+  virtualPermissions,
+  workGroupName,
+} from '@flotilla/api';
+import { type KubeClient, wellKnown } from '@flotilla/kube';
+import { type CertificateSigningRequest, readAgentRequest } from '../controllers/csr-approver.js';
+import {
+  bootstrapTokenId,
+  bootstrapTokenNamespace,
+  bootstrapTokenSecretName,
+  clusterTokenAnnotation,
+  tokenClusterAnnotation,
+  tokenRejoinAnnotation,
+} from '../tokens/bootstrap-token.js';
+
+export interface Requester {
+  readonly username: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** One write, as a rule sees it. */
+export interface AdmissionRequest {
+  readonly operation: 'CREATE' | 'UPDATE';
+  readonly name: string;
+  readonly namespace: string | undefined;
+  /** May be changed in place by a mutating rule. */
+  readonly object: KubeObject;
+  readonly oldObject: KubeObject | undefined;
+  readonly user: Requester;
+  readonly dryRun: boolean;
+}
+
+export interface AdmissionRule {
+  readonly name: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly operations: readonly ('CREATE' | 'UPDATE')[];
+  /** Runs before validation; may change the object. */
+  readonly mutating: boolean;
+  /** @throws StatusError to refuse. */
+  check(request: AdmissionRequest, client: KubeClient): Promise<void> | void;
+}
+
+const manifestWorkRule: AdmissionRule = {
+  name: 'manifestwork',
+  group: workGroupName,
+  resource: 'manifestworks',
+  operations: ['CREATE', 'UPDATE'],
+  mutating: false,
+  check: async ({ object, oldObject, user, namespace = '' }, client) => {
+    const work = object as ManifestWork; // the rule's own resource
+    // A work that is being removed must always lose its finalizer, also one that a later limit would refuse.
+    if (work.metadata.deletionTimestamp !== undefined) return;
+    validateManifestWork(work);
+    await checkExecutor({ work, old: oldObject as ManifestWork | undefined, user, namespace }, client);
+  },
+};
+
+async function checkExecutor(
+  request: { work: ManifestWork; old: ManifestWork | undefined; user: Requester; namespace: string },
+  client: KubeClient,
+): Promise<void> {
+  const executor = request.work.spec?.executor;
+  if (executor === undefined || JSON.stringify(executor) === JSON.stringify(request.old?.spec?.executor))
+    return;
+  const account = executor.subject.serviceAccount;
+  if (account === undefined) throw newBadRequest('executor service account can not be nil');
+  const { group, resource, verb } = virtualPermissions.executeAs;
+  const name = `system:serviceaccount:${account.namespace}:${account.name}`;
+  const { user, namespace } = request;
+  if (await isAllowed(client, { user, attributes: { group, resource, verb, namespace, name } })) return;
+  throw newBadRequest(
+    `user ${user.username} cannot manipulate the Manifestwork with executor ${account.namespace}/${account.name} in namespace ${namespace}`,
+  );
+}
+
+const managedClusterRule: AdmissionRule = {
+  name: 'managedcluster',
+  group: clusterGroupName,
+  resource: 'managedclusters',
+  operations: ['CREATE', 'UPDATE'],
+  mutating: false,
+  check: async ({ object, oldObject, user, name }, client) => {
+    const cluster = object as ManagedCluster; // the rule's own resource
+    const old = oldObject as ManagedCluster | undefined;
+    const [error] = validateObjectName(name, 'label');
+    if (error !== undefined) throw newBadRequest(`metadata.name: ${error.message}`);
+    for (const { url } of cluster.spec?.managedClusterClientConfigs ?? []) {
+      if (!url.startsWith('https://')) {
+        throw newBadRequest(
+          `spec.managedClusterClientConfigs: url ${JSON.stringify(url)} must begin with https://`,
+        );
+      }
+    }
+    if (cluster.spec?.hubAcceptsClient !== true || old?.spec?.hubAcceptsClient === true) return;
+    const { group, resource, subresource, verb } = virtualPermissions.acceptCluster;
+    if (await isAllowed(client, { user, attributes: { group, resource, subresource, verb, name } })) return;
+    throw newForbidden(
+      { group: clusterGroupName, resource: 'managedclusters', name },
+      `user ${JSON.stringify(user.username)} cannot update the HubAcceptsClient field`,
+    );
+  },
+};
+
+/** A bootstrap token makes one cluster, and is bound to it from then on. */
+const tokenClusterRule: AdmissionRule = {
+  name: 'bootstrap-token-cluster',
+  group: clusterGroupName,
+  resource: 'managedclusters',
+  operations: ['CREATE'],
+  mutating: true,
+  check: async ({ object, user, name, dryRun }, client) => {
+    const id = bootstrapTokenId(user.username);
+    if (id === undefined) return;
+    await bindToken(client, { id, cluster: name, dryRun });
+    object.metadata.annotations = { ...object.metadata.annotations, [clusterTokenAnnotation]: id };
+  },
+};
+
+/** The CSR of a joining klusterlet is for the cluster of its token, which nobody else has joined yet. */
+const tokenCsrRule: AdmissionRule = {
+  name: 'bootstrap-token-csr',
+  group: 'certificates.k8s.io',
+  resource: 'certificatesigningrequests',
+  operations: ['CREATE'],
+  mutating: false,
+  check: async ({ object, user, dryRun }, client) => {
+    const id = bootstrapTokenId(user.username);
+    if (id === undefined) return;
+    const csr = object as CertificateSigningRequest; // the rule's own resource
+    const subject = {
+      group: 'certificates.k8s.io',
+      resource: 'certificatesigningrequests',
+      name: csr.metadata.name ?? '',
+    };
+    const request = readAgentRequest(csr);
+    if (!request.ok)
+      throw newForbidden(subject, `a bootstrap token asks for agent certificates only: ${request.why}`);
+    const { allowsRejoin } = await bindToken(client, { id, cluster: request.cluster, dryRun });
+    if (allowsRejoin || !(await isJoinedByAnother(client, { id, ...request }))) return;
+    throw newForbidden(
+      subject,
+      `the cluster name ${JSON.stringify(request.cluster)} is already joined by another key; choose another name with --name, ` +
+        `or let it join again with a token of "hub token create --cluster ${request.cluster}"`,
+    );
+  },
+};
+
+async function bindToken(
+  client: KubeClient,
+  { id, cluster, dryRun }: { id: string; cluster: string; dryRun: boolean },
+): Promise<{ allowsRejoin: boolean }> {
+  const key = { namespace: bootstrapTokenNamespace, name: bootstrapTokenSecretName(id) };
+  const secret = await client.get<KubeObject>(wellKnown.secrets, key);
+  const bound = secret.metadata.annotations?.[tokenClusterAnnotation];
+  if (bound !== undefined && bound !== cluster) {
+    throw newForbidden(
+      { group: clusterGroupName, resource: 'managedclusters', name: cluster },
+      `the bootstrap token is for the cluster ${JSON.stringify(bound)} only; make another with "hub token create"`,
+    );
+  }
+  if (bound === undefined && !dryRun) {
+    // The version makes this a claim: of two klusterlets with one token, one is refused by the conflict.
+    await client.patch(wellKnown.secrets, key, {
+      type: 'merge',
+      body: {
+        metadata: {
+          resourceVersion: secret.metadata.resourceVersion,
+          annotations: { [tokenClusterAnnotation]: cluster },
+        },
+      },
+    });
+  }
+  return { allowsRejoin: secret.metadata.annotations?.[tokenRejoinAnnotation] === 'true' };
+}
+
+async function isJoinedByAnother(
+  client: KubeClient,
+  { id, cluster, agent }: { id: string; cluster: string; agent: string },
+): Promise<boolean> {
+  const clusters = await client.list<ManagedCluster>(wellKnown.managedClusters, {
+    fieldSelector: `metadata.name=${cluster}`,
+  });
+  const existing = clusters.items[0];
+  if (existing === undefined) return false;
+  if (existing.metadata.annotations?.[clusterTokenAnnotation] !== id)
+    return existing.spec?.hubAcceptsClient === true;
+  const csrs = await client.list<CertificateSigningRequest>(wellKnown.certificateSigningRequests, {
+    labelSelector: `${clusterNameLabel}=${cluster}`,
+  });
+  return csrs.items.some((csr) => {
+    if (csr.status?.certificate === undefined) return false;
+    const issued = readAgentRequest(csr);
+    return issued.ok && issued.agent !== agent;
+  });
+}
+
+async function isAllowed(
+  client: KubeClient,
+  { user, attributes }: { user: Requester; attributes: Record<string, string> },
+): Promise<boolean> {
+  const review = await client.create<KubeObject>(wellKnown.subjectAccessReviews, {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    metadata: {},
+    spec: {
+      user: user.username,
+      groups: user.groups,
+      ...(user.uid !== undefined && { uid: user.uid }),
+      ...(user.extra && { extra: user.extra }),
+      resourceAttributes: attributes,
+    },
+  });
+  return (review['status'] as { allowed?: boolean } | undefined)?.allowed === true; // SubjectAccessReviewStatus
+}
+
+/** All rules, in the order in which they run. */
+export const admissionRules: readonly AdmissionRule[] = [
+  tokenClusterRule,
+  managedClusterRule,
+  tokenCsrRule,
+  manifestWorkRule,
+];

@@ -1,0 +1,218 @@
+/** The `hub` commands that ask a running hub something. Each opens one connection, prints, and closes it. */
+import {
+  clusterNameLabel,
+  formatJoinString,
+  type ManagedCluster,
+  type ManifestWork,
+  validateObjectName,
+} from '@flotilla/api';
+import { type Env, loadKubeconfig, publicKeyHash, wellKnown } from '@flotilla/kube';
+import {
+  addCommand,
+  type OutputFormat,
+  outputOption,
+  parseDuration,
+  renderList,
+  UsageError,
+} from '@flotilla/kube/cli';
+import type { Command } from 'commander';
+import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
+import { bootstrapTokenSecret, createBootstrapToken } from '../tokens/bootstrap-token.js';
+import { approveCluster, decideCsr } from './approve.js';
+import { type Connection, connect, kubeconfigOption } from './connect.js';
+import {
+  clusterHeaders,
+  clusterRow,
+  csrHeaders,
+  csrRow,
+  manifestHeaders,
+  manifestRows,
+  workHeaders,
+  workRow,
+} from './views.js';
+
+export interface CommandContext {
+  readonly env: Env;
+  readonly print: (text: string) => void;
+}
+
+interface CommonOptions {
+  readonly kubeconfig?: string;
+  readonly output: OutputFormat;
+}
+
+async function withHub<T>(
+  context: CommandContext,
+  options: { kubeconfig?: string },
+  fn: (hub: Connection) => Promise<T>,
+): Promise<T> {
+  const hub = await connect(context.env, options);
+  try {
+    return await fn(hub);
+  } finally {
+    await hub.close();
+  }
+}
+
+export function addAskingCommands(program: Command, context: CommandContext): void {
+  addTokenCommand(program, context);
+  addCsrCommands(program, context);
+  addApproveCommand(program, context);
+  addClustersCommand(program, context);
+  addWorksCommand(program, context);
+}
+
+function addTokenCommand(program: Command, context: CommandContext): void {
+  const token = addCommand(program, 'token', {
+    description: 'make the tokens with which clusters join',
+    examples: ['hub token create', 'hub token create --cluster cluster1 --ttl 24h'],
+  });
+  addCommand(token, 'create', {
+    description: 'make a bootstrap token and print the join string for "klusterlet join"',
+    examples: [
+      'hub token create',
+      "klusterlet join '$(hub token create --cluster cluster1)' --name cluster1",
+    ],
+  })
+    .option(
+      '--cluster <name>',
+      'the one cluster that may join with it, also when that name is already joined',
+    )
+    .option('--ttl <duration>', 'how long it is valid', parseDuration, 3_600_000)
+    .option(
+      '--server <url>',
+      "the hub's URL as the cluster reaches it; default: the server of the kubeconfig",
+    )
+    .addOption(kubeconfigOption())
+    .action(async (options: { cluster?: string; ttl: number; server?: string; kubeconfig?: string }) => {
+      if (options.cluster !== undefined) requireClusterName(options.cluster);
+      if (options.ttl < 1000) throw new UsageError('--ttl must be at least 1s');
+      await withHub(context, options, async ({ client, env }) => {
+        const made = createBootstrapToken(env.random);
+        const kubeconfig = await currentCluster(env, options);
+        await client.create(
+          wellKnown.secrets,
+          bootstrapTokenSecret(made, {
+            expiresAtMs: env.clock.now() + options.ttl,
+            ...(options.cluster !== undefined && { cluster: options.cluster }),
+          }),
+        );
+        context.print(
+          formatJoinString({
+            server: options.server ?? kubeconfig.server,
+            token: `${made.id}.${made.secret}`,
+            caHash: kubeconfig.caHash,
+            ...(options.cluster !== undefined && { cluster: options.cluster }),
+          }),
+        );
+      });
+    });
+}
+
+function requireClusterName(name: string): void {
+  const [error] = validateObjectName(name, 'label');
+  if (error !== undefined) throw new UsageError(`the cluster name is refused: ${error.message}`);
+}
+
+function addCsrCommands(program: Command, context: CommandContext): void {
+  const csr = addCommand(program, 'csr', {
+    description: 'see and decide the certificate requests of klusterlets',
+    examples: ['hub csr list', 'hub csr approve cluster1-x2x5c', 'hub csr deny cluster1-x2x5c'],
+  });
+  addCommand(csr, 'list', { description: 'list certificate requests', examples: ['hub csr list -o yaml'] })
+    .addOption(outputOption())
+    .addOption(kubeconfigOption())
+    .action((options: CommonOptions) =>
+      withHub(context, options, async ({ client, env }) => {
+        const { items } = await client.list<CertificateSigningRequest>(wellKnown.certificateSigningRequests, {
+          labelSelector: clusterNameLabel,
+        });
+        const rows = items.map((item) =>
+          csrRow(item, { nowMs: env.clock.now(), cluster: item.metadata.labels?.[clusterNameLabel] ?? '' }),
+        );
+        const empty = 'no klusterlet has asked for a certificate';
+        context.print(renderList(options.output, { headers: csrHeaders, rows, objects: items, empty }));
+      }),
+    );
+  for (const type of ['Approved', 'Denied'] as const) {
+    const verb = type === 'Approved' ? 'approve' : 'deny';
+    addCommand(csr, `${verb} <name...>`, {
+      description: `${verb} certificate requests by name`,
+      examples: [`hub csr ${verb} cluster1-x2x5c`],
+    })
+      .addOption(kubeconfigOption())
+      .action((names: string[], options: { kubeconfig?: string }) =>
+        withHub(context, options, async ({ client, env }) => {
+          for (const name of names) {
+            const message = `${verb === 'approve' ? 'approved' : 'denied'} by hub csr ${verb}`;
+            const result = await decideCsr(client, name, { type, message, nowMs: env.clock.now() });
+            const state = type.toLowerCase();
+            context.print(
+              `certificatesigningrequest ${name} ${result === 'done' ? state : `was already ${state}`}`,
+            );
+          }
+        }),
+      );
+  }
+}
+
+function addApproveCommand(program: Command, context: CommandContext): void {
+  addCommand(program, 'approve <cluster...>', {
+    description: 'accept clusters and approve their certificate requests',
+    examples: ['hub approve cluster1', 'hub approve cluster1 cluster2'],
+  })
+    .addOption(kubeconfigOption())
+    .action((clusters: string[], options: { kubeconfig?: string }) =>
+      withHub(context, options, async ({ client, env }) => {
+        for (const cluster of clusters) {
+          const result = await approveCluster(client, cluster, env.clock.now());
+          const accepted = result.accepted === 'done' ? 'accepted' : 'was already accepted';
+          const csr =
+            result.csr === undefined ? 'no certificate request is pending' : `${result.csr} approved`;
+          context.print(`${cluster}: ${accepted}, ${csr}`);
+        }
+      }),
+    );
+}
+
+function addClustersCommand(program: Command, context: CommandContext): void {
+  addCommand(program, 'clusters', {
+    description: 'list the fleet',
+    examples: ['hub clusters', 'hub clusters -o json'],
+  })
+    .addOption(outputOption())
+    .addOption(kubeconfigOption())
+    .action((options: CommonOptions) =>
+      withHub(context, options, async ({ client, env }) => {
+        const { items } = await client.list<ManagedCluster>(wellKnown.managedClusters);
+        const rows = items.map((item) => clusterRow(item, env.clock.now()));
+        const empty = 'no cluster has joined yet; make a join string with "hub token create"';
+        context.print(renderList(options.output, { headers: clusterHeaders, rows, objects: items, empty }));
+      }),
+    );
+}
+
+function addWorksCommand(program: Command, context: CommandContext): void {
+  addCommand(program, 'works [cluster]', {
+    description: 'list the ManifestWorks of the fleet or of one cluster',
+    examples: ['hub works', 'hub works cluster1', 'hub works cluster1 --manifests'],
+  })
+    .option('--manifests', 'a row for each manifest: version, applied, available, feedback')
+    .addOption(outputOption())
+    .addOption(kubeconfigOption())
+    .action((cluster: string | undefined, options: CommonOptions & { manifests?: boolean }) =>
+      withHub(context, options, async ({ client, env }) => {
+        const { items } = await client.list<ManifestWork>(wellKnown.manifestWorks, {
+          ...(cluster !== undefined && { namespace: cluster }),
+        });
+        const nowMs = env.clock.now();
+        const list =
+          options.manifests === true
+            ? { headers: manifestHeaders, rows: items.flatMap((item) => manifestRows(item)) }
+            : { headers: workHeaders, rows: items.map((item) => workRow(item, nowMs)) };
+        const empty =
+          cluster === undefined ? 'there is no ManifestWork' : `the cluster ${cluster} has no ManifestWork`;
+        context.print(renderList(options.output, { ...list, objects: items, empty }));
+      }),
+    );
+}

@@ -1,0 +1,34 @@
+/** How every asking command finds its hub: `--kubeconfig`, else $KUBECONFIG, else what `hub serve` wrote. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type Env, type KubeClient, transportFromKubeconfig } from '@flotilla/kube';
+import { Option } from 'commander';
+
+export interface Connection {
+  readonly client: KubeClient;
+  readonly env: Env;
+  close(): Promise<void>;
+}
+
+export function defaultDataDir(): string {
+  return process.env['FLOTILLA_HUB_DIR'] ?? join(homedir(), '.flotilla', 'hub');
+}
+
+/** Where `hub serve` writes the admin kubeconfig unless told otherwise. */
+export function adminKubeconfigPath(dataDir: string): string {
+  return join(dataDir, 'admin.kubeconfig');
+}
+
+export function kubeconfigOption(): Option {
+  return new Option(
+    '--kubeconfig <file>',
+    "the hub's kubeconfig; default $KUBECONFIG, else the one that hub serve wrote to its data directory",
+  );
+}
+
+/** @throws Error that names the file when there is none, or the hop that failed when the hub is not there. */
+export async function connect(env: Env, options: { kubeconfig?: string }): Promise<Connection> {
+  const path = options.kubeconfig ?? process.env['KUBECONFIG'] ?? adminKubeconfigPath(defaultDataDir());
+  const transport = await transportFromKubeconfig({ path }, { env });
+  return { client: createClient(transport, { userAgent: 'hub' }), env, close: () => transport.close() };
+}

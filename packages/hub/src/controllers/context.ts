@@ -1,0 +1,27 @@
+/** What the hub's controllers share: the client, the world, and one informer for each kind that they watch. */
+import type { KubeObject, ManagedCluster, ManifestWork } from '@flotilla/api';
+import { createInformer, type Env, type Informer, type KubeClient, wellKnown } from '@flotilla/kube';
+
+export interface HubContext {
+  readonly client: KubeClient;
+  readonly env: Env;
+  readonly clusters: Informer<ManagedCluster>;
+  readonly works: Informer<ManifestWork>;
+  readonly leases: Informer<KubeObject>;
+  readonly csrs: Informer<KubeObject>;
+}
+
+export function createHubContext(client: KubeClient, env: Env): HubContext {
+  return {
+    client,
+    env,
+    clusters: createInformer<ManagedCluster>(client, wellKnown.managedClusters, { env }),
+    // The controllers only count works and delete them: metadata is enough, whatever the works hold.
+    works: createInformer<ManifestWork>(client, wellKnown.manifestWorks, { env, metadataOnly: true }),
+    leases: createInformer<KubeObject>(client, wellKnown.leases, {
+      env,
+      fieldSelector: 'metadata.name=managed-cluster-lease',
+    }),
+    csrs: createInformer<KubeObject>(client, wellKnown.certificateSigningRequests, { env }),
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * Approves the renewal of an agent's certificate when the agent itself asks, with the identity it already has, and
+ * may still renew. First certificates are an operator's decision (`hub approve`), never this controller's.
+ * registration.md 2.5; unlike OCM it also refuses alternative names and foreign usages (10.6).
+ */
+import {
+  addonNameLabel,
+  agentGroups,
+  clusterNameLabel,
+  csrAutoApprovedReason,
+  formatTime,
+  hubFieldManager,
+  type KubeObject,
+  kubeClientSigner,
+  parseAgentUserName,
+  virtualPermissions,
+} from '@flotilla/api';
+import { type Controller, createController, parseCertificateRequest, wellKnown } from '@flotilla/kube';
+import type { HubContext } from './context.js';
+
+/** certificates.k8s.io/v1 CertificateSigningRequest, as far as it is read here. */
+export interface CertificateSigningRequest extends KubeObject {
+  readonly spec: {
+    readonly request: string;
+    readonly signerName: string;
+    readonly usages?: readonly string[];
+    readonly username?: string;
+    readonly uid?: string;
+    readonly groups?: readonly string[];
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly certificate?: string;
+  };
+}
+
+/** Whom a CSR asks a certificate for, when it has the form that agents use; else why it has not. */
+export type AgentRequest =
+  | { readonly ok: true; readonly cluster: string; readonly agent: string }
+  | { readonly ok: false; readonly why: string };
+
+const allowedUsages = new Set(['digital signature', 'key encipherment', 'client auth']);
+
+export function readAgentRequest(csr: CertificateSigningRequest): AgentRequest {
+  const refuse = (why: string): AgentRequest => ({ ok: false, why });
+  const label = csr.metadata.labels?.[clusterNameLabel];
+  if (label === undefined) return refuse(`it has no label ${clusterNameLabel}`);
+  if (csr.metadata.labels?.[addonNameLabel] !== undefined) return refuse('it is for an add-on');
+  if (csr.spec.signerName !== kubeClientSigner) return refuse(`its signer is ${csr.spec.signerName}`);
+  const foreign = (csr.spec.usages ?? []).filter((usage) => !allowedUsages.has(usage));
+  if (foreign.length > 0) return refuse(`it asks for the usage ${foreign.join(', ')}`);
+  const request = parseCertificateRequest(Buffer.from(csr.spec.request, 'base64').toString());
+  const identity = parseAgentUserName(request.commonName);
+  if (identity === undefined)
+    return refuse(`its common name ${JSON.stringify(request.commonName)} is no agent's`);
+  if (identity.cluster !== label)
+    return refuse(`its common name is for ${identity.cluster}, its label for ${label}`);
+  const groups = new Set(agentGroups(identity.cluster));
+  if (
+    request.organizations.some((group) => !groups.has(group)) ||
+    !request.organizations.includes(agentGroups(identity.cluster)[0] ?? '')
+  ) {
+    return refuse(`its organizations are ${request.organizations.join(', ')}`);
+  }
+  const names = [...request.dnsNames, ...request.ipAddresses, ...request.emailAddresses, ...request.uris];
+  if (names.length > 0) return refuse(`it asks for the alternative name ${names[0]}`);
+  return { ok: true, ...identity };
+}
+
+/** Neither approved, denied nor failed yet. */
+export function isPending(csr: CertificateSigningRequest): boolean {
+  return !(csr.status?.conditions ?? []).some(
+    ({ type }) => type === 'Approved' || type === 'Denied' || type === 'Failed',
+  );
+}
+
+/** The CSR with one more condition, as the approval subresource takes it. */
+export function withCsrCondition(
+  csr: CertificateSigningRequest,
+  condition: { type: 'Approved' | 'Denied'; reason: string; message: string; nowMs: number },
+): CertificateSigningRequest {
+  const time = formatTime(condition.nowMs);
+  const { type, reason, message } = condition;
+  const added = { type, status: 'True', reason, message, lastUpdateTime: time, lastTransitionTime: time };
+  return { ...csr, status: { ...csr.status, conditions: [...(csr.status?.conditions ?? []), added] } };
+}
+
+export function createCsrApprover(context: HubContext): Controller {
+  const controller = createController({
+    name: 'csr-approver',
+    env: context.env,
+    concurrency: 4,
+    reconcile: (name) => reconcile(context, name),
+  });
+  context.csrs.onChange(({ type, object }) => {
+    if (type !== 'deleted') controller.enqueue(object.metadata.name ?? '');
+  });
+  return controller;
+}
+
+async function reconcile({ client, env, csrs }: HubContext, name: string): Promise<undefined> {
+  const csr = csrs.cache.get(name) as CertificateSigningRequest | undefined; // the informer's kind
+  if (csr === undefined || !isPending(csr) || parseAgentUserName(csr.spec.username ?? '') === undefined)
+    return;
+  const request = readAgentRequest(csr);
+  if (!request.ok) {
+    env.log.info('renewal not approved', { csr: name, why: request.why });
+    return;
+  }
+  const own = parseAgentUserName(csr.spec.username ?? '');
+  if (own?.cluster !== request.cluster || own.agent !== request.agent) {
+    env.log.warn('renewal not approved', { csr: name, why: 'the requester asks for another identity' });
+    return;
+  }
+  if (!(await mayRenew(client, csr))) {
+    env.log.info('renewal not approved', { csr: name, why: 'the cluster is not accepted' });
+    return;
+  }
+  const approved = withCsrCondition(csr, {
+    type: 'Approved',
+    reason: csrAutoApprovedReason,
+    message: 'Auto approving Managed cluster agent certificate after SubjectAccessReview.',
+    nowMs: env.clock.now(),
+  });
+  await client.update(wellKnown.certificateSigningRequests, approved, {
+    subresource: 'approval',
+    fieldManager: hubFieldManager,
+  });
+  env.log.info('renewal approved', { csr: name, cluster: request.cluster });
+}
+
+async function mayRenew(client: HubContext['client'], csr: CertificateSigningRequest): Promise<boolean> {
+  const { group, resource, subresource, verb } = virtualPermissions.renewCertificate;
+  const review = await client.create<KubeObject>(wellKnown.subjectAccessReviews, {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    metadata: {},
+    spec: {
+      user: csr.spec.username,
+      groups: csr.spec.groups,
+      ...(csr.spec.uid && { uid: csr.spec.uid }),
+      ...(csr.spec.extra && { extra: csr.spec.extra }),
+      resourceAttributes: { group, resource, subresource, verb },
+    },
+  });
+  return (review['status'] as { allowed?: boolean } | undefined)?.allowed === true; // SubjectAccessReviewStatus
+}

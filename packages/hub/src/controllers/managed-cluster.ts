@@ -1,0 +1,285 @@
+/**
+ * The hub's reaction to a ManagedCluster: accepted, it gets its namespace and rights; denied, it loses them; deleted,
+ * its works go first, then its rights, then the object. Level-based: one pass computes all from what is there.
+ * Conditions, order and finalizers: registration.md 1.6 and 1.8.
+ */
+import {
+  type Condition,
+  clusterCondition,
+  clusterReason,
+  clusterRoleName,
+  equal,
+  findCondition,
+  hasReason,
+  hubFieldManager,
+  isConditionTrue,
+  type KubeObject,
+  type ManagedCluster,
+  managedClusterFinalizer,
+  manifestWorkFinalizer,
+  registrationRoleBindingName,
+  resourceCleanupFinalizer,
+  setCondition,
+  workRoleBindingName,
+} from '@flotilla/api';
+import { type Controller, createController, type ResourceRef, wellKnown } from '@flotilla/kube';
+import {
+  clusterNamespace,
+  clusterRole,
+  clusterRoleBinding,
+  clusterRoleBindings,
+  sharedClusterRoles,
+} from './cluster-rbac.js';
+import type { HubContext } from './context.js';
+
+/** How long until a cluster whose removal waits for something is looked at again. Works' own events come sooner. */
+const removalRetryMs = 5000;
+
+/** Rights are written again this often, so that what somebody removed comes back. */
+const resyncMs = 30 * 60_000;
+
+/** Clusters whose rights are as they should be: name -> uid of the accepted object. Heartbeats then cost no writes. */
+type Settled = Map<string, { readonly uid: string; readonly untilMs: number }>;
+
+export function createManagedClusterController(context: HubContext): Controller {
+  const settled: Settled = new Map();
+  const controller = createController({
+    name: 'managed-cluster',
+    env: context.env,
+    concurrency: 4,
+    reconcile: (name) => reconcile(context, { name, settled }),
+  });
+  context.clusters.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
+  context.works.onChange(({ type, object }) => {
+    if (type === 'deleted') controller.enqueue(object.metadata.namespace ?? '');
+  });
+  return controller;
+}
+
+/** Applied once at start, before any cluster is looked at. */
+export async function applySharedRoles(context: Pick<HubContext, 'client'>): Promise<void> {
+  for (const role of sharedClusterRoles()) await apply(context, wellKnown.clusterRoles, role);
+}
+
+async function reconcile(
+  context: HubContext,
+  { name, settled }: { name: string; settled: Settled },
+): Promise<{ requeueAfterMs: number } | undefined> {
+  const cluster = context.clusters.cache.get(name);
+  if (cluster?.metadata.deletionTimestamp === undefined && cluster?.spec?.hubAcceptsClient === true) {
+    const now = context.env.clock.monotonicMs();
+    const known = settled.get(name);
+    const isAccepted = isConditionTrue(cluster, clusterCondition.hubAccepted);
+    if (isAccepted && known?.uid === cluster.metadata.uid && now < known.untilMs) return undefined;
+    await accept(context, cluster, name);
+    settled.set(name, { uid: cluster.metadata.uid ?? '', untilMs: now + resyncMs });
+    return { requeueAfterMs: resyncMs };
+  }
+  settled.delete(name);
+  if (cluster === undefined) {
+    await removeRights(context, name);
+    return undefined;
+  }
+  if (cluster.metadata.deletionTimestamp !== undefined) return remove(context, cluster, name);
+  if (findCondition(cluster.status?.conditions, clusterCondition.hubAccepted) !== undefined) {
+    await deny(context, cluster, name);
+  }
+  return undefined;
+}
+
+async function accept(context: HubContext, cluster: ManagedCluster, name: string): Promise<void> {
+  await addFinalizers(context, cluster, [managedClusterFinalizer, resourceCleanupFinalizer]);
+  await apply(context, wellKnown.namespaces, clusterNamespace(name));
+  await apply(context, wellKnown.clusterRoles, clusterRole(name, { accepted: true }));
+  await apply(context, wellKnown.clusterRoleBindings, clusterRoleBinding(name));
+  for (const binding of clusterRoleBindings(name)) await apply(context, wellKnown.roleBindings, binding);
+  await writeCondition(context, cluster, {
+    type: clusterCondition.hubAccepted,
+    status: 'True',
+    reason: clusterReason.accepted,
+    message: 'Accepted by hub cluster admin',
+  });
+}
+
+async function deny(context: HubContext, cluster: ManagedCluster, name: string): Promise<void> {
+  await apply(context, wellKnown.clusterRoles, clusterRole(name, { accepted: false }));
+  await deleteIfThere(context, wellKnown.roleBindings, {
+    namespace: name,
+    name: registrationRoleBindingName(name),
+  });
+  await writeCondition(context, cluster, {
+    type: clusterCondition.hubAccepted,
+    status: 'False',
+    reason: clusterReason.denied,
+    message: 'Denied by hub cluster admin',
+  });
+  await removeWorkBinding(context, name);
+}
+
+/** Works first: their klusterlet needs its rights until it has cleaned up. */
+async function remove(
+  context: HubContext,
+  cluster: ManagedCluster,
+  name: string,
+): Promise<{ requeueAfterMs: number } | undefined> {
+  const works = context.works.cache.list(name);
+  if (works.length > 0) {
+    await writeCondition(context, cluster, {
+      type: clusterCondition.deleting,
+      status: 'False',
+      reason: clusterReason.resourceRemaining,
+      message: `${works.length} ManifestWorks are not yet gone from the cluster`,
+    });
+    for (const work of works) {
+      if (work.metadata.deletionTimestamp === undefined) {
+        await deleteIfThere(context, wellKnown.manifestWorks, {
+          namespace: name,
+          name: work.metadata.name ?? '',
+        });
+      }
+    }
+    return { requeueAfterMs: removalRetryMs };
+  }
+  await removeRights(context, name);
+  await removeFinalizers(context, cluster, [managedClusterFinalizer, resourceCleanupFinalizer]);
+  return undefined;
+}
+
+async function removeRights(context: HubContext, name: string): Promise<void> {
+  await deleteIfThere(context, wellKnown.clusterRoleBindings, { name: clusterRoleName(name) });
+  await deleteIfThere(context, wellKnown.clusterRoles, { name: clusterRoleName(name) });
+  await deleteIfThere(context, wellKnown.roleBindings, {
+    namespace: name,
+    name: registrationRoleBindingName(name),
+  });
+  await removeWorkBinding(context, name);
+}
+
+/** The binding's finalizer is dropped once no work is left that its klusterlet must still clean up. */
+async function removeWorkBinding(context: HubContext, name: string): Promise<void> {
+  const key = { namespace: name, name: workRoleBindingName(name) };
+  await deleteIfThere(context, wellKnown.roleBindings, key);
+  if (context.works.cache.list(name).length > 0) return;
+  const binding = await getIfThere(context, wellKnown.roleBindings, key);
+  if (binding === undefined) return;
+  const finalizers = (binding.metadata.finalizers ?? []).filter(
+    (finalizer) => finalizer !== manifestWorkFinalizer,
+  );
+  await context.client.patch(wellKnown.roleBindings, key, {
+    type: 'merge',
+    body: { metadata: { finalizers, resourceVersion: binding.metadata.resourceVersion } },
+    fieldManager: hubFieldManager,
+  });
+}
+
+async function addFinalizers(
+  context: HubContext,
+  cluster: ManagedCluster,
+  wanted: readonly string[],
+): Promise<void> {
+  const present = cluster.metadata.finalizers ?? [];
+  const missing = wanted.filter((finalizer) => !present.includes(finalizer));
+  if (missing.length > 0) await writeFinalizers(context, cluster, [...present, ...missing]);
+}
+
+async function removeFinalizers(
+  context: HubContext,
+  cluster: ManagedCluster,
+  unwanted: readonly string[],
+): Promise<void> {
+  const present = cluster.metadata.finalizers ?? [];
+  const left = present.filter((finalizer) => !unwanted.includes(finalizer));
+  if (left.length < present.length) await writeFinalizers(context, cluster, left);
+}
+
+async function writeFinalizers(
+  { client }: HubContext,
+  cluster: ManagedCluster,
+  finalizers: readonly string[],
+): Promise<void> {
+  const { name = '', uid, resourceVersion } = cluster.metadata;
+  await client.patch(
+    wellKnown.managedClusters,
+    { name },
+    {
+      type: 'merge',
+      body: { metadata: { uid, resourceVersion, finalizers } },
+      fieldManager: hubFieldManager,
+    },
+  );
+}
+
+async function writeCondition(
+  { client, env }: HubContext,
+  cluster: ManagedCluster,
+  condition: Omit<Condition, 'lastTransitionTime'>,
+): Promise<void> {
+  const before = cluster.status?.conditions ?? [];
+  const conditions = setCondition(before, condition, env.clock.now());
+  if (equal(before, conditions)) return;
+  await client.patch(
+    wellKnown.managedClusters,
+    { name: cluster.metadata.name ?? '' },
+    {
+      type: 'merge',
+      subresource: 'status',
+      // Conditions are a list that a merge patch replaces: the uid and the version guard the agent's own entries.
+      body: {
+        metadata: { uid: cluster.metadata.uid, resourceVersion: await currentVersion({ client }, cluster) },
+        status: { conditions },
+      },
+      fieldManager: hubFieldManager,
+    },
+  );
+}
+
+/** Finalizers may just have been written: the version of an object whose status is still the one we looked at. */
+async function currentVersion(
+  { client }: Pick<HubContext, 'client'>,
+  cluster: ManagedCluster,
+): Promise<string> {
+  const live = await client.get<ManagedCluster>(wellKnown.managedClusters, {
+    name: cluster.metadata.name ?? '',
+  });
+  const same = equal(live.status?.conditions ?? [], cluster.status?.conditions ?? []);
+  return (same ? live : cluster).metadata.resourceVersion ?? '';
+}
+
+async function apply(
+  { client }: Pick<HubContext, 'client'>,
+  ref: ResourceRef,
+  object: KubeObject,
+): Promise<void> {
+  const { name = '', namespace } = object.metadata;
+  await client.patch(
+    ref,
+    { name, ...(namespace !== undefined && { namespace }) },
+    { type: 'apply', body: object, fieldManager: hubFieldManager, force: true },
+  );
+}
+
+interface Key {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+async function deleteIfThere({ client }: HubContext, ref: ResourceRef, key: Key): Promise<void> {
+  try {
+    await client.delete(ref, key);
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error;
+  }
+}
+
+async function getIfThere(
+  { client }: HubContext,
+  ref: ResourceRef,
+  key: Key,
+): Promise<KubeObject | undefined> {
+  try {
+    return await client.get(ref, key);
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * One klusterlet, put together: joins when it has no valid credentials, then runs registration and the work agent.
+ * The work agent starts at once from the saved works, whether or not the hub can be reached; everything that talks
+ * to the hub waits for it.
+ */
+import {
+  hubKubeconfigSecretKeys,
+  kinds,
+  type ManagedCluster,
+  parseAgentUserName,
+  toCrd,
+} from '@flotilla/api';
+import {
+  createClient,
+  createInformer,
+  type Env,
+  type KubeClient,
+  loadKubeconfig,
+  parseCertificate,
+  spawn,
+  type Transport,
+  wellKnown,
+  writeKubeconfig,
+} from '@flotilla/kube';
+import { bootstrap } from './registration/bootstrap.js';
+import { createCertificateRotation } from './registration/certificate-rotation.js';
+import { createLeaseRenewer } from './registration/lease-renewer.js';
+import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
+import { createStatusController } from './registration/status-controller.js';
+import { createWorkAgent } from './work/work-agent.js';
+
+/** How a hub is reached; the certificate may change while the transport lives. */
+export interface HubAddress {
+  readonly server: string;
+  readonly ca: string;
+  readonly credentials?: () => HubCredentials;
+  readonly token?: string;
+}
+
+export interface AgentOptions {
+  readonly env: Env;
+  readonly state: KlusterletState;
+  readonly config: KlusterletConfig;
+  readonly managed: KubeClient;
+  /** The managed cluster as others reach it, for the ManagedCluster's spec. */
+  readonly clientConfigs: readonly { readonly url: string; readonly caBundle?: string }[];
+  readonly dialHub: (address: HubAddress) => Transport;
+  readonly onProgress: (text: string) => void;
+  readonly healthCheckPeriodSeconds: number;
+  readonly maxCustomClusterClaims: number;
+}
+
+export const defaultAgentOptions = Object.freeze({
+  healthCheckPeriodSeconds: 60,
+  maxCustomClusterClaims: 20,
+});
+
+/** Runs until the signal aborts. @throws what bootstrap throws when the hub refuses this agent for good. */
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  await installManagedCrds(options);
+  let credentials = await validCredentials(options);
+  if (credentials === undefined) credentials = await join(options, signal);
+  const holder = { current: credentials };
+  const { config } = options;
+  const transport = options.dialHub({
+    server: config.hubServer,
+    ca: config.hubCa,
+    credentials: () => holder.current,
+  });
+  try {
+    const hub = createClient(transport, { userAgent: 'klusterlet' });
+    await Promise.all([
+      runRegistration(options, { hub, holder, signal }),
+      createWorkAgent({
+        env: options.env,
+        hub,
+        managed: options.managed,
+        clusterName: config.clusterName,
+        agentId: config.agentId,
+        hubServer: config.hubServer,
+        worksDir: options.state.path('works'),
+      }).run(signal),
+    ]);
+  } finally {
+    await transport.close();
+  }
+}
+
+/** The kinds that OCM's agent brings along: the inventory of what is applied, and the cluster's claims. */
+async function installManagedCrds({ managed, env }: AgentOptions): Promise<void> {
+  for (const kind of kinds) {
+    if (kind.plural !== 'appliedmanifestworks' && kind.plural !== 'clusterclaims') continue;
+    const crd = toCrd(kind);
+    const name = crd.metadata.name ?? '';
+    await managed.patch(
+      wellKnown.customResourceDefinitions,
+      { name },
+      {
+        type: 'apply',
+        body: crd,
+        fieldManager: 'flotilla-klusterlet',
+        force: true,
+      },
+    );
+    env.log.debug('definition applied', { crd: name });
+  }
+}
+
+/** Saved credentials that are this agent's and not expired. */
+async function validCredentials({ state, config, env }: AgentOptions): Promise<HubCredentials | undefined> {
+  const saved = await state.readCredentials();
+  if (saved === undefined) return undefined;
+  const certificate = parseCertificate(saved.certificatePem);
+  const identity = parseAgentUserName(certificate.subject.commonName);
+  const isOurs = identity?.cluster === config.clusterName && identity.agent === config.agentId;
+  return isOurs && certificate.notAfterMs > env.clock.now() ? saved : undefined;
+}
+
+async function join(options: AgentOptions, signal: AbortSignal): Promise<HubCredentials> {
+  const { state, config } = options;
+  const kubeconfig = await state.readBootstrapKubeconfig();
+  const token = kubeconfig === undefined ? undefined : loadKubeconfig(kubeconfig).user.token;
+  if (token === undefined) {
+    throw new Error(
+      `the hub certificate of ${config.clusterName} is missing or expired and there is no token: run "klusterlet join" with a new join string ("hub token create --cluster ${config.clusterName}" on the hub)`,
+    );
+  }
+  const transport = options.dialHub({ server: config.hubServer, ca: config.hubCa, token });
+  try {
+    const hub = createClient(transport, { userAgent: 'klusterlet' });
+    const credentials = await bootstrap(hub, { ...options, ...config, signal });
+    await saveCredentials(options, credentials);
+    await state.forgetPending();
+    options.onProgress(`joined the hub at ${config.hubServer} as ${config.clusterName}`);
+    return credentials;
+  } finally {
+    await transport.close();
+  }
+}
+
+async function saveCredentials({ state, config }: AgentOptions, credentials: HubCredentials): Promise<void> {
+  const { clusterName, agentId, hubServer, hubCa } = config;
+  const kubeconfig = writeKubeconfig({
+    server: hubServer,
+    ca: hubCa,
+    clusterEntry: 'hub',
+    contextEntry: 'default-context',
+    userEntry: 'default-auth',
+    namespace: 'configuration',
+    clientCertificateFile: hubKubeconfigSecretKeys.certificate,
+    clientKeyFile: hubKubeconfigSecretKeys.privateKey,
+  });
+  await state.writeCredentials(credentials, { kubeconfig, clusterName, agentId });
+}
+
+interface RegistrationContext {
+  readonly hub: KubeClient;
+  readonly holder: { current: HubCredentials };
+  readonly signal: AbortSignal;
+}
+
+async function runRegistration(
+  options: AgentOptions,
+  { hub, holder, signal }: RegistrationContext,
+): Promise<void> {
+  const { env, managed, config } = options;
+  const { clusterName, agentId } = config;
+  const cluster = createInformer<ManagedCluster>(hub, wellKnown.managedClusters, {
+    env,
+    fieldSelector: `metadata.name=${clusterName}`,
+  });
+  const nodes = createInformer(managed, wellKnown.nodes, { env });
+  const claims = createInformer(managed, wellKnown.clusterClaims, { env });
+  const controllers = [
+    createStatusController({ ...options, clusterName, hub, cluster, nodes, claims }),
+    createLeaseRenewer({ clusterName, hub, env, cluster }),
+    createCertificateRotation({
+      clusterName,
+      agentId,
+      hub,
+      env,
+      credentials: () => holder.current,
+      onRotated: async (credentials) => {
+        await saveCredentials(options, credentials);
+        holder.current = credentials;
+      },
+    }),
+  ];
+  for (const informer of [cluster, nodes, claims]) informer.start(signal);
+  for (const controller of controllers) controller.start(signal);
+  controllers[2]?.enqueue(clusterName);
+  await spawn('registration', () => aborted(signal), { log: env.log, signal }).done;
+  await Promise.all([...controllers, cluster, nodes, claims].map((part) => part.close()));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,73 @@
+/** The heartbeat: renews the cluster's lease on the hub while the hub accepts the cluster (registration.md 3.1). */
+import {
+  clusterCondition,
+  defaultLeaseDurationSeconds,
+  formatMicroTime,
+  hasReason,
+  isConditionTrue,
+  type KubeObject,
+  klusterletFieldManager,
+  type ManagedCluster,
+  managedClusterLeaseName,
+} from '@flotilla/api';
+import {
+  type Controller,
+  createController,
+  type Env,
+  type Informer,
+  type KubeClient,
+  wellKnown,
+} from '@flotilla/kube';
+
+export interface LeaseRenewerOptions {
+  readonly clusterName: string;
+  readonly hub: KubeClient;
+  readonly env: Env;
+  readonly cluster: Informer<ManagedCluster>;
+}
+
+/** The period varies by up to this part, so that a fleet that started together does not beat together. */
+const jitter = 0.25;
+/** The hub makes the lease a moment after it accepts the cluster. */
+const missingRetryMs = 1000;
+
+export function createLeaseRenewer(options: LeaseRenewerOptions): Controller {
+  const { clusterName, hub, env, cluster } = options;
+  const controller = createController({
+    name: 'lease-renewer',
+    env,
+    maxDelayMs: 30_000,
+    reconcile: async () => {
+      const own = cluster.cache.get(clusterName);
+      if (own === undefined || !isConditionTrue(own, clusterCondition.hubAccepted)) return undefined;
+      const key = { namespace: clusterName, name: managedClusterLeaseName };
+      const lease = await getLease(hub, key);
+      if (lease === undefined) return { requeueAfterMs: missingRetryMs };
+      const spec = { ...(lease['spec'] as object), renewTime: formatMicroTime(env.clock.now()) };
+      await hub.update(wellKnown.leases, { ...lease, spec }, { fieldManager: klusterletFieldManager });
+      const periodMs = (own.spec?.leaseDurationSeconds || defaultLeaseDurationSeconds) * 1000;
+      return { requeueAfterMs: periodMs * (1 + jitter * env.random.next()) };
+    },
+  });
+  cluster.onChange(({ type, object, old }) => {
+    const accepted = (one: ManagedCluster | undefined) =>
+      one !== undefined && isConditionTrue(one, clusterCondition.hubAccepted);
+    const period = (one: ManagedCluster | undefined) => one?.spec?.leaseDurationSeconds;
+    if (type === 'deleted') return;
+    // Its own status writes must not make it beat faster.
+    if (accepted(object) !== accepted(old) || period(object) !== period(old)) controller.enqueue(clusterName);
+  });
+  return controller;
+}
+
+async function getLease(
+  hub: KubeClient,
+  key: { namespace: string; name: string },
+): Promise<KubeObject | undefined> {
+  try {
+    return await hub.get<KubeObject>(wellKnown.leases, key);
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}

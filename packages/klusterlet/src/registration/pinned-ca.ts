@@ -1,0 +1,42 @@
+/**
+ * From the pin in a join string to the hub's CA: the certificates that the hub shows are worth nothing until one of
+ * them has the pinned key and has signed the others. Nothing secret is sent before that.
+ */
+import type { JoinString } from '@flotilla/api';
+import { parseCertificate, publicKeyHash, toPem, verifyChain } from '@flotilla/kube';
+
+/** Asks a TLS server for its chain (DER, leaf first) without trusting it. */
+export type TlsProbe = (address: { host: string; port: number }) => Promise<readonly Uint8Array[]>;
+
+/**
+ * The hub's CA as PEM.
+ * @throws Error when the pin does not match or the hub's certificate is not (or not now) signed by that CA;
+ * TransportError when the hub cannot be reached.
+ */
+export async function fetchPinnedCa(
+  join: JoinString,
+  options: { probe: TlsProbe; nowMs: number },
+): Promise<string> {
+  const url = new URL(join.server);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const chain = await options.probe({ host, port: Number(url.port || 443) });
+  const ca = chain.find((certificate) => publicKeyHash(certificate) === join.caHash);
+  const leaf = chain[0];
+  if (ca === undefined || leaf === undefined) {
+    throw new Error(
+      `the hub at ${join.server} does not match the pin in the join string (CA): somebody is in between, or the hub was set up anew; make a new join string with "hub token create"`,
+    );
+  }
+  const { notBeforeMs, notAfterMs } = parseCertificate(leaf);
+  if (options.nowMs < notBeforeMs || options.nowMs > notAfterMs) {
+    throw new Error(
+      `the hub's certificate is valid from ${iso(notBeforeMs)} to ${iso(notAfterMs)}, and this machine's clock says ${iso(options.nowMs)}: set the clock (clock)`,
+    );
+  }
+  verifyChain(leaf, { cas: [ca], nowMs: options.nowMs, usage: 'serverAuth' });
+  return toPem('CERTIFICATE', ca);
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,138 @@
+/**
+ * What a klusterlet keeps in its data directory between runs: how it reached its hub, its pending certificate
+ * request, and its hub credentials under the keys of OCM's hub-kubeconfig-secret. All writes are atomic.
+ *
+ *   config.json            which hub, which cluster name, which agent, which managed cluster
+ *   bootstrap/kubeconfig   the token, until the certificate is there
+ *   bootstrap/pending.json key and name of the certificate request that is waiting
+ *   hub/…                  kubeconfig, tls.crt, tls.key, cluster-name, agent-name
+ */
+import { join } from 'node:path';
+import { hubKubeconfigSecretKeys } from '@flotilla/api';
+import type { Files } from '@flotilla/kube';
+
+export interface KlusterletConfig {
+  /** Grows when the layout of the directory changes. */
+  readonly formatVersion: 1;
+  readonly clusterName: string;
+  readonly agentId: string;
+  /** `https://host:port` of the hub. */
+  readonly hubServer: string;
+  /** The hub's CA, PEM. */
+  readonly hubCa: string;
+  /** Path of the managed cluster's kubeconfig; absent: in-cluster. */
+  readonly kubeconfig?: string;
+}
+
+/** A certificate request that was made and is not yet answered; its key exists nowhere else. */
+export interface PendingRequest {
+  readonly csrName: string;
+  readonly privateKeyPem: string;
+}
+
+export interface HubCredentials {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+
+export class KlusterletState {
+  readonly #files: Files;
+  readonly dataDir: string;
+
+  constructor(files: Files, dataDir: string) {
+    this.#files = files;
+    this.dataDir = dataDir;
+  }
+
+  /** @throws Error when the directory was written by a newer version or is not a klusterlet's. */
+  async readConfig(): Promise<KlusterletConfig | undefined> {
+    const config = await this.#readJson<KlusterletConfig>('config.json');
+    if (config !== undefined && config.formatVersion !== 1) {
+      throw new Error(
+        `the data directory ${this.dataDir} was written by a newer version (format ${String(config.formatVersion)}, this version reads 1)`,
+      );
+    }
+    return config;
+  }
+
+  writeConfig(config: KlusterletConfig): Promise<void> {
+    return this.#write('config.json', `${JSON.stringify(config, null, 2)}\n`);
+  }
+
+  readBootstrapKubeconfig(): Promise<string | undefined> {
+    return this.#readText('bootstrap/kubeconfig');
+  }
+
+  writeBootstrapKubeconfig(text: string): Promise<void> {
+    return this.#write('bootstrap/kubeconfig', text);
+  }
+
+  readPending(): Promise<PendingRequest | undefined> {
+    return this.#readJson<PendingRequest>('bootstrap/pending.json');
+  }
+
+  writePending(pending: PendingRequest): Promise<void> {
+    return this.#write('bootstrap/pending.json', `${JSON.stringify(pending)}\n`);
+  }
+
+  forgetPending(): Promise<void> {
+    return this.#files.remove(this.path('bootstrap/pending.json'));
+  }
+
+  async readCredentials(): Promise<HubCredentials | undefined> {
+    const certificatePem = await this.#readText(`hub/${hubKubeconfigSecretKeys.certificate}`);
+    const privateKeyPem = await this.#readText(`hub/${hubKubeconfigSecretKeys.privateKey}`);
+    return certificatePem === undefined || privateKeyPem === undefined
+      ? undefined
+      : { certificatePem, privateKeyPem };
+  }
+
+  /** The key first: a certificate is only ever found together with a key that is at least as new. */
+  async writeCredentials(
+    credentials: HubCredentials,
+    options: { kubeconfig: string; clusterName: string; agentId: string },
+  ): Promise<void> {
+    const keys = hubKubeconfigSecretKeys;
+    await this.#write(`hub/${keys.clusterName}`, options.clusterName);
+    await this.#write(`hub/${keys.agentName}`, options.agentId);
+    await this.#write(`hub/${keys.privateKey}`, credentials.privateKeyPem);
+    await this.#write(`hub/${keys.certificate}`, credentials.certificatePem);
+    await this.#write(`hub/${keys.kubeconfig}`, options.kubeconfig);
+  }
+
+  /** Forgets how to reach the hub; the saved works stay. */
+  async forgetHub(): Promise<void> {
+    for (const name of ['hub', 'bootstrap', 'config.json']) await this.#files.remove(this.path(name));
+  }
+
+  /** For a klusterlet that has left: nothing is enforced any more. */
+  forgetWorks(): Promise<void> {
+    return this.#files.remove(this.path('works'));
+  }
+
+  path(name: string): string {
+    return join(this.dataDir, name);
+  }
+
+  async #readText(name: string): Promise<string | undefined> {
+    const data = await this.#files.read(this.path(name));
+    return data === undefined ? undefined : Buffer.from(data).toString('utf8');
+  }
+
+  async #readJson<T>(name: string): Promise<T | undefined> {
+    const text = await this.#readText(name);
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text) as T; // written by this class only
+    } catch (cause) {
+      throw new Error(
+        `${this.path(name)} is damaged: it is no JSON; remove the data directory and join again`,
+        { cause },
+      );
+    }
+  }
+
+  #write(name: string, text: string): Promise<void> {
+    return this.#files.write(this.path(name), text, { mode: 0o600 });
+  }
+}

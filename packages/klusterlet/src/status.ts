@@ -1,0 +1,58 @@
+/** What `klusterlet status` shows: the data directory's word, and whether the hub answers this agent now. */
+import { clusterCondition, findCondition, type ManagedCluster } from '@flotilla/api';
+import { createClient, type Env, parseCertificate, type Transport, wellKnown } from '@flotilla/kube';
+import type { HubAddress } from './agent.js';
+import type { KlusterletConfig, KlusterletState } from './registration/state.js';
+
+export const statusHeaders = ['What', 'Value'];
+
+export interface StatusSources {
+  readonly env: Env;
+  readonly state: KlusterletState;
+  readonly config: KlusterletConfig;
+  readonly dialHub: (address: HubAddress) => Transport;
+}
+
+/** Never fails because the hub is away: that is one of the answers. */
+export async function readStatus(sources: StatusSources): Promise<Record<string, string>> {
+  const { state, config, env } = sources;
+  const credentials = await state.readCredentials();
+  const works = await env.files.list(state.path('works'));
+  const status: Record<string, string> = {
+    cluster: config.clusterName,
+    hub: config.hubServer,
+    agent: config.agentId,
+    savedWorks: String(works.filter((name) => name.endsWith('.json')).length),
+  };
+  if (credentials === undefined) return { ...status, certificate: 'none yet: waiting for the hub to accept' };
+  const { notAfterMs } = parseCertificate(credentials.certificatePem);
+  const until = new Date(notAfterMs).toISOString();
+  const certificate = notAfterMs > env.clock.now() ? `valid until ${until}` : `expired at ${until}`;
+  return { ...status, certificate, ...(await askHub(sources, credentials)) };
+}
+
+async function askHub(
+  { dialHub, config }: StatusSources,
+  credentials: { certificatePem: string; privateKeyPem: string },
+): Promise<Record<string, string>> {
+  const transport = dialHub({ server: config.hubServer, ca: config.hubCa, credentials: () => credentials });
+  try {
+    const cluster = await createClient(transport).get<ManagedCluster>(
+      wellKnown.managedClusters,
+      { name: config.clusterName },
+      { timeoutMs: 5000 },
+    );
+    const shown = (type: string): string =>
+      findCondition(cluster.status?.conditions, type)?.status ?? 'Unknown';
+    return {
+      hubAnswers: 'yes',
+      accepted: shown(clusterCondition.hubAccepted),
+      joined: shown(clusterCondition.joined),
+      available: shown(clusterCondition.available),
+    };
+  } catch (error) {
+    return { hubAnswers: `no: ${error instanceof Error ? error.message : String(error)}` };
+  } finally {
+    await transport.close();
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * What the commands `hub`, `klusterlet` and `apiserver` share: one frame around commander, so that help, exit codes
+ * and errors are the same everywhere. Exit codes: 0 done, 1 failed, 2 used wrongly.
+ * An error reaches the user as one sentence; a stack trace only with FLOTILLA_DEBUG=1.
+ */
+import { StatusError, stringifyYaml } from '@flotilla/api';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { TransportError } from '../client/transport.js';
+import { formatTable } from './table.js';
+
+export type OutputFormat = 'table' | 'json' | 'yaml';
+
+/** A mistake in how the command was called: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export interface ProgramOptions {
+  readonly name: string;
+  readonly description: string;
+  readonly version: string;
+  /** Shown under `--help`, one command each. */
+  readonly examples: readonly string[];
+}
+
+export function createProgram(options: ProgramOptions): Command {
+  const program = new Command(options.name)
+    .description(options.description)
+    .version(options.version, '--version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .showHelpAfterError(`(see "${options.name} --help")`)
+    .exitOverride();
+  return withExamples(program, options.examples);
+}
+
+/** A sub-command in the same frame. */
+export function addCommand(
+  parent: Command,
+  usage: string,
+  options: { description: string; examples: readonly string[] },
+): Command {
+  const command = parent
+    .command(usage)
+    .description(options.description)
+    .helpOption('-h, --help', 'show this help');
+  return withExamples(command.exitOverride(), options.examples);
+}
+
+function withExamples(command: Command, examples: readonly string[]): Command {
+  if (examples.length === 0) return command;
+  return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
+}
+
+/** `-o table|json|yaml`. */
+export function outputOption(): Option {
+  return new Option('-o, --output <format>', 'how to print')
+    .choices(['table', 'json', 'yaml'])
+    .default('table');
+}
+
+/** Lists as the user asked: a table of `rows`, or the objects themselves. */
+export function renderList(
+  format: OutputFormat,
+  list: {
+    headers: readonly string[];
+    rows: readonly (readonly string[])[];
+    objects: readonly unknown[];
+    empty: string;
+  },
+): string {
+  if (format === 'table') return list.rows.length === 0 ? list.empty : formatTable(list.headers, list.rows);
+  const value = { apiVersion: 'v1', kind: 'List', metadata: {}, items: list.objects };
+  return format === 'json' ? JSON.stringify(value, null, 2) : stringifyYaml(value).trimEnd();
+}
+
+/** Reads `90s`, `5m`, `1h`, `2d` or plain seconds into milliseconds; for commander's argument parser. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+)(ms|s|m|h|d)?$/.exec(text);
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? 's'];
+  if (match === null || unit === undefined) {
+    throw new InvalidArgumentError('give a duration such as 90s, 5m, 1h or 2d.');
+  }
+  return Number(match[1]) * unit;
+}
+
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Reads `HOST:PORT`, `[::1]:6443` or `:6443`; for commander's argument parser. */
+export function parseListen(text: string): Listen {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) {
+    throw new InvalidArgumentError('give HOST:PORT, for instance 127.0.0.1:6443.');
+  }
+  return { host: match[1] ?? (match[2] === '' || match[2] === undefined ? '0.0.0.0' : match[2]), port };
+}
+
+/** The one sentence that says what went wrong. */
+export function describeError(error: unknown): string {
+  if (error instanceof StatusError) {
+    const causes = error.status.details?.causes ?? [];
+    const detail =
+      error.reason === 'Invalid' && causes.length > 1
+        ? causes.map((cause) => `\n  * ${cause.field}: ${cause.message}`)
+        : [];
+    return `the API server refused (${error.reason ?? error.code}): ${error.message}${detail.join('')}`;
+  }
+  if (error instanceof TransportError || error instanceof Error) return error.message;
+  return String(error);
+}
+
+export interface RunContext {
+  readonly argv: readonly string[];
+  readonly stderr: (text: string) => void;
+  readonly debug: boolean;
+}
+
+/** Parses and runs; returns the exit code. */
+export async function runProgram(program: Command, context: RunContext): Promise<number> {
+  try {
+    await program.parseAsync([...context.argv]);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? 0 : 2; // commander has printed its own message
+    }
+    context.stderr(`error: ${describeError(error)}\n`);
+    if (context.debug && error instanceof Error) context.stderr(`${error.stack ?? ''}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The real file tree: a write is whole and on disk when its promise resolves, or did not happen; a reader never
+ * sees a part of it. Writes to one path keep their order. A left-over temporary file of a crash is never listed
+ * and goes with its folder. Called by `createNodeEnv`.
+ */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Files } from '../env/env.js';
+
+const temporarySuffix = '.flotilla-tmp';
+
+export function createNodeFiles(): Files {
+  const tails = new Map<string, Promise<void>>();
+  return {
+    read: (path) => absentAs(readFile(path), undefined),
+    write: async (path, data, options) => {
+      const target = resolve(path);
+      const before = tails.get(target) ?? Promise.resolve();
+      const job = before.then(() => writeDurably(target, data, options?.mode ?? 0o600));
+      const tail = job.catch(() => undefined); // the caller has the failure; the next write only waits
+      tails.set(target, tail);
+      try {
+        await job;
+      } finally {
+        if (tails.get(target) === tail) tails.delete(target);
+      }
+    },
+    list: async (path) => {
+      const names = await absentAs(readdir(path), []);
+      return names.filter((name) => !name.endsWith(temporarySuffix)).sort();
+    },
+    remove: (path) => rm(path, { recursive: true, force: true }),
+  };
+}
+
+async function absentAs<T, D>(promise: Promise<T>, absent: D): Promise<T | D> {
+  try {
+    return await promise;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return absent;
+    throw error;
+  }
+}
+
+async function writeDurably(target: string, data: Uint8Array | string, mode: number): Promise<void> {
+  const folder = dirname(target);
+  await makeFolder(folder);
+  const temporary = join(folder, `.${basename(target)}.${randomBytes(6).toString('hex')}${temporarySuffix}`);
+  try {
+    await withFile(temporary, 'wx', async (file) => {
+      await file.chmod(mode); // before the data: the umask must not widen it, nor an instant pass without it
+      await file.writeFile(data);
+      await file.sync();
+    });
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+/** Makes missing folders and puts their names on disk too. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  const top = dirname(first);
+  for (let at = dirname(folder); at.length >= top.length; at = dirname(at)) {
+    await syncFolder(at);
+    if (at === top) return;
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  await withFile(folder, constants.O_RDONLY, (file) => file.sync());
+}
+
+async function withFile(
+  path: string,
+  flags: string | number,
+  use: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const file = await open(path, flags, 0o600);
+  try {
+    await use(file);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The answer of the HTTPS transport as the Transport contract wants it: gzip undone, size bounded, cut bodies and
+ * aborts thrown, and the exchange's limits lifted when the body has been read. Called by `https-transport.ts`.
+ */
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { TransportError, type TransportResponse } from '../client/transport.js';
+import type { WireResponse } from './connection.js';
+import type { ExchangeLimits } from './exchange-limits.js';
+import { formatPeer, type Peer, toTransportError } from './transport-errors.js';
+
+export interface ResponseOptions {
+  readonly peer: Peer;
+  readonly limits: ExchangeLimits;
+  readonly maxBytes: number;
+}
+
+export function toTransportResponse(wire: WireResponse, options: ResponseOptions): TransportResponse {
+  wire.body.once('close', () => options.limits.lift());
+  return {
+    status: wire.status,
+    headers: wire.headers,
+    bytes: () => readAll(wire, options),
+    chunks: () => readChunks(wire, options),
+  };
+}
+
+async function readAll(wire: WireResponse, options: ResponseOptions): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of readChunks(wire, options)) {
+    size += chunk.length;
+    if (size > options.maxBytes) {
+      const message = `the answer of ${formatPeer(options.peer)} is larger than ${options.maxBytes} bytes`;
+      throw new TransportError('closed', message);
+    }
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
+}
+
+async function* readChunks(wire: WireResponse, options: ResponseOptions): AsyncGenerator<Uint8Array> {
+  const { limits, peer } = options;
+  try {
+    for await (const chunk of decoded(wire)) yield chunk as Uint8Array; // no encoding is set, so chunks are Buffers
+  } catch (error) {
+    throw limits.signal.aborted ? limits.signal.reason : toTransportError(error, peer, 'http');
+  } finally {
+    // Not after the end: destroying a finished HTTP/2 stream resets it, and servers cut clients that reset many.
+    if (!wire.body.readableEnded) wire.body.destroy();
+    limits.lift();
+  }
+  if (limits.signal.aborted) throw limits.signal.reason;
+  if (!wire.isComplete()) {
+    throw new TransportError('closed', `lost ${formatPeer(peer)}: the answer was cut off`);
+  }
+}
+
+function decoded(wire: WireResponse): Readable {
+  if (wire.headers['content-encoding'] !== 'gzip') return wire.body;
+  return pipeline(wire.body, createGunzip(), () => undefined); // the reader sees the failure
+}

@@ -1,0 +1,108 @@
+/**
+ * Key pairs, and the two operations on them. Keys come from node:crypto's own strong randomness; nothing here is
+ * seeded. EC P-256 is what the products make; what others bring may be EC P-256/384, RSA from 2048 bits, Ed25519.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
+import { writeDer, writeOid, writeSequence } from './der.js';
+import { type SignatureAlgorithm, signatureAlgorithms } from './oids.js';
+import { PkiError } from './pki-error.js';
+
+export type KeyType = 'ec-p256' | 'ec-p384' | 'rsa' | 'ed25519';
+
+export interface KeyPair {
+  /** SEC1, `EC PRIVATE KEY`, as Go clients write it. */
+  readonly privateKeyPem: string;
+  readonly publicKey: KeyObject;
+}
+
+/** A new EC P-256 key. */
+export function generateKeyPair(): KeyPair {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  return { privateKeyPem: privateKey.export({ type: 'sec1', format: 'pem' }).toString(), publicKey };
+}
+
+/** @throws PkiError when the text is no private key. */
+export function readPrivateKey(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (cause) {
+    throw new PkiError('malformed', 'the private key cannot be read', { cause });
+  }
+}
+
+/** @throws PkiError when the SubjectPublicKeyInfo is damaged. */
+export function readPublicKey(der: Uint8Array): KeyObject {
+  try {
+    return createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });
+  } catch (cause) {
+    throw new PkiError('malformed', 'the public key cannot be read', { cause });
+  }
+}
+
+/** SubjectPublicKeyInfo of either half. */
+export function publicKeyDer(key: KeyObject): Uint8Array {
+  const half = key.type === 'private' ? createPublicKey(key) : key;
+  return half.export({ type: 'spki', format: 'der' });
+}
+
+/** @throws PkiError for keys that are too weak or of a kind not served. */
+export function keyTypeOf(key: KeyObject): KeyType {
+  const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {};
+  switch (key.asymmetricKeyType) {
+    case 'ec':
+      if (namedCurve === 'prime256v1') return 'ec-p256';
+      if (namedCurve === 'secp384r1') return 'ec-p384';
+      throw new PkiError(
+        'unsupported',
+        `keys on the curve ${namedCurve} are not supported; use P-256 or P-384`,
+      );
+    case 'rsa':
+      if ((modulusLength ?? 0) >= 2048) return 'rsa';
+      throw new PkiError('unsupported', `an RSA key of ${modulusLength} bits is too short; use 2048 or more`);
+    case 'ed25519':
+      return 'ed25519';
+    default:
+      throw new PkiError('unsupported', `keys of type ${key.asymmetricKeyType} are not supported`);
+  }
+}
+
+/** The algorithm that a private key signs with. */
+export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
+  const type = keyTypeOf(key);
+  const keyType = type === 'rsa' || type === 'ed25519' ? type : 'ec';
+  const digest = type === 'ed25519' ? null : type === 'ec-p384' ? 'sha384' : 'sha256';
+  const found = signatureAlgorithms.find((one) => one.keyType === keyType && one.digest === digest);
+  if (found === undefined) throw new PkiError('unsupported', `keys of type ${type} cannot sign`);
+  return found;
+}
+
+/** AlgorithmIdentifier of a signature. */
+export function writeAlgorithm({ oid, keyType }: SignatureAlgorithm): Uint8Array {
+  return keyType === 'rsa' ? writeSequence(writeOid(oid), writeDer(0x05)) : writeSequence(writeOid(oid));
+}
+
+/** The algorithm of that name; undefined when it is not served. */
+export function findSignatureAlgorithm(oid: string): SignatureAlgorithm | undefined {
+  return signatureAlgorithms.find((one) => one.oid === oid);
+}
+
+export function signBytes(bytes: Uint8Array, privateKey: KeyObject): Uint8Array {
+  return sign(signatureAlgorithmOf(privateKey).digest, bytes, privateKey);
+}
+
+/** False for a wrong signature and for a key that does not fit the algorithm. */
+export function verifyBytes(
+  bytes: Uint8Array,
+  options: { algorithm: SignatureAlgorithm; publicKey: KeyObject; signature: Uint8Array },
+): boolean {
+  const { algorithm, publicKey, signature } = options;
+  if (publicKey.asymmetricKeyType !== algorithm.keyType) return false;
+  return verify(algorithm.digest, bytes, publicKey, signature);
+}

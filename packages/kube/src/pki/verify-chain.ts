@@ -1,0 +1,142 @@
+/**
+ * Decides whether a certificate is to be believed: builds a path to one of the given authorities and checks every
+ * signature, validity, authority flag and usage on it. Revocation is not looked at, as Kubernetes has none. Pure.
+ */
+import { type Certificate, parseCertificate } from './certificate.js';
+import { keyCertSignBit, purposeOid } from './extensions.js';
+import { findSignatureAlgorithm, keyTypeOf, readPublicKey, verifyBytes } from './keys.js';
+import { oid } from './oids.js';
+import { allFromPem } from './pem.js';
+import { PkiError } from './pki-error.js';
+
+export interface VerifyOptions {
+  /** The trusted authorities: DER or PEM each; a PEM text may hold several. */
+  readonly cas: readonly (Uint8Array | string)[];
+  /** What the peer sent besides its leaf. Not trusted. */
+  readonly intermediates?: readonly Uint8Array[];
+  readonly nowMs: number;
+  readonly usage: 'clientAuth' | 'serverAuth';
+}
+
+const maxPathLength = 6;
+/** A peer may send many certificates; trying all their orders must stay cheap. */
+const maxSignatureChecks = 50;
+
+/** Critical extensions that are looked at below; any other critical one forbids belief (RFC 5280 4.2). */
+const understood: ReadonlySet<string> = new Set([
+  oid.keyUsage,
+  oid.extendedKeyUsage,
+  oid.basicConstraints,
+  oid.subjectAltName,
+]);
+
+interface Search {
+  readonly roots: readonly Certificate[];
+  readonly others: readonly Certificate[];
+  readonly nowMs: number;
+  readonly purpose: string;
+  checksLeft: number;
+  /** The most telling reason met so far. */
+  failure: PkiError;
+}
+
+/**
+ * The path from the leaf to the authority, both included.
+ * @throws PkiError; `expired` when all is well but the time.
+ */
+export function verifyChain(leaf: string | Uint8Array, options: VerifyOptions): readonly Certificate[] {
+  const certificate = parseCertificate(leaf);
+  const search: Search = {
+    roots: options.cas
+      .flatMap((ca) => (typeof ca === 'string' ? allFromPem('CERTIFICATE', ca) : [ca]))
+      .map(parseCertificate),
+    others: (options.intermediates ?? []).map(parseCertificate),
+    nowMs: options.nowMs,
+    purpose: purposeOid(options.usage === 'clientAuth' ? 'client auth' : 'server auth') ?? '',
+    checksLeft: maxSignatureChecks,
+    failure: new PkiError('untrusted', 'the certificate is signed by an unknown authority'),
+  };
+  const path = findPath([certificate], search);
+  if (path === undefined) throw search.failure;
+  return path;
+}
+
+/** Depth first from the leaf; validity is judged last, so that `expired` means that and nothing else. */
+function findPath(path: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
+  const last = path.at(-1);
+  if (last === undefined || path.length > maxPathLength) return undefined;
+  const problem = problemOf(last, path, search.purpose);
+  if (problem !== undefined) {
+    search.failure = problem;
+    return undefined;
+  }
+  if (search.roots.some((root) => Buffer.compare(root.der, last.der) === 0)) return inTime(path, search);
+  for (const issuer of [...search.roots, ...search.others]) {
+    if (Buffer.compare(issuer.subjectDer, last.issuerDer) !== 0) continue;
+    if (path.some((one) => Buffer.compare(one.der, issuer.der) === 0)) continue;
+    if (search.checksLeft-- <= 0) return undefined;
+    if (!isSignedBy(last, issuer)) continue;
+    const found = findPath([...path, issuer], search);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function inTime(path: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
+  for (const { notBeforeMs, notAfterMs } of path) {
+    if (search.nowMs > notAfterMs) {
+      search.failure = new PkiError(
+        'expired',
+        `the certificate expired at ${new Date(notAfterMs).toISOString()}`,
+      );
+      return undefined;
+    }
+    if (search.nowMs < notBeforeMs) {
+      search.failure = new PkiError(
+        'expired',
+        `the certificate is valid from ${new Date(notBeforeMs).toISOString()} only`,
+      );
+      return undefined;
+    }
+  }
+  return path;
+}
+
+function problemOf(
+  certificate: Certificate,
+  path: readonly Certificate[],
+  purpose: string,
+): PkiError | undefined {
+  for (const extension of certificate.extensions.values()) {
+    if (extension.critical && !understood.has(extension.oid)) {
+      return new PkiError(
+        'unsupported',
+        `the certificate has the unknown critical extension ${extension.oid}`,
+      );
+    }
+  }
+  const { purposes } = certificate;
+  if (purposes !== undefined && !purposes.includes(purpose) && !purposes.includes(oid.anyExtendedKeyUsage)) {
+    return new PkiError('untrusted', 'the certificate is not meant for this usage');
+  }
+  if (path.length === 1) return undefined;
+  if (
+    !certificate.isCa ||
+    (certificate.keyUsage !== undefined && !certificate.keyUsage.has(keyCertSignBit))
+  ) {
+    return new PkiError('untrusted', 'the certificate is signed by one that is no authority');
+  }
+  const authoritiesBelow = path.length - 2;
+  if (certificate.pathLength !== undefined && authoritiesBelow > certificate.pathLength) {
+    return new PkiError('untrusted', 'the path to the authority is longer than the authority allows');
+  }
+  return undefined;
+}
+
+function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
+  const algorithm = findSignatureAlgorithm(certificate.signatureAlgorithm);
+  if (algorithm === undefined) return false;
+  const publicKey = readPublicKey(issuer.publicKeyDer);
+  keyTypeOf(publicKey); // throws for keys too weak to be believed
+  return verifyBytes(certificate.signedBytes, { algorithm, publicKey, signature: certificate.signature });
+}

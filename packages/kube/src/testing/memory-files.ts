@@ -1,0 +1,106 @@
+/**
+ * A file tree in memory that keeps the contract of `Files` and can crash: a write that was not yet acknowledged then
+ * either happened whole or not at all, by chance, and its promise rejects. Shared by the lives of one simulated machine.
+ */
+import { type Clock, type Files, type Random, sleep } from '../env/env.js';
+
+export interface MemoryFilesOptions {
+  /** With it, each write takes `writeLatencyMs` of its time. */
+  readonly clock?: Clock;
+  /** Default 1. */
+  readonly writeLatencyMs?: number;
+  /** Decides which unacknowledged writes a crash keeps; without it a crash loses them all. */
+  readonly random?: Random;
+}
+
+export interface MemoryFiles extends Files {
+  /** Ends all unfinished writes as a power failure would. The tree can be used on, as after a restart. */
+  crash(): void;
+  /** Paths of all files, sorted. */
+  paths(): readonly string[];
+  /** The mode a file was written with. */
+  mode(path: string): number | undefined;
+}
+
+interface File {
+  readonly data: Uint8Array;
+  readonly mode: number;
+}
+
+interface Write {
+  readonly path: string;
+  readonly file: File;
+  readonly abort: AbortController;
+}
+
+export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles {
+  const files = new Map<string, File>();
+  const unfinished = new Set<Write>();
+  const tails = new Map<string, Promise<void>>();
+
+  const write = async (job: Write, before: Promise<void> | undefined): Promise<void> => {
+    try {
+      await before;
+      job.abort.signal.throwIfAborted();
+      if (options.clock) await sleep(options.clock, options.writeLatencyMs ?? 1, job.abort.signal);
+      files.set(job.path, job.file);
+    } finally {
+      unfinished.delete(job);
+    }
+  };
+
+  return {
+    read: async (path) => {
+      const file = files.get(normalize(path));
+      return file && Uint8Array.from(file.data);
+    },
+    write: (path, data, writeOptions) => {
+      const target = normalize(path);
+      const bytes = typeof data === 'string' ? Buffer.from(data) : Uint8Array.from(data);
+      const file = { data: bytes, mode: writeOptions?.mode ?? 0o600 };
+      const job: Write = { path: target, file, abort: new AbortController() };
+      unfinished.add(job);
+      const done = write(job, tails.get(target));
+      const tail = done.catch(() => undefined); // the caller has the failure; the next write only waits
+      tails.set(target, tail);
+      void tail.then(() => tails.get(target) === tail && tails.delete(target));
+      return done;
+    },
+    list: async (path) => {
+      const prefix = folderPrefix(path);
+      const names = new Set<string>();
+      for (const file of files.keys()) {
+        if (file.startsWith(prefix)) names.add(file.slice(prefix.length).split('/', 1)[0] ?? '');
+      }
+      return [...names].sort();
+    },
+    remove: async (path) => {
+      const target = normalize(path);
+      const prefix = folderPrefix(path);
+      for (const file of files.keys()) if (file === target || file.startsWith(prefix)) files.delete(file);
+    },
+    crash: () => {
+      for (const job of unfinished) {
+        if (options.random && options.random.next() < 0.5) files.set(job.path, job.file);
+        job.abort.abort(new Error('the machine crashed'));
+      }
+      unfinished.clear();
+    },
+    paths: () => [...files.keys()].sort(),
+    mode: (path) => files.get(normalize(path))?.mode,
+  };
+}
+
+function normalize(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return (path.startsWith('/') ? '/' : '') + parts.join('/');
+}
+
+function folderPrefix(path: string): string {
+  const folder = normalize(path);
+  return folder === '' || folder === '/' ? folder : `${folder}/`;
+}

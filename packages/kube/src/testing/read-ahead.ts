@@ -1,0 +1,63 @@
+/**
+ * Reads a stream as its pieces come and stamps each with its time of arrival, so that a simulated wire delays pieces
+ * side by side and not one after the other. Bounded: then it stops reading, as a full TCP window would.
+ */
+
+export interface ArrivedPiece {
+  readonly chunk: Uint8Array;
+  readonly dueMs: number;
+}
+
+const maxPieces = 4096;
+
+export async function* readAhead(
+  source: AsyncIterable<Uint8Array>,
+  dueMs: () => number,
+): AsyncGenerator<ArrivedPiece> {
+  const pieces: ArrivedPiece[] = [];
+  let ended = false;
+  let stopped = false;
+  let failure: { readonly error: unknown } | undefined;
+  let wakeReader = (): void => undefined;
+  let wakePump = (): void => undefined;
+  const pump = async (): Promise<void> => {
+    try {
+      for await (const chunk of source) {
+        pieces.push({ chunk, dueMs: dueMs() });
+        wakeReader();
+        while (pieces.length >= maxPieces && !stopped) {
+          await new Promise<void>((resolve) => {
+            wakePump = resolve;
+          });
+        }
+        if (stopped) return;
+      }
+    } catch (error) {
+      failure = { error };
+    } finally {
+      ended = true;
+      wakeReader();
+    }
+  };
+  void pump(); // never rejects: its failure is handed to the reader
+  try {
+    for (;;) {
+      const piece = pieces.shift();
+      if (piece !== undefined) {
+        wakePump();
+        yield piece;
+      } else if (failure !== undefined) {
+        throw failure.error;
+      } else if (ended) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          wakeReader = resolve;
+        });
+      }
+    }
+  } finally {
+    stopped = true;
+    wakePump();
+  }
+}

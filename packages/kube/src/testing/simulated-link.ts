@@ -1,0 +1,230 @@
+/** One link of the simulated network: the state of the wire, and the exchanges that cross it. */
+import {
+  type Transport,
+  TransportError,
+  type TransportRequest,
+  type TransportResponse,
+} from '../client/transport.js';
+import { onAbort } from '../env/abort.js';
+import type { Clock, Random } from '../env/env.js';
+import { readAhead } from './read-ahead.js';
+import type { NetworkFaults } from './simulated-network.js';
+
+export interface LinkOptions {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly faults: NetworkFaults;
+}
+
+/** The client's end of one exchange. */
+interface Exchange {
+  /** Aborted when the client gives up or the connection is known to be dead. */
+  readonly abort: AbortController;
+  /** Takes the client's signal and time limit off. */
+  readonly lift: () => void;
+}
+
+export class SimulatedLink {
+  readonly #options: LinkOptions;
+  #faults: NetworkFaults;
+  #mode: 'open' | 'drop' | 'refuse' = 'open';
+  readonly #waiters = new Set<() => void>();
+  readonly #exchanges = new Set<Exchange>();
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#faults = options.faults;
+  }
+
+  get isCut(): boolean {
+    return this.#mode !== 'open';
+  }
+
+  setFaults(change: Partial<NetworkFaults>): void {
+    this.#faults = { ...this.#faults, ...change };
+  }
+
+  cut(mode: 'drop' | 'refuse'): void {
+    this.#mode = mode;
+    if (mode === 'refuse') this.#breakAll();
+    else this.#detectLater([...this.#exchanges]);
+  }
+
+  heal(): void {
+    this.#mode = 'open';
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  wrap(transport: Transport): Transport {
+    const own = new Set<Exchange>();
+    return {
+      request: (request) => this.#request(transport, { request, own }),
+      close: async () => {
+        for (const exchange of own)
+          exchange.abort.abort(new TransportError('closed', 'the transport was closed'));
+        await transport.close();
+      },
+    };
+  }
+
+  #breakAll(): void {
+    for (const exchange of [...this.#exchanges]) exchange.abort.abort(this.#lost('the connection was reset'));
+  }
+
+  /** A client learns of a silent cut only if it lasts. */
+  #detectLater(exchanges: readonly Exchange[]): void {
+    const { detectMs } = this.#faults;
+    this.#options.clock.setTimer(detectMs, () => {
+      if (this.#mode === 'open') return;
+      for (const { abort } of exchanges) abort.abort(this.#lost('no sign of life'));
+    });
+  }
+
+  #lost(why: string): TransportError {
+    return new TransportError('closed', `lost the peer on link ${this.#options.name}: ${why}`);
+  }
+
+  async #request(
+    transport: Transport,
+    { request, own }: { request: TransportRequest; own: Set<Exchange> },
+  ): Promise<TransportResponse> {
+    if (this.#mode === 'refuse') {
+      throw new TransportError(
+        'tcp',
+        `cannot reach the peer on link ${this.#options.name}: connection refused (TCP)`,
+      );
+    }
+    const exchange = this.#open(request, own);
+    const { signal } = exchange.abort;
+    try {
+      await this.#cross(signal, this.#faults.loseRequest);
+      const { timeoutMs: _limit, ...rest } = request; // the client's limit is counted on the client's side
+      const answer = await transport.request({ ...rest, signal });
+      await this.#cross(signal, this.#faults.loseResponse);
+      return this.#answer(answer, exchange);
+    } catch (error) {
+      exchange.lift();
+      throw signal.aborted ? signal.reason : error;
+    }
+  }
+
+  #open(request: TransportRequest, own: Set<Exchange>): Exchange {
+    const { clock } = this.#options;
+    const abort = new AbortController();
+    const unlisten = onAbort(request.signal, () => abort.abort(request.signal?.reason));
+    const { timeoutMs } = request;
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : clock.setTimer(timeoutMs, () => {
+            const message = `no answer on link ${this.#options.name} within ${timeoutMs / 1000} s (timeout)`;
+            abort.abort(new TransportError('timeout', message));
+          });
+    const exchange: Exchange = {
+      abort,
+      lift: () => {
+        unlisten();
+        timer?.cancel();
+        own.delete(exchange);
+        this.#exchanges.delete(exchange);
+      },
+    };
+    own.add(exchange);
+    this.#exchanges.add(exchange);
+    if (this.#mode === 'drop') this.#detectLater([exchange]);
+    return exchange;
+  }
+
+  #answer(answer: TransportResponse, exchange: Exchange): TransportResponse {
+    const chunks = (): AsyncIterable<Uint8Array> => this.#chunks(answer, exchange);
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      chunks,
+      bytes: async () => {
+        const parts: Uint8Array[] = [];
+        for await (const chunk of chunks()) parts.push(chunk);
+        return Buffer.concat(parts);
+      },
+    };
+  }
+
+  async *#chunks(answer: TransportResponse, exchange: Exchange): AsyncGenerator<Uint8Array> {
+    const { signal } = exchange.abort;
+    const { clock } = this.#options;
+    try {
+      let lastMs = 0;
+      const dueMs = (): number => {
+        lastMs = Math.max(lastMs, clock.monotonicMs() + this.#latencyMs()); // bytes keep their order
+        return lastMs;
+      };
+      for await (const piece of readAhead(answer.chunks(), dueMs)) {
+        if (this.#happens(this.#faults.breakStream))
+          exchange.abort.abort(this.#lost('the connection was reset'));
+        const waitMs = piece.dueMs - clock.monotonicMs();
+        if (waitMs > 0) await this.#wait(waitMs, signal);
+        await this.#whenOpen(signal);
+        yield piece.chunk;
+      }
+      signal.throwIfAborted();
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      exchange.lift();
+      exchange.abort.abort(this.#lost('the reader has stopped'));
+    }
+  }
+
+  /** The time on the wire, and all the time for which it is cut; rejects when the exchange ends first. */
+  async #cross(signal: AbortSignal, lossChance: number): Promise<void> {
+    const lost = this.#happens(lossChance);
+    await this.#wait(this.#latencyMs(), signal);
+    await this.#whenOpen(signal);
+    if (!lost) return;
+    await this.#wait(this.#faults.detectMs, signal);
+    throw this.#lost('no sign of life');
+  }
+
+  #latencyMs(): number {
+    const [minMs, maxMs] = this.#faults.latencyMs;
+    return minMs + this.#options.random.next() * (maxMs - minMs);
+  }
+
+  async #whenOpen(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    while (this.#mode !== 'open') await this.#healed(signal);
+  }
+
+  #happens(chance: number): boolean {
+    return chance > 0 && this.#options.random.next() < chance;
+  }
+
+  #wait(delayMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.setTimer(delayMs, () => {
+        unlisten();
+        resolve();
+      });
+      const unlisten = onAbort(signal, () => {
+        timer.cancel();
+        reject(signal.reason);
+      });
+    });
+  }
+
+  #healed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wake = (): void => {
+        this.#waiters.delete(wake);
+        unlisten();
+        resolve();
+      };
+      this.#waiters.add(wake);
+      const unlisten = onAbort(signal, () => {
+        this.#waiters.delete(wake);
+        reject(signal.reason);
+      });
+    });
+  }
+}
