@@ -4,7 +4,6 @@
  * to the hub waits for it.
  */
 import {
-  hubKubeconfigSecretKeys,
   kinds,
   type ManagedCluster,
   parseAgentUserName,
@@ -20,7 +19,7 @@ import {
   spawn,
   type Transport,
   wellKnown,
-  writeKubeconfig,
+  writeHubKubeconfig,
 } from '@flotilla/kube';
 import { bootstrap } from './registration/bootstrap.js';
 import { createCertificateRotation } from './registration/certificate-rotation.js';
@@ -140,16 +139,7 @@ async function join(options: AgentOptions, signal: AbortSignal): Promise<HubCred
 
 async function saveCredentials({ state, config }: AgentOptions, credentials: HubCredentials): Promise<void> {
   const { clusterName, agentId, hubServer, hubCa } = config;
-  const kubeconfig = writeKubeconfig({
-    server: hubServer,
-    ca: hubCa,
-    clusterEntry: 'hub',
-    contextEntry: 'default-context',
-    userEntry: 'default-auth',
-    namespace: 'configuration',
-    clientCertificateFile: hubKubeconfigSecretKeys.certificate,
-    clientKeyFile: hubKubeconfigSecretKeys.privateKey,
-  });
+  const kubeconfig = writeHubKubeconfig({ server: hubServer, ca: hubCa, clusterName: 'hub' });
   await state.writeCredentials(credentials, { kubeconfig, clusterName, agentId });
 }
 

@@ -1,5 +1,5 @@
 /** The `klusterlet` command: the only file of this package that knows the process it runs in. */
-import { createProgram, runProgram } from '@flotilla/kube/cli';
+import { createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
 import { addCommands } from './cli/commands.js';
 
@@ -10,7 +10,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 // Timers of the agent keep no process alive on their own, and while the hub is away there may be nothing else.
 const keepAlive = setInterval(() => undefined, 60_000);
 
-const env = createNodeEnv({ logLevel: process.env['FLOTILLA_LOG_LEVEL'] ?? 'info' });
+const env = createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) });
 const program = createProgram({
   name: 'klusterlet',
   description: 'The agent of a managed cluster: joins a hub, pulls its works, applies them, reports back.',

@@ -14,10 +14,7 @@ export * from './informer/object-key.js';
 export * from './kubeconfig/kubeconfig.js';
 export * from './kubeconfig/write-kubeconfig.js';
 export * from './pki/certificate.js';
-export * from './pki/certificate.js';
 export * from './pki/certificate-request.js';
-export * from './pki/certificate-request.js';
-export { fromPem, PkiError, toPem } from './pki/der.js';
 export type { DistinguishedName, NameParts } from './pki/distinguished-name.js';
 export {
   type AlternativeNames,
@@ -27,8 +24,7 @@ export {
   splitServerNames,
 } from './pki/extensions.js';
 export * from './pki/issue.js';
-export { generateKeyPair, generateKeyPair, type KeyPair, type KeyPair, type KeyType } from './pki/keys.js';
-export type { DistinguishedName } from './pki/name.js';
+export { generateKeyPair, type KeyPair, type KeyType } from './pki/keys.js';
 export * from './pki/pem.js';
 export * from './pki/pki-error.js';
 export * from './pki/verify-chain.js';

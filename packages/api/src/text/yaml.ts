@@ -3,7 +3,7 @@
  * base-60 numbers stay text. Every document is returned as a fresh JSON value; what JSON cannot say (infinities,
  * binary) is refused. Called by the server for `application/yaml` bodies and by the commands for files.
  */
-import { LineCounter, parseAllDocuments, stringify, type Tags } from 'yaml';
+import { Document, LineCounter, parseAllDocuments, type Tags, visit } from 'yaml';
 import { type JsonObject, setKey } from '../json.js';
 import { parseJsonStrict } from './json.js';
 
@@ -89,12 +89,22 @@ function toJson(value: unknown, { path, depth }: { readonly path: string; readon
   return out;
 }
 
+const mergeTag = 'tag:yaml.org,2002:merge';
+
+/** What the printer would leave bare and a reader would take for something else: merges, marks and controls. */
+const bareIsWrong = /^<<$|[\p{Cc}\u2028\u2029\ufeff](?<![\t\n])/u;
+
 /** One document, laid out like kubectl's: two spaces, list items level with their key, no line folding. */
 export function stringifyYaml(value: unknown): string {
-  return stringify(value, {
+  const document = new Document(value, {
     version: '1.1',
-    indentSeq: false,
-    lineWidth: 0,
+    customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || tag.tag !== mergeTag),
     aliasDuplicateObjects: false,
   });
+  visit(document, {
+    Scalar(_, node) {
+      if (typeof node.value === 'string' && bareIsWrong.test(node.value)) node.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return document.toString({ indentSeq: false, lineWidth: 0 });
 }

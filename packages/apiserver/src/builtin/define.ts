@@ -15,8 +15,8 @@ import type {
 } from '../registry/resource.js';
 import { canonicalize } from './canonicalize.js';
 import { ageColumn, nameColumn } from './columns.js';
-import { builtinSchema } from './schemas.js';
 import { emptyRequiredFields } from './required-fields.js';
+import { builtinSchema } from './schemas.js';
 import { servedVersions, storageVersionOf } from './served-versions.js';
 
 export type Profile = 'hub' | 'cluster';
@@ -185,7 +185,9 @@ function strategyOf(facts: BuiltinFacts, { group, version }: { group: string; ve
   const check = (object: KubeObject, context: WriteContext): readonly FieldError[] => {
     const own = validate?.(object, context) ?? [];
     const known = new Set(own.map(({ field }) => field));
-    const empty = emptyRequiredFields(object, { group, version, kind }).filter(({ field }) => !known.has(field));
+    const empty = emptyRequiredFields(object, { group, version, kind }).filter(
+      ({ field }) => !known.has(field),
+    );
     return [...own, ...empty];
   };
   return {

@@ -50,6 +50,20 @@ const scalarSchemas = {
 const openStructs: ReadonlySet<string> = new Set(['apiextensions/v1.JSONSchemaProps']);
 
 const schemas = new Map<StructType, Schema>();
+const byRef = new Map<string, StructType>();
+
+/** The names of a component's required fields, for publication only; empty for components not made from a structure. */
+export function requiredFields(ref: string): readonly string[] {
+  const struct = byRef.get(ref);
+  return struct === undefined ? [] : requiredOf(struct).sort();
+}
+
+function requiredOf({ fields }: StructType): string[] {
+  return fields.flatMap((field) => {
+    if (field.inline && field.type.is === 'struct') return requiredOf(field.type.struct);
+    return field.required ? [field.name] : [];
+  });
+}
 
 /** The schema of a structure; the same object each time. */
 export function structSchema(struct: StructType): Schema {
@@ -59,6 +73,7 @@ export function structSchema(struct: StructType): Schema {
     ? { type: 'object' as const, 'x-kubernetes-preserve-unknown-fields': true, 'x-flotilla-ref': struct.ref }
     : closedSchema(struct);
   schemas.set(struct, schema);
+  byRef.set(struct.ref, struct);
   return schema;
 }
 

@@ -181,7 +181,10 @@ export function servedVersions(
 }
 
 /** Where objects are kept, whatever is served: data outlives a change of the stand-in's version. */
-export function storageVersionOf(subject: { readonly group: string; readonly resource: string }): ServedVersion {
+export function storageVersionOf(subject: {
+  readonly group: string;
+  readonly resource: string;
+}): ServedVersion {
   const { group, resource } = subject;
   return { group, version: (spans[`${resource}.${group}`] ?? [v1])[0]?.version ?? 'v1' };
 }

@@ -137,7 +137,8 @@ export class DeltaByVersion {
     const to = convert(this.#to, version);
     const from = this.#from === undefined ? undefined : convert(this.#from, version);
     if (to === undefined || (this.#from !== undefined && from === undefined)) return undefined;
-    return compareTyped(rootNode(to.schema), from?.object ?? {}, to.object);
+    const context = { ...this.#context, schema: to.schema };
+    return compareWithout(context, from?.object ?? {}, to.object);
   }
 }
 

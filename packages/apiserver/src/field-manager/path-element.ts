@@ -102,22 +102,32 @@ export function formatElement(element: string): string {
 
 const kindOrder = '.fkvi';
 
+/** Keys of one string and string members: almost all that occur. Their text sorts as their value does. */
+const plainElement = /^(?:k:\{"[\w.-]*":"[^"\\]*"\}|v:"[^"\\]*")$/;
+
+/** What an element is compared by: its text without the closing marks if it is plain, else the value behind it. */
+interface SortKey {
+  readonly text?: string;
+  readonly value?: unknown;
+}
+
+function sortKey(element: string): SortKey {
+  const kind = element.charAt(0);
+  if (kind === 'f' || kind === '.') return { text: element };
+  if (plainElement.test(element)) return { text: element.slice(0, kind === 'k' ? -2 : -1) };
+  return { value: elementValue(element) };
+}
+
 /** Sorts elements in place: `.`, then fields, keys, values and indexes, each by what it names. */
 export function sortElements(elements: string[]): string[] {
-  const parsed = new Map<string, unknown>();
-  const parse = (element: string): unknown => {
-    let value = parsed.get(element);
-    if (value === undefined) {
-      value = elementValue(element);
-      parsed.set(element, value);
-    }
-    return value;
-  };
+  const keys = new Map(elements.map((element) => [element, sortKey(element)]));
   return elements.sort((a, b) => {
     if (a.charCodeAt(0) !== b.charCodeAt(0)) {
       return kindOrder.indexOf(a.charAt(0)) - kindOrder.indexOf(b.charAt(0));
     }
-    return a.startsWith('f') || a.startsWith('.') ? compareText(a, b) : compareValues(parse(a), parse(b));
+    const [left, right] = [keys.get(a), keys.get(b)];
+    if (left?.text !== undefined && right?.text !== undefined) return compareText(left.text, right.text);
+    return compareValues(left?.value ?? elementValue(a), right?.value ?? elementValue(b));
   });
 }
 

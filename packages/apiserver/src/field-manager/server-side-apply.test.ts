@@ -1,20 +1,8 @@
-import { type KubeObject, StatusError } from '@flotilla/api';
+import type { KubeObject } from '@flotilla/api';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { managerName, validatePatchOptions } from './request-options.js';
-import { fromScaleEntries, toScaleEntries } from './scale.js';
 import { serverSideApply } from './server-side-apply.js';
-import { timeOf, WidgetHistory, widget, widgetSchema, widgetVersion } from './testing.js';
-
-function failureOf(run: () => unknown): StatusError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof StatusError) return error;
-    throw error;
-  }
-  throw new Error('it did not fail');
-}
+import { failureOf, timeOf, WidgetHistory, widget, widgetSchema, widgetVersion } from './testing.js';
 
 const spec = (fields: object): KubeObject => widget({ spec: fields });
 
@@ -388,68 +376,5 @@ describe('serverSideApply', () => {
         expect(both.owners).to.deep.equal(alone.owners);
       }),
     );
-  });
-});
-
-describe('options of a request', () => {
-  it('needs a manager for an apply, and allows force for nothing else', () => {
-    expect(failureOf(() => validatePatchOptions({ apply: true })).status).to.deep.include({
-      code: 422,
-      message:
-        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-    });
-    expect(failureOf(() => validatePatchOptions({ apply: false, force: true })).message).to.equal(
-      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
-    );
-    const long = failureOf(() => validatePatchOptions({ apply: true, fieldManager: 'x'.repeat(129) }));
-    expect(long.message).to.contain('Too long: may not be more than 128 bytes');
-    const bell = failureOf(() => validatePatchOptions({ apply: false, fieldManager: 'a\u0007' }));
-    expect(bell.message).to.contain('should only contain printable characters');
-    validatePatchOptions({ apply: true, fieldManager: 'kubectl', force: false });
-  });
-
-  it('names a manager after the program when the request does not', () => {
-    expect(managerName('me', 'kubectl/v1.33')).to.equal('me');
-    expect(managerName('', 'kubectl/v1.33 (linux/amd64)')).to.equal('kubectl');
-    expect(managerName(undefined, 'a\tb/1')).to.equal('ab');
-    expect(managerName(undefined, 'é'.repeat(100))).to.equal('é'.repeat(64));
-    expect(managerName(undefined, undefined)).to.equal('');
-  });
-});
-
-describe('ownership through scale', () => {
-  const replicasPath = '.spec.replicas';
-  const parent = new WidgetHistory()
-    .apply('a', spec({ replicas: 1, paused: true }))
-    .put('b', widget({ spec: { replicas: 1, paused: true, tags: [] } })).entries;
-
-  it('shows the owner of the replicas in the terms of Scale', () => {
-    const shown = toScaleEntries(parent, { replicasPath });
-    expect(shown.map((entry) => [entry.manager, entry.apiVersion, entry.fieldsV1])).to.deep.equal([
-      ['a', 'autoscaling/v1', { 'f:spec': { 'f:replicas': {} } }],
-    ]);
-    expect(fromScaleEntries(shown, { parent, apiVersion: widgetVersion, replicasPath })).to.deep.equal(
-      parent,
-    );
-  });
-
-  it('moves the replicas to whoever took them', () => {
-    const scale = [
-      {
-        manager: 'hpa',
-        operation: 'Apply' as const,
-        apiVersion: 'autoscaling/v1',
-        time: timeOf(9),
-        fieldsType: 'FieldsV1',
-        fieldsV1: { 'f:spec': { 'f:replicas': {} } },
-        subresource: 'scale',
-      },
-    ];
-    const after = fromScaleEntries(scale, { parent, apiVersion: widgetVersion, replicasPath });
-    expect(after.map((entry) => [entry.manager, entry.apiVersion, entry.fieldsV1])).to.deep.equal([
-      ['a', widgetVersion, { 'f:spec': { 'f:paused': {} } }],
-      ['hpa', widgetVersion, { 'f:spec': { 'f:replicas': {} } }],
-      ['b', widgetVersion, { 'f:spec': { 'f:tags': {} } }],
-    ]);
   });
 });

@@ -14,7 +14,7 @@ import {
   sortEntries,
   subtractFromEntry,
 } from './entries.js';
-import { type FieldSet, intersection, recursiveDifference, union } from './field-set.js';
+import { difference, type FieldSet, intersection, recursiveDifference, union } from './field-set.js';
 import { fieldsProvenByLastApplied, migratingManager, refreshLastApplied } from './last-applied.js';
 import { DeltaByVersion, type FieldManagerContext, recordUpdate, resetSet } from './managed-fields.js';
 import { mergeTyped, pruneTyped } from './typed-merge.js';
@@ -86,12 +86,15 @@ class Attempt {
     this.#set = recursiveDifference(fieldSetOf(this.type, applied), resetSet(options));
     const base: object = live ?? { apiVersion, kind: applied.kind };
     const merged = mergeTyped(this.type, base, withoutServerFields(applied));
-    const last = setOf(this.#previous);
-    const owners =
-      last &&
-      this.#others.reduce((all, entry) => union(all, setOf(entry)), this.#set as FieldSet | undefined);
-    this.#object = pruneTyped(this.type, merged, { last, owners }) as KubeObject; // an object stays one
+    this.#object = this.#prune(merged) as KubeObject; // an object stays one
     this.#deltas = new DeltaByVersion(live, this.#object, options);
+  }
+
+  #prune(merged: unknown): unknown {
+    const last = difference(setOf(this.#previous), this.#set);
+    if (last === undefined) return merged;
+    const owners = this.#others.reduce((all, entry) => union(all, setOf(entry)), this.#set);
+    return pruneTyped(this.type, merged, { last, owners });
   }
 
   conflicts(): ApplyConflict[] {

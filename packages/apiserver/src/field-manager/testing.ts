@@ -1,7 +1,7 @@
 /**
  * A kind with every form of list and map, and short spellings for the tests of field management. Tests only.
  */
-import type { KubeObject, ManagedFieldsEntry, Schema } from '@flotilla/api';
+import { type KubeObject, type ManagedFieldsEntry, type Schema, StatusError } from '@flotilla/api';
 import type { FieldSet } from './field-set.js';
 import { updateManagedFields } from './managed-fields.js';
 import { serverSideApply } from './server-side-apply.js';
@@ -178,4 +178,15 @@ export class WidgetHistory {
       }),
     );
   }
+}
+
+/** The StatusError that the function throws. */
+export function failureOf(run: () => unknown): StatusError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof StatusError) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
 }

@@ -4,8 +4,8 @@
  * are shared with it, and the live object itself comes back when nothing changed. Pure.
  */
 import { equal, isObject, type JsonObject, newBadRequest, setKey } from '@flotilla/api';
-import { childOf, type FieldSet, hasChildren, isMember } from './field-set.js';
-import { formatElement } from './path-element.js';
+import { childOf, type FieldSet, formatPath, hasChildren, isMember } from './field-set.js';
+import { fieldElement, formatElement } from './path-element.js';
 import type { TypedNode } from './typed-node.js';
 import { indexItems, itemElement } from './typed-walk.js';
 
@@ -36,7 +36,7 @@ class Merger {
     let out: JsonObject | undefined = live === undefined ? {} : undefined;
     for (const key of Object.keys(applied)) {
       const old = live !== undefined && Object.hasOwn(live, key) ? live[key] : undefined;
-      this.#path.push(`.${key}`);
+      this.#path.push(fieldElement(key));
       const merged = this.merge(type.field(key), old, applied[key]);
       this.#path.pop();
       if (merged === old) continue;
@@ -78,7 +78,7 @@ class Merger {
   }
 
   #mergeItem(type: TypedNode, element: string, sides: { live?: unknown; item: unknown }): unknown {
-    this.#path.push(formatElement(element));
+    this.#path.push(element);
     const merged = this.merge(type.items, sides.live, sides.item);
     this.#path.pop();
     return merged;
@@ -96,7 +96,7 @@ class Merger {
   }
 
   #invalid(why: string): Error {
-    return newBadRequest(`failed to create typed patch object: ${this.#path.join('')}: ${why}`);
+    return newBadRequest(`failed to create typed patch object: ${formatPath(this.#path)}: ${why}`);
   }
 }
 
@@ -166,7 +166,7 @@ function mergesByParts(type: TypedNode, value: unknown): boolean {
 
 /** Who owns what at the time of pruning. */
 export interface Ownership {
-  /** What the manager applied last time. */
+  /** What the manager applied last time and does not apply now. */
   readonly last: FieldSet | undefined;
   /** What anybody owns now, the manager's new configuration included. */
   readonly owners: FieldSet | undefined;

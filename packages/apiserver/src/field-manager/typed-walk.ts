@@ -5,7 +5,7 @@
  * object may contain: duplicates in associative lists count as one value, items without identity are not tracked. Pure.
  */
 import { equal, isObject, type JsonObject } from '@flotilla/api';
-import { type FieldSet, leaf, makeNode, union } from './field-set.js';
+import { type FieldSet, isMember, leaf, makeNode } from './field-set.js';
 import { fieldElement, keyElement, valueElement } from './path-element.js';
 import type { TypedNode } from './typed-node.js';
 
@@ -190,7 +190,8 @@ function put(children: Children | undefined, element: string, node: FieldSet | u
 }
 
 function member(node: FieldSet | undefined): FieldSet {
-  return union(leaf, node) ?? leaf;
+  if (node === undefined) return leaf;
+  return isMember(node) ? node : { '.': leaf, ...node };
 }
 
 function self(type: TypedNode, below: FieldSet | undefined): FieldSet | undefined {

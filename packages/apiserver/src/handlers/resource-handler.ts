@@ -57,7 +57,8 @@ async function dispatch(deps: Dependencies, request: ResourceRequest): Promise<A
   if (subresource !== undefined) return dispatchSubresource(deps, subresource, options);
   const { verb } = request;
   if (verb === 'proxy' || !definition.verbs.includes(verb)) throw notSupported(request);
-  if (definition.namespaced && (request.namespace ?? '') === '' && !isCollectionRead(verb)) {
+  const hasNamespace = (request.namespace ?? '') !== '';
+  if (definition.namespaced ? !hasNamespace && !isCollectionRead(verb) : hasNamespace) {
     throw newNotFound({ group: definition.group, resource: definition.resource, name: request.name ?? '' });
   }
   switch (verb) {

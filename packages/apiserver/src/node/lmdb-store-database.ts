@@ -173,7 +173,10 @@ export class LmdbDatabase {
   async #checkFormat(fresh: boolean): Promise<void> {
     const format = this.#meta.get(Buffer.from('format'));
     if (format === undefined) {
-      if (!fresh && (this.#objects.getKeysCount({ limit: 1 }) > 0 || this.#history.getKeysCount({ limit: 1 }) > 0)) {
+      if (
+        !fresh &&
+        (this.#objects.getKeysCount({ limit: 1 }) > 0 || this.#history.getKeysCount({ limit: 1 }) > 0)
+      ) {
         throw damaged('its format version');
       }
       await this.#transact(() => {

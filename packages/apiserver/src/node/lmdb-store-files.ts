@@ -67,7 +67,10 @@ async function openOrCreate(path: string): Promise<FileHandle> {
  * lmdb's two meta pages (MDB_page and MDB_meta in mdb.c): magic at 24, format version at 28, page size at 48,
  * last used page at 144. A file may rightly end before its last page when that was never written.
  */
-async function checkHeader(file: FileHandle, { directory, size }: { directory: string; size: number }): Promise<void> {
+async function checkHeader(
+  file: FileHandle,
+  { directory, size }: { directory: string; size: number },
+): Promise<void> {
   const pageSize = await readMeta(file, 0);
   const second = pageSize === undefined ? undefined : await readMeta(file, pageSize.pageSize);
   if (pageSize === undefined || second === undefined || second.pageSize !== pageSize.pageSize) {

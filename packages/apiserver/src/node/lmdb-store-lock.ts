@@ -43,7 +43,10 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
 }
 
 function inUse(directory: string, { pid }: Holder): StoreError {
-  return new StoreError('in-use', `the data directory ${directory} is in use by another process (pid ${pid})`);
+  return new StoreError(
+    'in-use',
+    `the data directory ${directory} is in use by another process (pid ${pid})`,
+  );
 }
 
 async function tryCreate(path: string, self: Holder): Promise<boolean> {

@@ -13,7 +13,9 @@ async function write(writer: number): Promise<never> {
   const key = `/round/${round}/${writer}`;
   let expected = 0n as Revision;
   for (let count = 1; ; count++) {
-    const value = Buffer.from(JSON.stringify({ count, filler: 'x'.repeat((count * 97) % 9_000), end: 'end' }));
+    const value = Buffer.from(
+      JSON.stringify({ count, filler: 'x'.repeat((count * 97) % 9_000), end: 'end' }),
+    );
     const result = await store.write({ type: 'put', key, value, expected });
     if (!result.ok) throw new Error(`somebody else wrote ${key}`);
     expected = result.revision;

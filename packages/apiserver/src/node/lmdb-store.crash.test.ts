@@ -22,7 +22,9 @@ async function storm(directory: string, round: number): Promise<Acknowledged[]> 
   const child = spawn(process.execPath, [writer, directory, String(round)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const exited = new Promise<string | null>((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
+  const exited = new Promise<string | null>((resolve) =>
+    child.once('exit', (_code, signal) => resolve(signal)),
+  );
   const acknowledged: Acknowledged[] = [];
   // Killed on a number of acknowledgements, not on time, so that every round has some.
   const killAt = 1 + Math.floor(Math.random() * 1_200);
@@ -45,13 +47,15 @@ describe('the lmdb store under kill -9', () => {
       const acknowledged = await storm(directory, round);
       const store = await openLmdbStore({ directory });
       const revision = await store.revision();
-      const newest = acknowledged.reduce((most, each) => (each.revision > most ? each.revision : most), before);
+      let newest = before;
+      for (const each of acknowledged) if (each.revision > newest) newest = each.revision;
       expect(revision >= newest, `revision ${revision} after ${newest} was acknowledged`).to.equal(true);
       const { items } = await store.range('');
       const held = new Map(items.map((item) => [item.key, item]));
       for (const { key, count } of acknowledged) {
         const item = held.get(key);
-        const stored = item && (JSON.parse(Buffer.from(item.value).toString()) as { count: number; end: string });
+        const stored =
+          item && (JSON.parse(Buffer.from(item.value).toString()) as { count: number; end: string });
         expect(stored?.count, `${key} of round ${round}`).to.be.at.least(count);
         expect(stored?.end).to.equal('end');
       }

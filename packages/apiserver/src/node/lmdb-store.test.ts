@@ -174,7 +174,9 @@ describe('an lmdb store on a full disk', () => {
     const acknowledged: string[] = [];
     for (let round = 0; round < 200; round++) {
       const keys = [0, 1, 2].map((i) => `/k/${round}/${i}`);
-      const results = await Promise.allSettled(keys.map((key) => put(store, key, Buffer.alloc(10_000, round))));
+      const results = await Promise.allSettled(
+        keys.map((key) => put(store, key, Buffer.alloc(10_000, round))),
+      );
       keys.forEach((key, i) => {
         if (results[i]?.status === 'fulfilled') acknowledged.push(key);
       });
@@ -255,7 +257,11 @@ interface MetaTable {
 
 /** Changes the store's meta table behind its back. */
 async function editMeta(directory: string, edit: (meta: MetaTable, format: Buffer) => void): Promise<void> {
-  const root = open<Buffer, Buffer>({ path: join(directory, 'store.mdb'), noSubdir: true, overlappingSync: false });
+  const root = open<Buffer, Buffer>({
+    path: join(directory, 'store.mdb'),
+    noSubdir: true,
+    overlappingSync: false,
+  });
   const meta = root.openDB<Buffer, Buffer>({ name: 'meta', encoding: 'binary', keyEncoding: 'binary' });
   edit(meta, Buffer.from('format'));
   await root.close();

@@ -112,8 +112,9 @@ class LmdbStore implements Store {
     const begin = await this.#queue.exclusively(async () => {
       const { compacted, swept, revision: newest } = this.#database;
       const wanted = revision < newest ? revision : newest;
-      if (wanted > compacted) await this.#database.setCompacted(wanted);
-      return { swept, target: wanted > compacted ? wanted : compacted };
+      if (wanted <= compacted) return { swept, target: compacted };
+      await this.#database.setCompacted(wanted);
+      return { swept, target: wanted };
     });
     const { target } = begin;
     let removed = 0;

@@ -268,8 +268,9 @@ export class ObjectStore {
     const context = writeContext(request, nowMs);
     const door = customSubresource(definition, subresource);
     if (door !== undefined) return door.validateUpdate?.(next, old, context) ?? [];
-    if (subresource !== undefined) return [];
     const { strategy } = definition;
+    if (subresource === 'status') return strategy.validateUpdate?.(next, old, context) ?? [];
+    if (subresource !== undefined) return [];
     return strategy.validateUpdate === undefined
       ? (strategy.validate?.(next, context) ?? [])
       : strategy.validateUpdate(next, old, context);

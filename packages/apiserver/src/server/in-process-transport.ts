@@ -3,7 +3,12 @@
  * request's headers carry: how the server's own controllers, an embedding program and a simulation reach it.
  * Streams keep at most `maxBufferedBytes` that the reader has not taken; then the sink reports back-pressure.
  */
-import { type Transport, TransportError, type TransportRequest, type TransportResponse } from '@flotilla/kube';
+import {
+  type Transport,
+  TransportError,
+  type TransportRequest,
+  type TransportResponse,
+} from '@flotilla/kube';
 import type { UserInfo } from '../authentication/user.js';
 import type { ApiHandler, ApiResponse, ResponseSink } from './handler.js';
 
@@ -16,7 +21,10 @@ export interface InProcessTransportOptions {
 
 const defaultMaxBufferedBytes = 1024 * 1024;
 
-export function createInProcessTransport(handler: ApiHandler, options: InProcessTransportOptions = {}): Transport {
+export function createInProcessTransport(
+  handler: ApiHandler,
+  options: InProcessTransportOptions = {},
+): Transport {
   const open = new Set<AbortController>();
   return {
     request: async (request) => {

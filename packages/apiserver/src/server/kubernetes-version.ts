@@ -20,7 +20,9 @@ export function parseKubernetesVersion(text: string): KubernetesVersion {
   const match = /^v?1\.(\d{1,2})(?:\.(\d{1,3}))?$/.exec(text);
   const minor = Number(match?.[1]);
   if (match === null || minor < oldest || minor > newest) {
-    throw new Error(`Kubernetes version ${JSON.stringify(text)} is not known: give 1.${oldest} to 1.${newest}`);
+    throw new Error(
+      `Kubernetes version ${JSON.stringify(text)} is not known: give 1.${oldest} to 1.${newest}`,
+    );
   }
   return { major: 1, minor, patch: Number(match[2] ?? 0) };
 }

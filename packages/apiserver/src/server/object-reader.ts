@@ -13,13 +13,17 @@ export function createObjectReader(cache: WatchCache): ObjectReader {
     list: (group, resource, namespace): KubeObject[] =>
       cache.list(resourcePrefix({ group, resource }), { namespace }).items.map((item) => item.object),
     onChange: (group, resource, fn: (change: ObjectChange) => void) => {
-      const watch = cache.watch(resourcePrefix({ group, resource }), {}, {
-        onEvents: (events) => {
-          for (const event of events) fn({ type: event.type, object: event.object.object });
-          return true;
+      const watch = cache.watch(
+        resourcePrefix({ group, resource }),
+        {},
+        {
+          onEvents: (events) => {
+            for (const event of events) fn({ type: event.type, object: event.object.object });
+            return true;
+          },
+          onEnd: () => undefined,
         },
-        onEnd: () => undefined,
-      });
+      );
       watch.resume();
       return () => watch.close();
     },

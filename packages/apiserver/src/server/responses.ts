@@ -74,7 +74,8 @@ export class CachedDocument {
       this.#version = version;
     }
     const headers = { etag: this.#etag, vary: 'Accept', 'cache-control': 'public' };
-    if (request.headers['if-none-match'] === this.#etag) return { status: 304, headers, body: new Uint8Array() };
+    if (request.headers['if-none-match'] === this.#etag)
+      return { status: 304, headers, body: new Uint8Array() };
     return { status: 200, headers: { ...headers, 'content-type': this.#contentType }, body: this.#body };
   }
 }

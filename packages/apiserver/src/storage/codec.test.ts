@@ -43,16 +43,22 @@ describe('object codec', () => {
       fc.jsonValue(),
     );
     fc.assert(
-      fc.property(metadata, fields, fc.bigInt(1n, 1n << 60n), fc.bigInt(1n, 1n << 60n), (meta, rest, a, b) => {
-        const source = { ...rest, metadata: { ...meta, resourceVersion: 'old' } } as unknown as KubeObject;
-        const value = encodeObject(source);
-        const expected = JSON.parse(
-          JSON.stringify({ ...rest, metadata: { ...meta, resourceVersion: String(a) } }),
-        ) as KubeObject;
-        expect(decodeObject(value, revision(a))).to.deep.equal(expected);
-        const moved = rewireBytes(wireBytes(value, revision(a)), revision(a), revision(b));
-        expect(moved.equals(wireBytes(value, revision(b)))).to.equal(true);
-      }),
+      fc.property(
+        metadata,
+        fields,
+        fc.bigInt(1n, 1n << 60n),
+        fc.bigInt(1n, 1n << 60n),
+        (meta, rest, a, b) => {
+          const source = { ...rest, metadata: { ...meta, resourceVersion: 'old' } } as unknown as KubeObject;
+          const value = encodeObject(source);
+          const expected = JSON.parse(
+            JSON.stringify({ ...rest, metadata: { ...meta, resourceVersion: String(a) } }),
+          ) as KubeObject;
+          expect(decodeObject(value, revision(a))).to.deep.equal(expected);
+          const moved = rewireBytes(wireBytes(value, revision(a)), revision(a), revision(b));
+          expect(moved.equals(wireBytes(value, revision(b)))).to.equal(true);
+        },
+      ),
     );
   });
 });

@@ -3,8 +3,9 @@
  * settles only after its batch is durable and `onCommitted` has run; a batch that fails rejects its own writes only.
  * The queue is bounded in count and bytes; beyond that writes are refused, not kept. Shared by the in-process stores.
  */
-import { StoreError, StoreOverloadedError } from './store-errors.js';
+
 import type { StoreEvent, StoreWrite, WriteResult } from './store.js';
+import { StoreError, StoreOverloadedError } from './store-errors.js';
 
 /** What committing a batch gave: a result for each write, and the events of those that held. */
 export interface CommittedBatch {

@@ -65,7 +65,9 @@ describe('the memory store as a disk', () => {
     const lost = store.write(create('/b')).catch((error: unknown) => error);
     await settle();
     store.crash();
-    expect(await lost).to.be.instanceOf(StoreError).with.property('code', 'closed');
+    expect(await lost)
+      .to.be.instanceOf(StoreError)
+      .with.property('code', 'closed');
     const reopened = store.reopen();
     expect((await reopened.range('')).items.map(({ key }) => key)).to.deep.equal(['/a']);
     expect(await reopened.revision()).to.equal(2n);

@@ -27,7 +27,10 @@ export function planBatch(writes: readonly StoreWrite[], context: BatchContext):
   for (const write of writes) {
     const { key } = write;
     const current = changed.has(key) ? changed.get(key) : context.read(key);
-    if ((current?.modRevision ?? 0n) !== write.expected || (write.type === 'delete' && current === undefined)) {
+    if (
+      (current?.modRevision ?? 0n) !== write.expected ||
+      (write.type === 'delete' && current === undefined)
+    ) {
       results.push({ ok: false, current });
       continue;
     }

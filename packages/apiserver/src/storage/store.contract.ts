@@ -18,7 +18,11 @@ const none = 0n as Revision;
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const text = (value: Uint8Array | undefined): string | undefined => value && Buffer.from(value).toString();
 
-async function put(store: Store, key: string, options: { value?: string; expected?: Revision } = {}): Promise<Revision> {
+async function put(
+  store: Store,
+  key: string,
+  options: { value?: string; expected?: Revision } = {},
+): Promise<Revision> {
   const { value = 'x', expected = none } = options;
   return revisionOf(await store.write({ type: 'put', key, value: bytes(value), expected }));
 }
@@ -97,7 +101,18 @@ export function storeContract(name: string, factory: () => Promise<ContractSubje
     });
 
     it('ranges over a prefix in bytewise key order', async () => {
-      const keys = ['/r/b', '/r/a', '/r/a-b/x', '/r/a/x', '/r/é', '/r/\u{1f600}', '/r/\uffee', '/rr', '/q', '/r/'];
+      const keys = [
+        '/r/b',
+        '/r/a',
+        '/r/a-b/x',
+        '/r/a/x',
+        '/r/é',
+        '/r/\u{1f600}',
+        '/r/\uffee',
+        '/rr',
+        '/q',
+        '/r/',
+      ];
       for (const key of keys) await put(store, key, { value: key });
       const { items, revision } = await store.range('/r/');
       const expected = keys
@@ -244,7 +259,9 @@ export function storeContract(name: string, factory: () => Promise<ContractSubje
       await store.close();
       expect(await Promise.all(writes)).to.have.length(20);
       for (const call of [put(store, '/late'), store.get('/k0'), store.range(''), store.revision()]) {
-        expect(await failure(call)).to.be.instanceOf(StoreError).with.property('code', 'closed');
+        expect(await failure(call))
+          .to.be.instanceOf(StoreError)
+          .with.property('code', 'closed');
       }
       await store.close();
     });
@@ -270,7 +287,7 @@ export function storeContract(name: string, factory: () => Promise<ContractSubje
         value: fc.string({ maxLength: 8 }),
       });
       await fc.assert(
-        fc.asyncProperty(fc.array(command, { maxLength: 25 }), async (commands) => {
+        fc.asyncProperty(fc.array(command, { maxLength: 40, size: 'max' }), async (commands) => {
           const own = await factory();
           const model = new Map<string, { value: string; revision: bigint }>();
           const log: string[] = [];
@@ -293,7 +310,9 @@ export function storeContract(name: string, factory: () => Promise<ContractSubje
             if (!ok) continue;
             revision++;
             const was = held === undefined ? '' : ` was ${held.value}@${held.revision}`;
-            log.push(type === 'put' ? `put ${key}@${revision}=${value}${was}` : `delete ${key}@${revision}${was}`);
+            log.push(
+              type === 'put' ? `put ${key}@${revision}=${value}${was}` : `delete ${key}@${revision}${was}`,
+            );
             if (type === 'put') model.set(key, { value, revision });
             else model.delete(key);
           }

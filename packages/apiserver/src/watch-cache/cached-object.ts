@@ -48,7 +48,13 @@ export class CacheEntry implements CachedObject {
 
   /** This state under another revision: what a DELETED event carries. */
   at(revision: Revision): CacheEntry {
-    const identity = { key: this.key, prefix: '', namespace: this.namespace, name: this.name, freeze: this.#freeze };
+    const identity = {
+      key: this.key,
+      prefix: '',
+      namespace: this.namespace,
+      name: this.name,
+      freeze: this.#freeze,
+    };
     return new CacheEntry(identity, revision, rewireBytes(this.json, this.revision, revision));
   }
 }

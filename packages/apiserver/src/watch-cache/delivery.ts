@@ -7,8 +7,16 @@ import type { Clock } from '@flotilla/kube';
 import type { Revision } from '../storage/store.js';
 import type { Change } from './cache-event.js';
 import { type EventWindow, inScope, type WatchScope } from './event-window.js';
-import type { CachedObject, CacheEvent, CacheWatch, WatchCacheOptions, WatchEnd, WatchOptions, WatchSink } from './types.js';
-import { WatchSet } from './watch-set.js';
+import type {
+  CachedObject,
+  CacheEvent,
+  CacheWatch,
+  WatchCacheOptions,
+  WatchEnd,
+  WatchOptions,
+  WatchSink,
+} from './types.js';
+import type { WatchSet } from './watch-set.js';
 
 /** One resource's window and its watches. */
 export interface Channel {
@@ -58,7 +66,11 @@ export class Delivery {
   }
 
   /** A new watch that has seen everything before `seq` and up to `floor`. */
-  open(channel: Channel, options: WatchOptions & { readonly seq: number; readonly floor: Revision }, sink: WatchSink): Watch {
+  open(
+    channel: Channel,
+    options: WatchOptions & { readonly seq: number; readonly floor: Revision },
+    sink: WatchSink,
+  ): Watch {
     const watch = new Watch(this, channel, { ...options, sink });
     channel.watches.add(watch);
     this.#watches++;

@@ -132,5 +132,8 @@ function bucketOf({ namespace, name }: Change): string {
 
 /** True when a change's key is in the scope. */
 export function inScope({ namespace, name }: WatchScope, change: Change): boolean {
-  return (namespace === undefined || namespace === change.namespace) && (name === undefined || name === change.name);
+  return (
+    (namespace === undefined || namespace === change.namespace) &&
+    (name === undefined || name === change.name)
+  );
 }

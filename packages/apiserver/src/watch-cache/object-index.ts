@@ -38,7 +38,10 @@ export class ObjectIndex<T extends CachedObject> {
     }
     const { items } = bucket;
     const last = items.at(-1);
-    const at = last !== undefined && compareKeys(last.key, item.key) < 0 ? items.length : lowerBound(items, item.key, keyOf);
+    const at =
+      last !== undefined && compareKeys(last.key, item.key) < 0
+        ? items.length
+        : lowerBound(items, item.key, keyOf);
     if (items[at]?.key === item.key) {
       items[at] = item;
       return;
@@ -69,7 +72,8 @@ export class ObjectIndex<T extends CachedObject> {
     let count = 0;
     for (const { items } of this.#scope(namespace)) {
       const last = items.at(-1);
-      if (last !== undefined && compareKeys(last.key, after) > 0) count += items.length - upperBound(items, after);
+      if (last !== undefined && compareKeys(last.key, after) > 0)
+        count += items.length - upperBound(items, after);
     }
     return count;
   }

@@ -57,13 +57,15 @@ function* merge(
 ): Generator<CacheEntry> {
   const old: CacheEntry[] = [];
   for (const item of undone.values()) {
-    if (item !== undefined && (startAfter === undefined || compareKeys(item.key, startAfter) > 0)) old.push(item);
+    if (item !== undefined && (startAfter === undefined || compareKeys(item.key, startAfter) > 0))
+      old.push(item);
   }
   old.sort((a, b) => compareKeys(a.key, b.key));
   let at = 0;
   for (const item of current) {
     if (undone.has(item.key)) continue;
-    for (let next = old[at]; next !== undefined && compareKeys(next.key, item.key) < 0; next = old[++at]) yield next;
+    for (let next = old[at]; next !== undefined && compareKeys(next.key, item.key) < 0; next = old[++at])
+      yield next;
     yield item;
   }
   yield* old.slice(at);

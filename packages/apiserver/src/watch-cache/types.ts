@@ -100,7 +100,7 @@ export interface WaitOptions {
 
 /** Bounds of the cache. */
 export interface WatchCacheOptions {
-  /** Events kept per resource. 16,384: two writes a second for the two hours of a lost laptop, or a storm of seconds. */
+  /** Events kept per resource. 16,384: `maxEventAgeMs` at 50 writes a second. */
   readonly maxEventsPerResource: number;
   /** Bytes of superseded objects that the windows of all resources keep together. */
   readonly maxEventBytes: number;

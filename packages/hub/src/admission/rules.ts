@@ -67,7 +67,7 @@ const manifestWorkRule: AdmissionRule = {
     const work = object as ManifestWork; // the rule's own resource
     // A work that is being removed must always lose its finalizer, also one that a later limit would refuse.
     if (work.metadata.deletionTimestamp !== undefined) return;
-    validateManifestWork(work);
+    validateManifestWork(work, { ...(oldObject && { old: oldObject as ManifestWork }) });
     await checkExecutor({ work, old: oldObject as ManifestWork | undefined, user, namespace }, client);
   },
 };
@@ -79,7 +79,7 @@ async function checkExecutor(
   const executor = request.work.spec?.executor;
   if (executor === undefined || JSON.stringify(executor) === JSON.stringify(request.old?.spec?.executor))
     return;
-  const account = executor.subject.serviceAccount;
+  const account = executor.subject?.serviceAccount;
   if (account === undefined) throw newBadRequest('executor service account can not be nil');
   const { group, resource, verb } = virtualPermissions.executeAs;
   const name = `system:serviceaccount:${account.namespace}:${account.name}`;

@@ -6,7 +6,7 @@ import {
   type ManifestWork,
   validateObjectName,
 } from '@flotilla/api';
-import { type Env, loadKubeconfig, publicKeyHash, wellKnown } from '@flotilla/kube';
+import { type Env, wellKnown } from '@flotilla/kube';
 import {
   addCommand,
   type OutputFormat,
@@ -87,9 +87,9 @@ function addTokenCommand(program: Command, context: CommandContext): void {
     .action(async (options: { cluster?: string; ttl: number; server?: string; kubeconfig?: string }) => {
       if (options.cluster !== undefined) requireClusterName(options.cluster);
       if (options.ttl < 1000) throw new UsageError('--ttl must be at least 1s');
-      await withHub(context, options, async ({ client, env }) => {
+      await withHub(context, options, async ({ client, env, server, caHash }) => {
         const made = createBootstrapToken(env.random);
-        const kubeconfig = await currentCluster(env, options);
+        const pin = caHash();
         await client.create(
           wellKnown.secrets,
           bootstrapTokenSecret(made, {
@@ -99,9 +99,9 @@ function addTokenCommand(program: Command, context: CommandContext): void {
         );
         context.print(
           formatJoinString({
-            server: options.server ?? kubeconfig.server,
+            server: options.server ?? server,
             token: `${made.id}.${made.secret}`,
-            caHash: kubeconfig.caHash,
+            caHash: pin,
             ...(options.cluster !== undefined && { cluster: options.cluster }),
           }),
         );

@@ -1,12 +1,17 @@
 /** How every asking command finds its hub: `--kubeconfig`, else $KUBECONFIG, else what `hub serve` wrote. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type Env, type KubeClient, transportFromKubeconfig } from '@flotilla/kube';
+import { createClient, type Env, type KubeClient, publicKeyHash } from '@flotilla/kube';
+import { transportFromKubeconfig } from '@flotilla/kube/node';
 import { Option } from 'commander';
 
 export interface Connection {
   readonly client: KubeClient;
   readonly env: Env;
+  /** The hub's URL in the kubeconfig. */
+  readonly server: string;
+  /** Pin of the CA in the kubeconfig. @throws Error when the kubeconfig names none. */
+  caHash(): string;
   close(): Promise<void>;
 }
 
@@ -29,6 +34,18 @@ export function kubeconfigOption(): Option {
 /** @throws Error that names the file when there is none, or the hop that failed when the hub is not there. */
 export async function connect(env: Env, options: { kubeconfig?: string }): Promise<Connection> {
   const path = options.kubeconfig ?? process.env['KUBECONFIG'] ?? adminKubeconfigPath(defaultDataDir());
-  const transport = await transportFromKubeconfig({ path }, { env });
-  return { client: createClient(transport, { userAgent: 'hub' }), env, close: () => transport.close() };
+  const { transport, kubeconfig } = await transportFromKubeconfig({ file: path }, { env, label: 'hub' });
+  return {
+    client: createClient(transport, { userAgent: 'hub' }),
+    env,
+    server: kubeconfig.cluster.server,
+    caHash: () => {
+      const { caData } = kubeconfig.cluster;
+      if (caData !== undefined) return publicKeyHash(caData);
+      throw new Error(
+        `the kubeconfig ${path} holds no certificate-authority-data: a join string must pin the hub's CA`,
+      );
+    },
+    close: () => transport.close(),
+  };
 }

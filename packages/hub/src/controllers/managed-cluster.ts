@@ -70,7 +70,9 @@ async function reconcile(
     const now = context.env.clock.monotonicMs();
     const known = settled.get(name);
     const isAccepted = isConditionTrue(cluster, clusterCondition.hubAccepted);
-    if (isAccepted && known?.uid === cluster.metadata.uid && now < known.untilMs) return undefined;
+    if (isAccepted && known !== undefined && known.uid === cluster.metadata.uid && now < known.untilMs) {
+      return undefined;
+    }
     await accept(context, cluster, name);
     settled.set(name, { uid: cluster.metadata.uid ?? '', untilMs: now + resyncMs });
     return { requeueAfterMs: resyncMs };

@@ -3,16 +3,15 @@
 import { homedir } from 'node:os';
 import { join as joinPath, resolve } from 'node:path';
 import { parseJoinString, validateObjectName } from '@flotilla/api';
-import {
-  createClient,
-  type Env,
-  type KubeClient,
-  loadKubeconfig,
-  transportFromKubeconfig,
-  writeKubeconfig,
-} from '@flotilla/kube';
+import { createClient, type Env, type KubeClient, writeKubeconfig } from '@flotilla/kube';
 import { addCommand, type OutputFormat, outputOption, renderList, UsageError } from '@flotilla/kube/cli';
-import { createHttpsTransport, lockDirectory, probeTls } from '@flotilla/kube/node';
+import {
+  createHttpsTransport,
+  lockDirectory,
+  probeTls,
+  transportFromKubeconfig,
+  transportInCluster,
+} from '@flotilla/kube/node';
 import type { Command } from 'commander';
 import { defaultAgentOptions, type HubAddress, runAgent } from '../agent.js';
 import { leaveHub } from '../leave.js';
@@ -70,7 +69,7 @@ function addJoinCommand(program: Command, context: CommandContext): void {
     );
   withDataDir(command).action(async (text: string, options: JoinOptions) => {
     const state = new KlusterletState(context.env.files, options.dataDir);
-    const lock = await lockDirectory(options.dataDir, { what: 'klusterlet' });
+    const lock = await lockDirectory(options.dataDir);
     try {
       const config = await prepareJoin(text, { options, state, context });
       await run(config, { state, context });
@@ -103,7 +102,10 @@ async function prepareJoin(
   if (known !== undefined && (await state.readCredentials()) !== undefined) return known;
   const kubeconfig = await managedKubeconfig(options);
   await checkManaged(env, kubeconfig);
-  const hubCa = await fetchPinnedCa(join, { probe: probeTls, nowMs: env.clock.now() });
+  const hubCa = await fetchPinnedCa(join, {
+    probe: async (address) => (await probeTls({ ...address, clock: env.clock, label: 'hub' })).certificates,
+    nowMs: env.clock.now(),
+  });
   const config: KlusterletConfig = {
     formatVersion: 1,
     clusterName,
@@ -117,10 +119,8 @@ async function prepareJoin(
     writeKubeconfig({
       server: join.server,
       ca: hubCa,
-      clusterEntry: 'hub',
-      contextEntry: 'bootstrap',
-      userEntry: 'bootstrap',
-      token: join.token,
+      clusterName: 'hub',
+      credential: { token: join.token },
     }),
   );
   return config;
@@ -143,14 +143,27 @@ async function managedKubeconfig({ kubeconfig }: JoinOptions): Promise<string | 
     : undefined;
 }
 
-async function connectManaged(
-  env: Env,
-  kubeconfig: string | undefined,
-): Promise<{ client: KubeClient; server: string; ca: string | undefined }> {
-  const source = kubeconfig === undefined ? { inCluster: true as const } : { path: kubeconfig };
-  const transport = await transportFromKubeconfig(source, { env });
+interface ManagedConnection {
+  readonly client: KubeClient;
+  readonly server: string;
+  readonly ca: string | undefined;
+}
+
+async function connectManaged(env: Env, kubeconfig: string | undefined): Promise<ManagedConnection> {
+  const label = 'managed cluster';
+  if (kubeconfig === undefined) {
+    const host = process.env['KUBERNETES_SERVICE_HOST'] ?? '';
+    const port = process.env['KUBERNETES_SERVICE_PORT'] ?? '443';
+    const { transport } = await transportInCluster({ env, host, port, label });
+    const client = createClient(transport, { userAgent: 'work-agent' });
+    return { client, server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, ca: undefined };
+  }
+  const { transport, kubeconfig: loaded } = await transportFromKubeconfig(
+    { file: kubeconfig },
+    { env, label },
+  );
   const client = createClient(transport, { userAgent: 'work-agent' });
-  return { client, server: transport.server, ca: transport.ca };
+  return { client, server: loaded.cluster.server, ca: loaded.cluster.caData };
 }
 
 async function checkManaged(env: Env, kubeconfig: string | undefined): Promise<void> {
@@ -200,6 +213,7 @@ function dialHub(env: Env, { server, ca, credentials, token }: HubAddress) {
   return createHttpsTransport({
     server,
     ca,
+    label: 'hub',
     clock: env.clock,
     ...(credentials && {
       clientCertificate: () => {
@@ -219,7 +233,7 @@ function addRunCommand(program: Command, context: CommandContext): void {
   withDataDir(command).action(async (options: DataDirOption) => {
     const state = new KlusterletState(context.env.files, options.dataDir);
     const config = await mustConfig(state);
-    const lock = await lockDirectory(options.dataDir, { what: 'klusterlet' });
+    const lock = await lockDirectory(options.dataDir);
     try {
       await run(config, { state, context });
     } finally {
@@ -264,7 +278,7 @@ function addLeaveCommand(program: Command, context: CommandContext): void {
   withDataDir(command).action(async (options: DataDirOption & { deleteWorkloads?: boolean }) => {
     const state = new KlusterletState(context.env.files, options.dataDir);
     const config = await mustConfig(state);
-    const lock = await lockDirectory(options.dataDir, { what: 'klusterlet' });
+    const lock = await lockDirectory(options.dataDir);
     try {
       const { client } = await connectManaged(context.env, config.kubeconfig);
       const result = await leaveHub({

@@ -6,6 +6,7 @@
 import { StatusError, stringifyYaml } from '@flotilla/api';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { TransportError } from '../client/transport.js';
+import type { LogLevel } from '../node/logger.js';
 import { formatTable } from './table.js';
 
 export type OutputFormat = 'table' | 'json' | 'yaml';
@@ -81,6 +82,16 @@ export function parseDuration(text: string): number {
     throw new InvalidArgumentError('give a duration such as 90s, 5m, 1h or 2d.');
   }
   return Number(match[1]) * unit;
+}
+
+const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
+
+/** Reads $FLOTILLA_LOG_LEVEL; `info` when it is not set. @throws UsageError naming the levels. */
+export function parseLogLevel(text: string | undefined): LogLevel {
+  if (text === undefined || text === '') return 'info';
+  const level = logLevels.find((known) => known === text);
+  if (level === undefined) throw new UsageError(`FLOTILLA_LOG_LEVEL must be one of ${logLevels.join(', ')}`);
+  return level;
 }
 
 export interface Listen {

@@ -21,6 +21,7 @@ export interface Http2Options {
   readonly clock: Clock;
   readonly pingAfterMs: number;
   readonly pingTimeoutMs: number;
+  readonly settingsTimeoutMs: number;
 }
 
 /** Room for what the server may send before we have read it: all streams together, and each. */
@@ -29,13 +30,21 @@ const streamWindowBytes = 1024 * 1024;
 /** Second, short part of the wait for a PING's answer, which may lie unread in the socket after a busy spell. */
 const pingGraceMs = 500;
 
-export function createHttp2Connection(socket: TLSSocket, options: Http2Options): Connection {
-  return new Http2Connection(socket, options);
+/**
+ * Resolves when the server's SETTINGS are there: by then it has accepted our certificate, and its limit of streams is
+ * known. Rejects with the error that ended the session before.
+ */
+export async function createHttp2Connection(socket: TLSSocket, options: Http2Options): Promise<Connection> {
+  const connection = new Http2Connection(socket, options);
+  await connection.ready();
+  return connection;
 }
 
 class Http2Connection implements Connection {
   readonly #session: ClientHttp2Session;
   readonly #options: Http2Options;
+  readonly #socket: TLSSocket;
+  #onEnd = (): void => undefined;
   #timer: Timer | undefined;
   #failure: Error | undefined;
   #draining = false;
@@ -44,6 +53,7 @@ class Http2Connection implements Connection {
 
   constructor(socket: TLSSocket, options: Http2Options) {
     this.#options = options;
+    this.#socket = socket;
     this.#session = connect(`https://${options.peer.host.includes(':') ? 'ipv6' : options.peer.host}`, {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: streamWindowBytes },
@@ -56,9 +66,33 @@ class Http2Connection implements Connection {
     this.#session.on('error', (error) => {
       this.#failure ??= error;
     });
-    this.#session.once('close', () => this.#timer?.cancel());
+    // Node leaves a session waiting whose TLS was refused after the handshake, as TLS 1.3 does it.
+    socket.on('error', (error) => this.destroy(error));
+    this.#session.once('close', () => {
+      this.#timer?.cancel();
+      this.#onEnd();
+    });
     this.#session.unref();
     this.#schedulePing();
+  }
+
+  ready(): Promise<void> {
+    const { clock, peer, settingsTimeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const timer = clock.setTimer(settingsTimeoutMs, () => {
+        const message = `cannot reach ${formatPeer(peer)}: no HTTP/2 SETTINGS within ${settingsTimeoutMs / 1000} s`;
+        this.destroy(new TransportError('timeout', message));
+      });
+      this.#session.once('remoteSettings', () => {
+        timer.cancel();
+        resolve();
+      });
+      this.#onEnd = (): void => {
+        timer.cancel();
+        const message = `cannot reach ${formatPeer(peer)}: the server closed the TLS connection, perhaps for the client certificate`;
+        reject(this.#failure ?? new TransportError('tls', message)); // of no effect once resolved
+      };
+    });
   }
 
   isOpen(): boolean {
@@ -66,8 +100,8 @@ class Http2Connection implements Connection {
   }
 
   isUsable(): boolean {
-    const limit = this.#session.remoteSettings?.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
-    return !this.#draining && !this.#session.closed && !this.#session.destroyed && this.#streams < limit;
+    if (this.#draining || this.#session.closed || this.#session.destroyed) return false;
+    return this.#streams < (this.#session.remoteSettings?.maxConcurrentStreams ?? Number.POSITIVE_INFINITY);
   }
 
   isProven(): boolean {
@@ -82,6 +116,9 @@ class Http2Connection implements Connection {
   destroy(error: Error): void {
     this.#failure ??= error;
     this.#session.destroy(error);
+    this.#socket.destroy();
+    this.#timer?.cancel();
+    this.#onEnd(); // a session that never began does not tell of its end
   }
 
   send(request: WireRequest): Promise<WireResponse> {

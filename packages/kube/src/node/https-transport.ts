@@ -53,6 +53,8 @@ export interface HttpsTransportOptions {
 
 /** How often a request that was surely not acted on is sent again. */
 const maxResends = 2;
+/** How often a connection is sought for one request; a server that allows no stream at all must not keep us busy. */
+const maxAcquires = 8;
 
 /** Throws TransportError (hop `config`) when the server's URL is none. */
 export function createHttpsTransport(options: HttpsTransportOptions): Transport {
@@ -118,7 +120,11 @@ class HttpsTransport implements Transport {
     const wire = await this.#toWire(request, limits.signal);
     const reads = request.method === 'GET' || request.method === 'HEAD';
     for (let attempt = 0; ; attempt++) {
-      const connection = await untilAborted(this.#acquire(), limits.signal);
+      let connection = await untilAborted(this.#acquire(), limits.signal);
+      // Others who waited for the same connection may have filled it before it is our turn.
+      for (let i = 0; i < maxAcquires && !connection.isUsable(); i++) {
+        connection = await untilAborted(this.#acquire(), limits.signal);
+      }
       const proven = connection.isProven();
       try {
         return await connection.send(wire);
@@ -131,8 +137,8 @@ class HttpsTransport implements Transport {
   }
 
   async #toWire(request: TransportRequest, signal: AbortSignal): Promise<WireRequest> {
-    const token = await this.#options.bearerToken?.();
-    const extra = await this.#options.headers?.();
+    const token = await this.#credential(this.#options.bearerToken);
+    const extra = await this.#credential(this.#options.headers);
     const finite = request.timeoutMs !== undefined; // a compressed stream would hold events back
     return {
       method: request.method,
@@ -149,8 +155,18 @@ class HttpsTransport implements Transport {
     };
   }
 
+  /** What stops a credential from being had is the local side's doing, and is told as such. */
+  async #credential<T>(source: (() => T | Promise<T>) | undefined): Promise<T | undefined> {
+    try {
+      return await source?.();
+    } catch (cause) {
+      if (cause instanceof TransportError) throw cause;
+      throw new TransportError('config', cause instanceof Error ? cause.message : String(cause), { cause });
+    }
+  }
+
   async #acquire(): Promise<Connection> {
-    const certificate = await this.#options.clientCertificate?.();
+    const certificate = await this.#credential(this.#options.clientCertificate);
     if (this.#closed.signal.aborted) throw this.#closed.signal.reason;
     if (certificate?.cert !== this.#certificate?.cert || certificate?.key !== this.#certificate?.key) {
       this.#certificate = certificate;
@@ -174,14 +190,15 @@ class HttpsTransport implements Transport {
     const peer = this.#peer;
     const connection =
       this.#secure && (socket as TLSSocket).alpnProtocol === 'h2'
-        ? createHttp2Connection(socket as TLSSocket, {
+        ? await createHttp2Connection(socket as TLSSocket, {
             peer,
             clock: this.#options.clock,
             pingAfterMs: this.#options.pingAfterMs ?? 30_000,
             pingTimeoutMs: this.#options.pingTimeoutMs ?? 15_000,
+            settingsTimeoutMs: this.#options.connectTimeoutMs ?? 15_000,
           })
         : createHttp1Connection(socket, { peer, dial: () => this.#dial(certificate, ['http/1.1']) });
-    // A certificate that was rotated during the dial: serves those who waited for it, and nobody after them.
+    // The certificate was rotated during the dial.
     if (certificate !== this.#certificate && certificate?.cert !== this.#certificate?.cert)
       connection.drain();
     this.#connections.push(connection);

@@ -1,5 +1,6 @@
 export * from './https-transport.js';
 export * from './kubeconfig-transport.js';
+export * from './lock-directory.js';
 export * from './logger.js';
 export * from './node-env.js';
 export * from './probe-tls.js';

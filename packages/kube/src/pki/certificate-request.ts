@@ -91,13 +91,12 @@ export function createCertificateRequest(options: CertificateRequestOptions): st
  */
 export function parseCertificateRequest(pem: string): CertificateRequest {
   const [der, ...more] = allFromPem('CERTIFICATE REQUEST', pem);
-  if (der === undefined) throw new PkiError('malformed', 'there is no PEM block of type CERTIFICATE REQUEST');
-  if (more.length > 0)
-    throw new PkiError('malformed', 'there is more than one PEM block of type CERTIFICATE REQUEST');
+  if (der === undefined) throw new PkiError('there is no PEM block of type CERTIFICATE REQUEST');
+  if (more.length > 0) throw new PkiError('there is more than one PEM block of type CERTIFICATE REQUEST');
   const root = expectTag(readDer(der), derTag.sequence, 'the certificate request');
   const body = expectTag(root.children[0], derTag.sequence, 'the body of the certificate request');
   const [version, subject, key, ...rest] = body.children;
-  if (readInteger(version, 'the version') !== 0) throw new PkiError('unsupported', 'the version is not 0');
+  if (readInteger(version, 'the version') !== 0) throw new PkiError('the version is not 0');
   const spki = expectTag(key, derTag.sequence, 'the public key').bytes;
   const publicKey = readPublicKey(spki);
   const keyType = keyTypeOf(publicKey);
@@ -121,11 +120,10 @@ function checkOwnSignature(
     'the signature algorithm',
   );
   const algorithm = findSignatureAlgorithm(id);
-  if (algorithm === undefined)
-    throw new PkiError('unsupported', `the signature algorithm ${id} is not supported`);
+  if (algorithm === undefined) throw new PkiError(`the signature algorithm ${id} is not supported`);
   const signature = readBitOctets(root.children[2], 'the signature');
   if (!verifyBytes(body.bytes, { algorithm, publicKey, signature })) {
-    throw new PkiError('untrusted', 'the certificate request is not signed with its own key');
+    throw new PkiError('the signature of the certificate request does not fit its key');
   }
 }
 
@@ -136,7 +134,7 @@ function requestedExtensions(attributes: DerNode | undefined): ReadonlyMap<strin
     const values = expectTag(children[1], derTag.set, 'the requested extensions').children;
     const [list] = values;
     if (list === undefined || values.length > 1 || found.size > 0) {
-      throw new PkiError('malformed', 'the requested extensions are there twice or empty');
+      throw new PkiError('the requested extensions are there twice or empty');
     }
     found = readExtensions(list);
   }

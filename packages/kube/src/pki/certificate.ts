@@ -24,8 +24,11 @@ import {
   readPurposes,
 } from './extensions.js';
 import { oid } from './oids.js';
-import { fromPem } from './pem.js';
+import { allFromPem, fromPem } from './pem.js';
 import { PkiError } from './pki-error.js';
+
+export { createCertificateAuthority, issueCertificate } from './issue.js';
+export { verifyChain } from './verify-chain.js';
 
 export interface Certificate extends AlternativeNames {
   readonly der: Uint8Array;
@@ -64,7 +67,7 @@ export function parseCertificate(input: string | Uint8Array): Certificate {
   const outer = expectTag(root.children[1], derTag.sequence, 'the signature algorithm');
   const inner = expectTag(algorithm, derTag.sequence, 'the signature algorithm');
   if (Buffer.compare(outer.bytes, inner.bytes) !== 0) {
-    throw new PkiError('malformed', 'the certificate names two signature algorithms');
+    throw new PkiError('the certificate names two signature algorithms');
   }
   const times = expectTag(validity, derTag.sequence, 'the validity').children;
   const spki = expectTag(publicKey, derTag.sequence, 'the public key').bytes;
@@ -111,8 +114,13 @@ function readTime(node: DerNode | undefined): number {
   const pattern = node?.tag === derTag.utcTime ? utcTime : generalizedTime;
   const match =
     node?.tag === derTag.utcTime || node?.tag === derTag.generalizedTime ? pattern.exec(text) : null;
-  if (match === null) throw new PkiError('malformed', 'a time of the validity is damaged');
+  if (match === null) throw new PkiError('a time of the validity is damaged');
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
   const century = node?.tag === derTag.utcTime ? (year < 50 ? 2000 : 1900) : 0;
   return Date.UTC(century + year, month - 1, day, hour, minute, second);
+}
+
+/** The certificates of a PEM bundle, as DER. @throws PkiError when one is damaged. */
+export function splitCertificates(bundle: string): Uint8Array[] {
+  return allFromPem('CERTIFICATE', bundle);
 }

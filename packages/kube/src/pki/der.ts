@@ -4,6 +4,9 @@
  */
 import { PkiError } from './pki-error.js';
 
+export { fromPem, toPem } from './pem.js';
+export { PkiError };
+
 /** Tag octets, class and constructed bit included. */
 export const derTag = {
   boolean: 0x01,
@@ -43,32 +46,30 @@ const maxDepth = 24;
 /** @throws PkiError when the bytes are not exactly one DER element. */
 export function readDer(bytes: Uint8Array): DerNode {
   const node = readNode(bytes, 0);
-  if (node.bytes.length !== bytes.length)
-    throw new PkiError('malformed', 'there are bytes behind the DER element');
+  if (node.bytes.length !== bytes.length) throw new PkiError('there are bytes behind the DER element');
   return node;
 }
 
 function readNode(bytes: Uint8Array, depth: number): DerNode {
-  if (depth > maxDepth) throw new PkiError('malformed', 'the DER is nested too deeply');
+  if (depth > maxDepth) throw new PkiError('the DER is nested too deeply');
   const tag = bytes[0];
   const first = bytes[1];
-  if (tag === undefined || first === undefined) throw new PkiError('malformed', 'the DER ends too early');
-  if ((tag & 0x1f) === 0x1f) throw new PkiError('unsupported', 'the DER has a tag above 30');
+  if (tag === undefined || first === undefined) throw new PkiError('the DER ends too early');
+  if ((tag & 0x1f) === 0x1f) throw new PkiError('the DER has a tag above 30');
   let header = 2;
   let length = first;
   if (first >= 0x80) {
     const octets = first & 0x7f;
     // Four octets are more than any request may be long; 0x80 is BER's indefinite form.
-    if (octets === 0 || octets > 4)
-      throw new PkiError('malformed', 'a DER length is not definite or too large');
+    if (octets === 0 || octets > 4) throw new PkiError('a DER length is not definite or too large');
     length = 0;
     for (let i = 0; i < octets; i++) length = length * 256 + (bytes[header + i] ?? 0);
     header += octets;
     if (length < 0x80 || length < 256 ** (octets - 1)) {
-      throw new PkiError('malformed', 'a DER length is not in its shortest form');
+      throw new PkiError('a DER length is not in its shortest form');
     }
   }
-  if (header + length > bytes.length) throw new PkiError('malformed', 'the DER ends too early');
+  if (header + length > bytes.length) throw new PkiError('the DER ends too early');
   const content = bytes.subarray(header, header + length);
   const children: DerNode[] = [];
   if ((tag & 0x20) !== 0) {
@@ -83,8 +84,7 @@ function readNode(bytes: Uint8Array, depth: number): DerNode {
 
 /** The node, when it is there and has this tag. */
 export function expectTag(node: DerNode | undefined, tag: number, what: string): DerNode {
-  if (node === undefined || node.tag !== tag)
-    throw new PkiError('malformed', `${what} is missing or of another type`);
+  if (node === undefined || node.tag !== tag) throw new PkiError(`${what} is missing or of another type`);
   return node;
 }
 
@@ -93,10 +93,10 @@ export function readOid(node: DerNode | undefined, what: string): string {
   const arcs: bigint[] = [];
   let arc = 0n;
   content.forEach((byte, index) => {
-    if (arc === 0n && byte === 0x80) throw new PkiError('malformed', `${what} is not in its shortest form`);
+    if (arc === 0n && byte === 0x80) throw new PkiError(`${what} is not in its shortest form`);
     arc = (arc << 7n) | BigInt(byte & 0x7f);
     if ((byte & 0x80) !== 0) {
-      if (index === content.length - 1) throw new PkiError('malformed', `${what} ends too early`);
+      if (index === content.length - 1) throw new PkiError(`${what} ends too early`);
       return;
     }
     if (arcs.length === 0) {
@@ -107,15 +107,14 @@ export function readOid(node: DerNode | undefined, what: string): string {
     }
     arc = 0n;
   });
-  if (arcs.length === 0) throw new PkiError('malformed', `${what} is empty`);
+  if (arcs.length === 0) throw new PkiError(`${what} is empty`);
   return arcs.join('.');
 }
 
 /** A small non-negative integer. */
 export function readInteger(node: DerNode | undefined, what: string): number {
   const content = readIntegerBytes(node, what);
-  if (content.length > 4 || (content[0] ?? 0) >= 0x80)
-    throw new PkiError('malformed', `${what} is out of range`);
+  if (content.length > 4 || (content[0] ?? 0) >= 0x80) throw new PkiError(`${what} is out of range`);
   return content.reduce((value, byte) => value * 256 + byte, 0);
 }
 
@@ -123,9 +122,9 @@ export function readInteger(node: DerNode | undefined, what: string): number {
 export function readIntegerBytes(node: DerNode | undefined, what: string): Uint8Array {
   const { content } = expectTag(node, derTag.integer, what);
   const [first, second] = content;
-  if (first === undefined) throw new PkiError('malformed', `${what} is empty`);
+  if (first === undefined) throw new PkiError(`${what} is empty`);
   if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) {
-    throw new PkiError('malformed', `${what} is not in its shortest form`);
+    throw new PkiError(`${what} is not in its shortest form`);
   }
   return content;
 }
@@ -133,7 +132,7 @@ export function readIntegerBytes(node: DerNode | undefined, what: string): Uint8
 export function readBoolean(node: DerNode, what: string): boolean {
   const { content } = expectTag(node, derTag.boolean, what);
   if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) {
-    throw new PkiError('malformed', `${what} is not a DER boolean`);
+    throw new PkiError(`${what} is not a DER boolean`);
   }
   return content[0] === 0xff;
 }
@@ -141,7 +140,7 @@ export function readBoolean(node: DerNode, what: string): boolean {
 /** The octets of a bit string that is a whole number of octets (keys, signatures). */
 export function readBitOctets(node: DerNode | undefined, what: string): Uint8Array {
   const { content } = expectTag(node, derTag.bitString, what);
-  if (content[0] !== 0) throw new PkiError('malformed', `${what} is not a whole number of octets`);
+  if (content[0] !== 0) throw new PkiError(`${what} is not a whole number of octets`);
   return content.subarray(1);
 }
 

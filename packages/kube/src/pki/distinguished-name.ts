@@ -39,11 +39,11 @@ function writeAttribute(type: string, value: string): Uint8Array {
   return writeSequence(writeOid(type), writeText(tag, value));
 }
 
-/** RDNs in Go's order, several organizations in one RDN as Go writes them. */
+/** RDNs in Go's order, one for each value, so that the order of organizations is kept. */
 export function writeName(name: NameParts): Uint8Array {
   const rdns: Uint8Array[] = [];
   const add = (type: string, values: readonly string[]): void => {
-    if (values.length > 0) rdns.push(writeSet(...values.map((value) => writeAttribute(type, value))));
+    for (const value of values) rdns.push(writeSet(writeAttribute(type, value)));
   };
   add(oid.organization, name.organizations ?? []);
   add(oid.organizationalUnit, name.organizationalUnits ?? []);
@@ -58,16 +58,15 @@ export function readName(node: DerNode | undefined): DistinguishedName {
     for (const attribute of expectTag(rdn, derTag.set, 'a part of the name').children) {
       const [type, value, ...rest] = attribute.children;
       const key = readOid(type, 'the type of a part of the name');
-      if (value === undefined || rest.length > 0)
-        throw new PkiError('malformed', 'a part of the name is damaged');
+      if (value === undefined || rest.length > 0) throw new PkiError('a part of the name is damaged');
       if (!meaningful.has(key)) continue;
       found.set(key, [...(found.get(key) ?? []), readText(value)]);
     }
   }
   const [commonName = '', ...others] = found.get(oid.commonName) ?? [];
-  if (others.length > 0) throw new PkiError('unsupported', 'the name has more than one common name');
+  if (others.length > 0) throw new PkiError('the name has more than one common name');
   const [uid, ...otherUids] = found.get(oid.kubernetesUid) ?? [];
-  if (otherUids.length > 0) throw new PkiError('unsupported', 'the name has more than one uid');
+  if (otherUids.length > 0) throw new PkiError('the name has more than one uid');
   return {
     commonName,
     organizations: found.get(oid.organization) ?? [],
@@ -91,14 +90,13 @@ function readText({ tag, content }: DerNode): string {
     case derTag.ia5String:
     case derTag.teletexString:
       // Go and openssl differ on the upper half of these; nobody needs it.
-      if (content.some((byte) => byte >= 0x80))
-        throw new PkiError('malformed', 'a part of the name is not ASCII');
+      if (content.some((byte) => byte >= 0x80)) throw new PkiError('a part of the name is not ASCII');
       return Buffer.from(content).toString('latin1');
     case derTag.bmpString:
-      if (content.length % 2 !== 0) throw new PkiError('malformed', 'a part of the name is cut');
+      if (content.length % 2 !== 0) throw new PkiError('a part of the name is cut');
       return Buffer.from(content).swap16().toString('utf16le');
     default:
-      throw new PkiError('unsupported', 'a part of the name has an unknown text type');
+      throw new PkiError('a part of the name has an unknown text type');
   }
 }
 
@@ -106,6 +104,6 @@ function decodeUtf8(content: Uint8Array): string {
   try {
     return utf8.decode(content);
   } catch (cause) {
-    throw new PkiError('malformed', 'a part of the name is not UTF-8', { cause });
+    throw new PkiError('a part of the name is not UTF-8', { cause });
   }
 }

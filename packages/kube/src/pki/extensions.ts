@@ -74,6 +74,19 @@ export const certificateUsages: readonly string[] = [
   ...Object.keys(purposes),
 ].sort();
 
+/** True for a usage of certificates.k8s.io. */
+export function isKnownUsage(usage: string): boolean {
+  return certificateUsages.includes(usage);
+}
+
+/** Sorts the names that a server is reached by into DNS names and addresses. */
+export function splitServerNames(names: readonly string[]): { dnsNames: string[]; ipAddresses: string[] } {
+  return {
+    dnsNames: names.filter((name) => isIP(name) === 0),
+    ipAddresses: names.filter((name) => isIP(name) !== 0),
+  };
+}
+
 export const keyCertSignBit = 5;
 
 /** The purpose's object identifier; undefined for what is no extended usage. */
@@ -90,7 +103,7 @@ export function readExtensions(list: DerNode): ReadonlyMap<string, Extension> {
   const found = new Map<string, Extension>();
   for (const { children } of expectTag(list, derTag.sequence, 'the list of extensions').children) {
     const id = readOid(children[0], 'the type of an extension');
-    if (found.has(id)) throw new PkiError('malformed', `the extension ${id} is there twice`);
+    if (found.has(id)) throw new PkiError(`the extension ${id} is there twice`);
     const second = children[1];
     const critical = second?.tag === derTag.boolean && readBoolean(second, 'the criticality of an extension');
     const value = expectTag(children.at(-1), derTag.octetString, `the extension ${id}`);
@@ -108,7 +121,7 @@ export function usageExtensions(usages: readonly CertificateUsage[]): Extension[
     const purpose = purposeOid(usage);
     if (bit !== undefined) bits.add(bit);
     else if (purpose !== undefined) ids.add(purpose);
-    else throw new PkiError('unsupported', `there is no certificate usage ${JSON.stringify(usage)}`);
+    else throw new PkiError(`there is no certificate usage ${JSON.stringify(usage)}`);
   }
   const extensions: Extension[] = [];
   if (bits.size > 0) extensions.push({ oid: oid.keyUsage, critical: true, value: writeBits([...bits]) });
@@ -189,7 +202,7 @@ export function readAlternativeNames(extension: Extension | undefined): Alternat
 
 function asciiText(content: Uint8Array): string {
   if (content.some((byte) => byte >= 0x80 || byte === 0)) {
-    throw new PkiError('malformed', 'an alternative name is not ASCII text');
+    throw new PkiError('an alternative name is not ASCII text');
   }
   return Buffer.from(content).toString('latin1');
 }
@@ -197,7 +210,7 @@ function asciiText(content: Uint8Array): string {
 function addressOctets(address: string): Uint8Array {
   const version = isIP(address);
   if (version === 4) return Uint8Array.from(address.split('.').map(Number));
-  if (version === 0) throw new PkiError('malformed', `${JSON.stringify(address)} is not an IP address`);
+  if (version === 0) throw new PkiError(`${JSON.stringify(address)} is not an IP address`);
   // An IPv4 tail counts as two groups.
   const text = address
     .replace(/%.*$/, '')
@@ -218,7 +231,7 @@ function addressOctets(address: string): Uint8Array {
 
 function formatAddress(octets: Uint8Array): string {
   if (octets.length === 4) return octets.join('.');
-  if (octets.length !== 16) throw new PkiError('malformed', 'an alternative name is no IP address');
+  if (octets.length !== 16) throw new PkiError('an alternative name is no IP address');
   const groups: string[] = [];
   for (let i = 0; i < 16; i += 2) groups.push((((octets[i] ?? 0) << 8) | (octets[i + 1] ?? 0)).toString(16));
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1); // the URL standard's shortest form

@@ -97,10 +97,9 @@ export function issueCertificate(options: IssueOptions): string {
   const { ca, subject, usages, dnsNames = [], ipAddresses = [], isCa = false } = options;
   const authority = parseCertificate(ca.certificatePem);
   const signingKey = readPrivateKey(ca.privateKeyPem);
-  if (!authority.isCa)
-    throw new PkiError('unsupported', 'the signing certificate is not a certificate authority');
+  if (!authority.isCa) throw new PkiError('the signing certificate is not a certificate authority');
   if (Buffer.compare(publicKeyDer(signingKey), authority.publicKeyDer) !== 0) {
-    throw new PkiError('unsupported', 'the signing key is not the key of the signing certificate');
+    throw new PkiError('the signing key is not the key of the signing certificate');
   }
   const subjectDer = writeName(subject);
   const isNameless = subjectDer.length === 2; // an empty sequence

@@ -14,18 +14,24 @@ import { writeDer, writeOid, writeSequence } from './der.js';
 import { type SignatureAlgorithm, signatureAlgorithms } from './oids.js';
 import { PkiError } from './pki-error.js';
 
-export type KeyType = 'ec-p256' | 'ec-p384' | 'rsa' | 'ed25519';
+export type KeyType = 'ec' | 'rsa' | 'ed25519';
 
 export interface KeyPair {
   /** SEC1, `EC PRIVATE KEY`, as Go clients write it. */
   readonly privateKeyPem: string;
   readonly publicKey: KeyObject;
+  /** SubjectPublicKeyInfo. */
+  readonly publicKeyDer: Uint8Array;
 }
 
 /** A new EC P-256 key. */
 export function generateKeyPair(): KeyPair {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  return { privateKeyPem: privateKey.export({ type: 'sec1', format: 'pem' }).toString(), publicKey };
+  return {
+    privateKeyPem: privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
+    publicKey,
+    publicKeyDer: publicKeyDer(publicKey),
+  };
 }
 
 /** @throws PkiError when the text is no private key. */
@@ -33,7 +39,7 @@ export function readPrivateKey(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (cause) {
-    throw new PkiError('malformed', 'the private key cannot be read', { cause });
+    throw new PkiError('the private key cannot be read', { cause });
   }
 }
 
@@ -42,7 +48,7 @@ export function readPublicKey(der: Uint8Array): KeyObject {
   try {
     return createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });
   } catch (cause) {
-    throw new PkiError('malformed', 'the public key cannot be read', { cause });
+    throw new PkiError('the public key cannot be read', { cause });
   }
 }
 
@@ -57,29 +63,25 @@ export function keyTypeOf(key: KeyObject): KeyType {
   const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case 'ec':
-      if (namedCurve === 'prime256v1') return 'ec-p256';
-      if (namedCurve === 'secp384r1') return 'ec-p384';
-      throw new PkiError(
-        'unsupported',
-        `keys on the curve ${namedCurve} are not supported; use P-256 or P-384`,
-      );
+      if (namedCurve === 'prime256v1' || namedCurve === 'secp384r1') return 'ec';
+      throw new PkiError(`keys on the curve ${namedCurve} are not supported; use P-256 or P-384`);
     case 'rsa':
       if ((modulusLength ?? 0) >= 2048) return 'rsa';
-      throw new PkiError('unsupported', `an RSA key of ${modulusLength} bits is too short; use 2048 or more`);
+      throw new PkiError(`an RSA key of ${modulusLength} bits is too short; use 2048 or more`);
     case 'ed25519':
       return 'ed25519';
     default:
-      throw new PkiError('unsupported', `keys of type ${key.asymmetricKeyType} are not supported`);
+      throw new PkiError(`keys of type ${key.asymmetricKeyType} are not supported`);
   }
 }
 
 /** The algorithm that a private key signs with. */
 export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
-  const type = keyTypeOf(key);
-  const keyType = type === 'rsa' || type === 'ed25519' ? type : 'ec';
-  const digest = type === 'ed25519' ? null : type === 'ec-p384' ? 'sha384' : 'sha256';
+  const keyType = keyTypeOf(key);
+  const isP384 = key.asymmetricKeyDetails?.namedCurve === 'secp384r1';
+  const digest = keyType === 'ed25519' ? null : isP384 ? 'sha384' : 'sha256';
   const found = signatureAlgorithms.find((one) => one.keyType === keyType && one.digest === digest);
-  if (found === undefined) throw new PkiError('unsupported', `keys of type ${type} cannot sign`);
+  if (found === undefined) throw new PkiError(`keys of type ${keyType} cannot sign`);
   return found;
 }
 

@@ -28,7 +28,7 @@ export function allFromPem(label: PemLabel, text: string): Uint8Array[] {
     if (begin !== label) continue;
     const packed = (content ?? '').replace(/\s+/g, '');
     if (end !== label || !body.test(packed) || packed.length % 4 !== 0) {
-      throw new PkiError('malformed', `the PEM block ${label} is damaged`);
+      throw new PkiError(`the PEM block ${label} is damaged`);
     }
     found.push(Buffer.from(packed, 'base64'));
   }
@@ -41,6 +41,6 @@ export function allFromPem(label: PemLabel, text: string): Uint8Array[] {
  */
 export function fromPem(label: PemLabel, text: string): Uint8Array {
   const [first] = allFromPem(label, text);
-  if (first === undefined) throw new PkiError('malformed', `there is no PEM block of type ${label}`);
+  if (first === undefined) throw new PkiError(`there is no PEM block of type ${label}`);
   return first;
 }

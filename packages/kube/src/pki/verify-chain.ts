@@ -42,7 +42,7 @@ interface Search {
 
 /**
  * The path from the leaf to the authority, both included.
- * @throws PkiError; `expired` when all is well but the time.
+ * @throws PkiError saying what is wrong; a time only when all else is well.
  */
 export function verifyChain(leaf: string | Uint8Array, options: VerifyOptions): readonly Certificate[] {
   const certificate = parseCertificate(leaf);
@@ -54,14 +54,14 @@ export function verifyChain(leaf: string | Uint8Array, options: VerifyOptions): 
     nowMs: options.nowMs,
     purpose: purposeOid(options.usage === 'clientAuth' ? 'client auth' : 'server auth') ?? '',
     checksLeft: maxSignatureChecks,
-    failure: new PkiError('untrusted', 'the certificate is signed by an unknown authority'),
+    failure: new PkiError('the certificate is not signed by a trusted authority'),
   };
   const path = findPath([certificate], search);
   if (path === undefined) throw search.failure;
   return path;
 }
 
-/** Depth first from the leaf; validity is judged last, so that `expired` means that and nothing else. */
+/** Depth first from the leaf; validity is judged last, so that a time is blamed only when all else is well. */
 function findPath(path: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
   const last = path.at(-1);
   if (last === undefined || path.length > maxPathLength) return undefined;
@@ -85,16 +85,12 @@ function findPath(path: readonly Certificate[], search: Search): readonly Certif
 function inTime(path: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
   for (const { notBeforeMs, notAfterMs } of path) {
     if (search.nowMs > notAfterMs) {
-      search.failure = new PkiError(
-        'expired',
-        `the certificate expired at ${new Date(notAfterMs).toISOString()}`,
-      );
+      search.failure = new PkiError(`the certificate expired at ${new Date(notAfterMs).toISOString()}`);
       return undefined;
     }
     if (search.nowMs < notBeforeMs) {
       search.failure = new PkiError(
-        'expired',
-        `the certificate is valid from ${new Date(notBeforeMs).toISOString()} only`,
+        `the certificate is not valid before ${new Date(notBeforeMs).toISOString()}`,
       );
       return undefined;
     }
@@ -109,26 +105,25 @@ function problemOf(
 ): PkiError | undefined {
   for (const extension of certificate.extensions.values()) {
     if (extension.critical && !understood.has(extension.oid)) {
-      return new PkiError(
-        'unsupported',
-        `the certificate has the unknown critical extension ${extension.oid}`,
-      );
+      return new PkiError(`the certificate has the unknown critical extension ${extension.oid}`);
     }
   }
   const { purposes } = certificate;
   if (purposes !== undefined && !purposes.includes(purpose) && !purposes.includes(oid.anyExtendedKeyUsage)) {
-    return new PkiError('untrusted', 'the certificate is not meant for this usage');
+    return new PkiError(
+      `the certificate is not for ${purpose === purposeOid('client auth') ? 'clients' : 'servers'}`,
+    );
   }
   if (path.length === 1) return undefined;
   if (
     !certificate.isCa ||
     (certificate.keyUsage !== undefined && !certificate.keyUsage.has(keyCertSignBit))
   ) {
-    return new PkiError('untrusted', 'the certificate is signed by one that is no authority');
+    return new PkiError('the certificate is not signed by an authority');
   }
   const authoritiesBelow = path.length - 2;
   if (certificate.pathLength !== undefined && authoritiesBelow > certificate.pathLength) {
-    return new PkiError('untrusted', 'the path to the authority is longer than the authority allows');
+    return new PkiError('the path to the authority is longer than the authority allows');
   }
   return undefined;
 }

@@ -27,7 +27,7 @@ export function defaultPodSpec(spec: JsonObject): void {
   const hostNetwork = spec['hostNetwork'] === true;
   for (const list of ['initContainers', 'containers', 'ephemeralContainers']) {
     for (const container of objectsAt(spec, list)) {
-      defaultContainer(container, { hostNetwork, ephemeral: list === 'ephemeralContainers' });
+      defaultContainer(container, hostNetwork);
     }
   }
   for (const volume of objectsAt(spec, 'volumes')) defaultVolume(volume);
@@ -41,17 +41,13 @@ export function defaultPullPolicy(image: string): string {
   return colon < 0 || last.slice(colon + 1) === 'latest' ? 'Always' : 'IfNotPresent';
 }
 
-function defaultContainer(
-  container: JsonObject,
-  { hostNetwork, ephemeral }: { hostNetwork: boolean; ephemeral: boolean },
-): void {
+function defaultContainer(container: JsonObject, hostNetwork: boolean): void {
   fill(container, {
     terminationMessagePath: '/dev/termination-log',
     terminationMessagePolicy: 'File',
     imagePullPolicy: defaultPullPolicy(textAt(container, 'image')),
   });
-  const resources = ensure(container, 'resources');
-  if (!ephemeral) defaultRequests(resources);
+  ensure(container, 'resources');
   for (const port of objectsAt(container, 'ports')) {
     fill(port, { protocol: 'TCP' });
     if (hostNetwork && (port['hostPort'] ?? 0) === 0) port['hostPort'] = port['containerPort'];
@@ -67,6 +63,15 @@ function defaultContainer(
   for (const hook of ['postStart', 'preStop']) {
     const action = objectAt(container, 'lifecycle', hook);
     defaultHttpGet(action);
+  }
+}
+
+/** Defaults that only a pod gets, not a template. */
+export function defaultPod(spec: JsonObject): void {
+  defaultPodSpec(spec);
+  spec['enableServiceLinks'] ??= true;
+  for (const container of [...objectsAt(spec, 'initContainers'), ...objectsAt(spec, 'containers')]) {
+    defaultRequests(ensure(container, 'resources'));
   }
 }
 

@@ -16,7 +16,7 @@ import { ageColumn, ageOf, nameColumn, textColumn } from '../columns.js';
 import type { BuiltinFacts, PodActions } from '../define.js';
 import { builtinSchema } from '../schemas.js';
 import { sameValue } from '../validation.js';
-import { defaultPodSpec } from './pod-defaults.js';
+import { defaultPod } from './pod-defaults.js';
 import { validatePodSpec } from './pod-validation.js';
 
 const { forbidden } = fieldErrors;
@@ -27,7 +27,6 @@ const tolerationSeconds = 300;
 function admitPod(spec: JsonObject): void {
   fill(spec, {
     serviceAccountName: 'default',
-    enableServiceLinks: true,
     preemptionPolicy: 'PreemptLowerPriority',
   });
   fill(spec, { serviceAccount: spec['serviceAccountName'] });
@@ -231,7 +230,7 @@ const plainPods: BuiltinFacts = {
     }),
     textColumn('Readiness Gates', gatesText, { wide: true }),
   ],
-  defaults: (object) => defaultPodSpec(ensure(object, 'spec')),
+  defaults: (object) => defaultPod(ensure(object, 'spec')),
   create(object) {
     const spec = ensure(object, 'spec');
     admitPod(spec);

@@ -1,0 +1,192 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { parseYaml, stringifyYaml, YamlError } from './yaml.js';
+
+const readings: readonly (readonly [string, unknown])[] = [
+  ['a: yes', { a: true }],
+  ['a: off', { a: false }],
+  ['a: 017', { a: 15 }],
+  ['a: 1_000', { a: 1000 }],
+  ['a: 0x1F', { a: 31 }],
+  ['a: 2026-01-01', { a: '2026-01-01' }],
+  ['a: 2026-01-01T00:00:00Z', { a: '2026-01-01T00:00:00Z' }],
+  ['a: 22:22', { a: '22:22' }],
+  ['a: "yes"', { a: 'yes' }],
+  ['a: ~', { a: null }],
+  ['a:', { a: null }],
+  ['a: 1.5', { a: 1.5 }],
+  ['1: x', { '1': 'x' }],
+  ['y: x', { true: 'x' }],
+  ['a: |\n  x\n  y\n', { a: 'x\ny\n' }],
+  ['a: &x {b: 1}\nc: *x', { a: { b: 1 }, c: { b: 1 } }],
+  ['a: &x {b: 1}\nc:\n  <<: *x\n  d: 2', { a: { b: 1 }, c: { b: 1, d: 2 } }],
+  ['- a\n- b: c', ['a', { b: 'c' }]],
+  ['{"a": [1, 2]}', { a: [1, 2] }],
+  ['{a: 1}', { a: 1 }],
+  ['a: # comment\n  b: 1', { a: { b: 1 } }],
+];
+
+const broken: readonly (readonly [string, RegExp])[] = [
+  ['a: 1\na: 2', /^yaml: line 2, column 1: Map keys must be unique/],
+  ['a: [1', /^yaml: line 1, column 6: /],
+  ['a: b: c', /^yaml: line 1, column \d+: /],
+  ['\ta: 1', /^yaml: line 1, column \d+: /],
+  ['a: .inf', /^yaml: a is Infinity, which JSON cannot express$/],
+  ['a: *gone', /gone/],
+  ['{"a": 1, "a": 2}', /^yaml: key "a" is already set in map$/],
+];
+
+describe('parseYaml', () => {
+  for (const [text, expected] of readings) {
+    it(`reads ${JSON.stringify(text)}`, () => {
+      expect(parseYaml(text)).to.deep.equal([expected]);
+    });
+  }
+
+  for (const [text, message] of broken) {
+    it(`refuses ${JSON.stringify(text)} in one line`, () => {
+      expect(() => parseYaml(text))
+        .to.throw(YamlError)
+        .with.property('message')
+        .that.matches(message)
+        .and.does.not.include('\n');
+    });
+  }
+
+  it('reads several documents and skips empty ones', () => {
+    expect(parseYaml('---\na: 1\n---\n---\n# nothing\n---\nb: 2\n...\n')).to.deep.equal([{ a: 1 }, { b: 2 }]);
+    expect(parseYaml('')).to.deep.equal([]);
+  });
+
+  it('gives the line of a mistake in a later document', () => {
+    expect(() => parseYaml('a: 1\n---\nb: [')).to.throw(YamlError, /line 3/);
+  });
+
+  it('does not let aliases share an object', () => {
+    const [value] = parseYaml('a: &x {b: 1}\nc: *x') as [{ a: { b: number }; c: { b: number } }];
+    value.a.b = 5;
+    expect(value.c.b).to.equal(1);
+  });
+
+  it('refuses aliases that multiply', () => {
+    const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x]'];
+    for (let i = 1; i < 10; i++)
+      lines.push(`a${i}: &a${i} [${Array.from({ length: 9 }, () => `*a${i - 1}`).join(', ')}]`);
+    expect(() => parseYaml(lines.join('\n'))).to.throw(YamlError, /alias/i);
+  });
+
+  it('keeps __proto__ an ordinary key', () => {
+    const [value] = parseYaml('__proto__: {x: 1}');
+    expect(Object.getPrototypeOf(value)).to.equal(Object.prototype);
+    expect(Object.keys(value as object)).to.deep.equal(['__proto__']);
+  });
+});
+
+describe('stringifyYaml', () => {
+  it('lays a document out like kubectl', () => {
+    const object = {
+      apiVersion: 'v1',
+      metadata: { annotations: { on: 'yes' }, creationTimestamp: '2026-01-01T00:00:00Z' },
+      data: { script: 'a\nb\n', port: '8080', empty: '' },
+      list: [{ a: 1, b: [] }, 'x'],
+    };
+    expect(stringifyYaml(object)).to.equal(`apiVersion: v1
+metadata:
+  annotations:
+    "on": "yes"
+  creationTimestamp: "2026-01-01T00:00:00Z"
+data:
+  script: |
+    a
+    b
+  port: "8080"
+  empty: ""
+list:
+- a: 1
+  b: []
+- x
+`);
+  });
+
+  it('is read back as it was', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (drawn) => {
+        const value: unknown = JSON.parse(JSON.stringify(drawn));
+        fc.pre(value !== null);
+        expect(parseYaml(stringifyYaml(value))).to.deep.equal([value]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is read back as it was, for texts that YAML could take for something else', () => {
+    const tricky = fc.constantFrom(
+      'yes',
+      'n',
+      'y',
+      'NO',
+      '017',
+      '0o17',
+      '0x1',
+      '1_0',
+      '1e3',
+      '1e+21',
+      '.5',
+      '+1',
+      '-',
+      '~',
+      'null',
+      '2026-01-01',
+      '22:22',
+      '<<',
+      '=',
+      '---',
+      '...',
+      '# a',
+      'a: b',
+      '- a',
+      '? a',
+      '&a',
+      '*a',
+      '!a',
+      '|',
+      '>',
+      '%',
+      '@',
+      '`',
+      ' a',
+      'a ',
+      '\ta',
+      'a\n',
+      '\n',
+      '\r',
+      '\u2028',
+      '\u0000',
+      '\ufeff',
+      '"',
+      "'",
+      '{',
+      '[1]',
+      'a,b',
+      '.inf',
+      '.NaN',
+      '1:2:3',
+      '0b1',
+      '__proto__',
+    );
+    const text = fc.array(tricky, { minLength: 1, maxLength: 3 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(
+        fc.dictionary(
+          text,
+          fc.oneof(text, fc.array(text), fc.double({ noNaN: true, noDefaultInfinity: true })),
+        ),
+        (drawn) => {
+          const value: unknown = JSON.parse(JSON.stringify(drawn));
+          expect(parseYaml(stringifyYaml(value))).to.deep.equal([value]);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+});

@@ -1,0 +1,151 @@
+/**
+ * The signer `kubernetes.io/kube-apiserver-client`: issues what was approved, says Failed when it may not, and clears
+ * old requests away. The plan is pure. k8s pkg/controller/certificates; apiserver.md 5.3.
+ */
+import { formatTime, hasReason, type KubeObject, parseTime } from '@flotilla/api';
+import {
+  type CertificateAuthority,
+  type Controller,
+  createController,
+  createInformer,
+  type Env,
+  type Informer,
+  issueCertificate,
+  type KubeClient,
+  PkiError,
+  wellKnown,
+} from '@flotilla/kube';
+import { type Csr, kubeClientSigner, readRequest } from './csr-resource.js';
+
+export type SigningPlan =
+  | { readonly action: 'none'; readonly recheckAfterMs?: number }
+  | { readonly action: 'delete' }
+  | { readonly action: 'fail'; readonly message: string }
+  | { readonly action: 'issue'; readonly notBeforeMs: number; readonly notAfterMs: number };
+
+const hourMs = 3_600_000;
+const longestLifeMs = 365 * 24 * hourMs;
+const backdateMs = 5 * 60_000;
+const allowedUsages = new Set(['digital signature', 'key encipherment', 'client auth']);
+
+export function planSigning(csr: Csr, { nowMs }: { nowMs: number }): SigningPlan {
+  const age = nowMs - parseTime(csr.metadata.creationTimestamp ?? formatTime(nowMs));
+  const types = new Set((csr.status?.conditions ?? []).map(({ type }) => type));
+  const decided = types.has('Approved') || types.has('Denied') || types.has('Failed');
+  const keepMs = decided ? hourMs : 24 * hourMs;
+  if (age >= keepMs) return { action: 'delete' };
+  const waits = csr.spec.signerName === kubeClientSigner && types.has('Approved') && !types.has('Denied');
+  if (!waits || types.has('Failed') || csr.status?.certificate) return { action: 'none', recheckAfterMs: keepMs - age };
+  const usages = csr.spec.usages ?? [];
+  const foreign = usages.find((usage) => !allowedUsages.has(usage));
+  if (foreign !== undefined) return { action: 'fail', message: `usage ${JSON.stringify(foreign)} is not allowed by this signer` };
+  if (!usages.includes('client auth')) return { action: 'fail', message: 'the usage "client auth" is required by this signer' };
+  const life = Math.min((csr.spec.expirationSeconds ?? longestLifeMs / 1000) * 1000, longestLifeMs);
+  return { action: 'issue', notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + life };
+}
+
+export interface SignerOptions {
+  readonly client: KubeClient;
+  readonly env: Env;
+  readonly ca: CertificateAuthority;
+}
+
+export interface CsrSigner {
+  start(signal: AbortSignal): void;
+  close(): Promise<void>;
+}
+
+export function createCsrSigner(options: SignerOptions): CsrSigner {
+  const { client, env } = options;
+  const informer = createInformer<KubeObject>(client, wellKnown.certificateSigningRequests, { env });
+  const controller = createController({
+    name: 'csr-signer',
+    env,
+    concurrency: 4,
+    reconcile: (name) => reconcile(options, informer.cache.get(name) as Csr | undefined), // the informer's kind
+  });
+  informer.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
+  return {
+    start: (signal) => {
+      informer.start(signal);
+      controller.start(signal);
+    },
+    close: async () => closeAll(controller, informer),
+  };
+}
+
+async function closeAll(controller: Controller, informer: Informer<KubeObject>): Promise<void> {
+  await controller.close();
+  await informer.close();
+}
+
+async function reconcile(options: SignerOptions, csr: Csr | undefined): Promise<{ requeueAfterMs: number } | undefined> {
+  if (csr === undefined) return undefined;
+  const nowMs = options.env.clock.now();
+  const plan = planSigning(csr, { nowMs });
+  const name = csr.metadata.name ?? '';
+  switch (plan.action) {
+    case 'none':
+      return plan.recheckAfterMs === undefined ? undefined : { requeueAfterMs: plan.recheckAfterMs };
+    case 'delete':
+      await deleteOld(options.client, csr);
+      return undefined;
+    case 'fail':
+      await writeStatus(options, failed(csr, plan.message, nowMs));
+      options.env.log.warn('certificate refused', { csr: name, why: plan.message });
+      return undefined;
+    case 'issue':
+      await writeStatus(options, issued(options, csr, plan));
+      options.env.log.info('certificate issued', { csr: name, requester: csr.spec.username });
+      return undefined;
+  }
+}
+
+function issued({ ca, env }: SignerOptions, csr: Csr, plan: { notBeforeMs: number; notAfterMs: number }): Csr {
+  try {
+    const request = readRequest(csr);
+    const pem = issueCertificate({
+      ca,
+      publicKeyDer: request.publicKeyDer,
+      subject: {
+        commonName: request.commonName,
+        organizations: request.organizations,
+        organizationalUnits: request.organizationalUnits,
+      },
+      notBeforeMs: plan.notBeforeMs,
+      notAfterMs: plan.notAfterMs,
+      usages: csr.spec.usages ?? [],
+      random: env.random,
+    });
+    return { ...csr, status: { ...csr.status, certificate: Buffer.from(pem).toString('base64') } };
+  } catch (error) {
+    if (error instanceof PkiError) return failed(csr, error.message, env.clock.now());
+    throw error;
+  }
+}
+
+function failed(csr: Csr, message: string, nowMs: number): Csr {
+  const time = formatTime(nowMs);
+  const condition = {
+    type: 'Failed',
+    status: 'True',
+    reason: 'SignerValidationFailure',
+    message,
+    lastUpdateTime: time,
+    lastTransitionTime: time,
+  };
+  return { ...csr, status: { ...csr.status, conditions: [...(csr.status?.conditions ?? []), condition] } };
+}
+
+async function writeStatus({ client }: SignerOptions, csr: Csr): Promise<void> {
+  await client.update(wellKnown.certificateSigningRequests, csr, { subresource: 'status' });
+}
+
+async function deleteOld(client: KubeClient, csr: Csr): Promise<void> {
+  const { name = '', uid } = csr.metadata;
+  try {
+    await client.delete(wellKnown.certificateSigningRequests, { name }, { ...(uid !== undefined && { preconditions: { uid } }) });
+  } catch (error) {
+    if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The loops that a Kubernetes control plane runs beside its API server, as far as the profile needs them. Each works
+ * through an ordinary client, so that it could as well run in a process of its own.
+ */
+import { type Controller, type Env, type Informer, type KubeClient, spawn } from '@flotilla/kube';
+import type { KubeObject } from '@flotilla/api';
+import type { ResourceRegistry } from '../registry/resource-registry.js';
+import { createGarbageCollector } from './garbage-collector.js';
+import { createNamespaceController } from './namespace-controller.js';
+import { createNamespaceContentController } from './namespace-content.js';
+import { createWorkloadSimulator } from './workload-simulator.js';
+
+export interface ControllerContext {
+  readonly client: KubeClient;
+  readonly env: Env;
+  readonly registry: ResourceRegistry;
+}
+
+export interface StartControllersOptions extends ControllerContext {
+  readonly profile: 'hub' | 'cluster';
+  /** PEM, published as ConfigMap kube-root-ca.crt in every namespace. */
+  readonly ca: string;
+  readonly signal: AbortSignal;
+}
+
+/** One loop with what it watches. */
+export interface ControlLoop {
+  readonly informers: readonly Informer<KubeObject>[];
+  readonly controllers: readonly Controller[];
+}
+
+export interface RunningControllers {
+  close(): Promise<void>;
+}
+
+export function startControllers(options: StartControllersOptions): RunningControllers {
+  const loops: ControlLoop[] = [createNamespaceController(options), createNamespaceContentController(options)];
+  if (options.profile === 'cluster') loops.push(createWorkloadSimulator(options));
+  const informers = loops.flatMap((loop) => loop.informers);
+  const controllers = loops.flatMap((loop) => loop.controllers);
+  for (const informer of informers) informer.start(options.signal);
+  const { log } = options.env;
+  const started = spawn(
+    'start controllers',
+    async () => {
+      await Promise.all(informers.map((informer) => informer.synced(options.signal)));
+      for (const controller of controllers) controller.start(options.signal);
+    },
+    { log, signal: options.signal },
+  );
+  const collector = createGarbageCollector(options);
+  collector.start(options.signal);
+  return {
+    close: async () => {
+      await started.done;
+      await Promise.all([...controllers, ...informers, collector].map((part) => part.close()));
+    },
+  };
+}

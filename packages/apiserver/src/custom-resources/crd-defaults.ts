@@ -1,0 +1,14 @@
+/** What a CustomResourceDefinition says when it does not say it. Changes the object in place. Pure. */
+import type { Crd } from './crd-types.js';
+
+export function defaultCrd({ spec }: Crd): void {
+  const names = (spec.names ??= {});
+  if (names.kind !== undefined && names.kind !== '') {
+    if ((names.singular ?? '') === '') names.singular = names.kind.toLowerCase();
+    if ((names.listKind ?? '') === '') names.listKind = `${names.kind}List`;
+  }
+  const conversion = (spec.conversion ??= {});
+  if ((conversion.strategy ?? '') === '') conversion.strategy = 'None';
+  const service = conversion.webhook?.clientConfig?.service;
+  if (service !== undefined) service.port ??= 443;
+}

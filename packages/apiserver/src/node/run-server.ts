@@ -1,0 +1,208 @@
+/**
+ * Runs an API server as a process of its own: data directory, keys, lmdb store, HTTPS, its own loops, the admin
+ * kubeconfig. The command `apiserver` and the embedded hub both start here.
+ */
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type Env, type KubeClient, writeKubeconfig } from '@flotilla/kube';
+import type { AdmissionPlugin } from '../admission/admission.js';
+import { createCsrSigner } from '../certificates/signer.js';
+import { startControllers } from '../controllers/start-controllers.js';
+import { type ApiServer, createApiServer } from '../server/api-server.js';
+import { ensureBootstrapObjects } from '../server/bootstrap-objects.js';
+import type { KubernetesVersion } from '../server/kubernetes-version.js';
+import { ensureServerPki, type ServerPki } from '../server/server-pki.js';
+import type { Store } from '../storage/store.js';
+import { compactPeriodically } from '../watch-cache/compact-periodically.js';
+import { type HttpFront, serveHttps } from './http-front.js';
+import { openLmdbStore } from './lmdb-store.js';
+
+export interface RunServerOptions {
+  readonly env: Env;
+  readonly profile: 'hub' | 'cluster';
+  readonly kubernetesVersion: KubernetesVersion;
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** `https://host:port` for kubeconfigs and join strings; default: the listen address, or this host's first. */
+  readonly advertiseUrl?: string;
+  /** Where the admin kubeconfig goes. */
+  readonly kubeconfig: string;
+  readonly admission?: readonly AdmissionPlugin[];
+  /** Called with a client of the server's own user before the server says that it is ready. */
+  readonly beforeReady?: (client: KubeClient, signal: AbortSignal) => Promise<void>;
+}
+
+export interface RunningServer {
+  readonly server: ApiServer;
+  readonly url: string;
+  /** Not ready first, then no new connections, then the store. */
+  close(): Promise<void>;
+}
+
+const shutdownGraceMs = 3000;
+/** History kept for watches that were away. */
+const keepHistoryMs = 10 * 60_000;
+const compactEveryMs = 5 * 60_000;
+const checkCertificateEveryMs = 12 * 3_600_000;
+
+/** @throws Error in one sentence when the directory, the port or a file cannot be used; nothing is left running. */
+export async function runServer(options: RunServerOptions): Promise<RunningServer> {
+  const { env } = options;
+  const store = await openLmdbStore({ directory: join(options.dataDir, 'store') });
+  const stop = new AbortController();
+  const parts: Parts = { store, stop, closers: [] };
+  try {
+    const pki = await makePki(options);
+    const url = options.advertiseUrl ?? `https://${formatHost(advertisedHost(options.listen.host))}:${options.listen.port}`;
+    const server = createApiServer({
+      store,
+      env,
+      profile: options.profile,
+      kubernetesVersion: options.kubernetesVersion,
+      advertiseUrl: url,
+      clientCa: () => pki.ca.certificatePem,
+      serviceAccountKey: pki.serviceAccountKey,
+      ...(options.admission && { admission: options.admission }),
+    });
+    parts.closers.push(async () => server.close());
+    await server.start();
+    const front = await listen(server, { options, pki });
+    parts.closers.push(() => front.close({ graceMs: shutdownGraceMs }));
+    keepCertificateFresh(options, { front, signal: stop.signal });
+    await startLoops(options, { server, pki, parts });
+    await env.files.write(options.kubeconfig, adminKubeconfig(url, pki), { mode: 0o600 });
+    server.setReady(true);
+    return { server, url, close: () => closeAll(server, parts) };
+  } catch (error) {
+    await closeParts(parts);
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly store: Store;
+  readonly stop: AbortController;
+  readonly closers: (() => Promise<void>)[];
+}
+
+async function startLoops(
+  options: RunServerOptions,
+  { server, pki, parts }: { server: ApiServer; pki: ServerPki; parts: Parts },
+): Promise<void> {
+  const { env } = options;
+  const { signal } = parts.stop;
+  const client = createClient(server.transport(), { userAgent: 'apiserver' });
+  await ensureBootstrapObjects(client);
+  const signer = createCsrSigner({ client, env, ca: pki.ca });
+  signer.start(signal);
+  parts.closers.push(() => signer.close());
+  const controllers = startControllers({ client, env, registry: server.registry, profile: options.profile, ca: pki.ca.certificatePem, signal });
+  parts.closers.push(() => controllers.close());
+  void compactPeriodically({
+    store: parts.store,
+    clock: env.clock,
+    log: env.log,
+    keepMs: keepHistoryMs,
+    intervalMs: compactEveryMs,
+    signal,
+  });
+  await options.beforeReady?.(client, signal);
+}
+
+async function closeAll(server: ApiServer, parts: Parts): Promise<void> {
+  server.setReady(false);
+  await closeParts(parts);
+}
+
+async function closeParts(parts: Parts): Promise<void> {
+  parts.stop.abort(new Error('the server is stopping'));
+  for (const close of [...parts.closers].reverse()) await close();
+  await parts.store.close();
+}
+
+async function listen(
+  server: ApiServer,
+  { options, pki }: { options: RunServerOptions; pki: ServerPki },
+): Promise<HttpFront> {
+  const { host, port } = options.listen;
+  try {
+    return await serveHttps(server, {
+      host,
+      port,
+      certificate: pki.servingCertificate,
+      privateKey: pki.servingKey,
+      clientCa: pki.ca.certificatePem,
+      log: options.env.log,
+    });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const why =
+      code === 'EADDRINUSE'
+        ? 'the port is in use'
+        : code === 'EACCES'
+          ? 'the port needs more rights'
+          : code === 'EADDRNOTAVAIL'
+            ? 'this machine has no such address'
+            : String(cause);
+    throw new Error(`cannot listen on ${host}:${port}: ${why}; choose another with --listen`, { cause });
+  }
+}
+
+function makePki(options: RunServerOptions): Promise<ServerPki> {
+  const hosts = new Set(['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc']);
+  const addresses = new Set(['127.0.0.1', ...localAddresses()]);
+  for (const host of [options.listen.host, options.advertiseUrl && new URL(options.advertiseUrl).hostname]) {
+    if (host === undefined || host === '' || host === '0.0.0.0' || host === '::') continue;
+    const bare = host.replace(/^\[|\]$/g, '');
+    if (/^[0-9.]+$|:/.test(bare)) addresses.add(bare);
+    else hosts.add(bare);
+  }
+  return ensureServerPki({
+    env: options.env,
+    directory: join(options.dataDir, 'pki'),
+    caName: `flotilla-${options.profile}`,
+    dnsNames: [...hosts],
+    ipAddresses: [...addresses],
+  });
+}
+
+function localAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ family }) => family === 'IPv4')
+    .map(({ address }) => address);
+}
+
+/** For a server on all addresses: the first that others can reach. */
+function advertisedHost(host: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return host;
+  return localAddresses().find((address) => !address.startsWith('127.')) ?? '127.0.0.1';
+}
+
+function formatHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function adminKubeconfig(server: string, pki: ServerPki): string {
+  return writeKubeconfig({
+    server,
+    ca: pki.ca.certificatePem,
+    clusterName: 'flotilla',
+    userName: 'admin',
+    credential: { clientCertificate: pki.adminCertificate, clientKey: pki.adminKey },
+  });
+}
+
+function keepCertificateFresh(options: RunServerOptions, { front, signal }: { front: HttpFront; signal: AbortSignal }): void {
+  const { clock, log } = options.env;
+  const timer = clock.setTimer(checkCertificateEveryMs, () => {
+    makePki(options).then(
+      (pki) => {
+        front.setCertificate(pki.servingCertificate, pki.servingKey);
+        if (!signal.aborted) keepCertificateFresh(options, { front, signal });
+      },
+      (error: unknown) => log.error('the serving certificate could not be renewed', { error: String(error) }),
+    );
+  });
+  signal.addEventListener('abort', () => timer.cancel(), { once: true });
+}

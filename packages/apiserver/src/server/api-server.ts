@@ -1,0 +1,228 @@
+/**
+ * A Kubernetes API server, put together: store, watch cache, registry, authentication, authorization, admission,
+ * resources, discovery. It opens no socket and reads no file: `node/run-server.ts` does, and tests and simulations
+ * call `handle` or `transport` directly.
+ */
+import { newForbidden, type StatusError } from '@flotilla/api';
+import type { Env, Transport } from '@flotilla/kube';
+import { createNamespaceLifecycle } from '../admission/namespace-lifecycle.js';
+import type { AdmissionPlugin } from '../admission/admission.js';
+import { createAuthenticator } from '../authentication/authenticator.js';
+import { createBootstrapTokenAuthenticator } from '../authentication/bootstrap-token.js';
+import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
+import { systemUser, type UserInfo } from '../authentication/user.js';
+import { createRbacAuthorizer, type RbacAuthorizer, rbacGroup } from '../authorization/rbac-authorizer.js';
+import { reviewResources } from '../authorization/reviews.js';
+import { builtinResources } from '../builtin/builtin-resources.js';
+import { certificateSigningRequestResource } from '../certificates/csr-resource.js';
+import { type CustomResources, createCustomResources } from '../custom-resources/custom-resources.js';
+import { createDiscoveryHandler } from '../discovery/handler.js';
+import { createResourceHandler } from '../handlers/resource-handler.js';
+import { createOpenApiHandler } from '../openapi/handler.js';
+import { decodeProtobufObject } from '../protobuf/decode.js';
+import { ObjectStore } from '../registry/object-store.js';
+import { ResourceRegistry } from '../registry/resource-registry.js';
+import { ServiceAccountTokens } from '../service-accounts/tokens.js';
+import { serviceAccountResource } from '../service-accounts/service-account-resource.js';
+import type { Store } from '../storage/store.js';
+import { WatchCache } from '../watch-cache/watch-cache.js';
+import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
+import { type HealthCheck, healthResponse } from './health.js';
+import { InFlight, type InFlightLimits } from './in-flight.js';
+import { createInProcessTransport } from './in-process-transport.js';
+import { type KubernetesVersion, versionInfo } from './kubernetes-version.js';
+import { ServerMetrics } from './metrics.js';
+import { createObjectReader } from './object-reader.js';
+import { createRequestPipeline } from './request-pipeline.js';
+import { jsonResponse, textResponse } from './responses.js';
+
+export interface ApiServerOptions {
+  readonly store: Store;
+  readonly env: Env;
+  /** `hub` serves no workloads, nodes and storage. */
+  readonly profile: 'hub' | 'cluster';
+  readonly kubernetesVersion: KubernetesVersion;
+  /** `https://host:port` as clients reach it; also the issuer of ServiceAccount tokens. */
+  readonly advertiseUrl: string;
+  /** PEM bundle of the issuers of client certificates; asked at each use, so that it may be replaced. */
+  readonly clientCa: () => string;
+  /** EC private key (PEM) that signs ServiceAccount tokens. */
+  readonly serviceAccountKey: string;
+  /** Requests without credentials are system:anonymous; default true, as kube-apiserver. */
+  readonly anonymous?: boolean;
+  /** Run after the built-in plugins, in order. */
+  readonly admission?: readonly AdmissionPlugin[];
+  readonly inFlight?: InFlightLimits;
+}
+
+export interface ApiServer extends ApiHandler {
+  readonly registry: ResourceRegistry;
+  /** Loads the state; nothing is answered before it resolves. */
+  start(): Promise<void>;
+  /** A client's way in without a socket; default: the server's own user. */
+  transport(user?: UserInfo): Transport;
+  /** `/readyz` is 200 from now on, or no more: set by whoever runs what else must be ready. */
+  setReady(ready: boolean): void;
+  /** Ends all watches; the store stays open and belongs to its maker. */
+  close(): void;
+}
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  return new AssembledServer(options);
+}
+
+class AssembledServer implements ApiServer {
+  readonly registry = new ResourceRegistry();
+  readonly #options: ApiServerOptions;
+  readonly #cache: WatchCache;
+  readonly #metrics = new ServerMetrics();
+  readonly #inFlight: InFlight;
+  #pipeline: ApiHandler | undefined;
+  #authorizer: RbacAuthorizer | undefined;
+  #customResources: CustomResources | undefined;
+  #ready = false;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#cache = new WatchCache({ store: options.store, clock: options.env.clock });
+    this.#inFlight = new InFlight(options.inFlight);
+  }
+
+  async start(): Promise<void> {
+    const { env, profile, kubernetesVersion, store, clientCa } = this.#options;
+    await this.#cache.start();
+    const reader = createObjectReader(this.#cache);
+    const authorizer = createRbacAuthorizer(reader);
+    this.#authorizer = authorizer;
+    const tokens = new ServiceAccountTokens({
+      reader,
+      clock: env.clock,
+      random: env.random,
+      privateKeyPem: this.#options.serviceAccountKey,
+      issuer: this.#options.advertiseUrl,
+    });
+    const authenticator = createAuthenticator({
+      certificates: createClientCertificateAuthenticator({ clock: env.clock, clientCa }),
+      tokens: [createBootstrapTokenAuthenticator({ reader, clock: env.clock }), tokens],
+      anonymous: this.#options.anonymous ?? true,
+    });
+    this.registry.set('builtin', [
+      ...builtinResources({ profile, kubernetesVersion }),
+      certificateSigningRequestResource(authorizer),
+      serviceAccountResource(tokens),
+      ...reviewResources({ authorizer, authenticator }),
+    ]);
+    const objects = new ObjectStore({
+      store,
+      cache: this.#cache,
+      registry: this.registry,
+      env,
+      admission: [
+        createNamespaceLifecycle(),
+        createEscalationCheck(authorizer),
+        ...(this.#options.admission ?? []),
+      ],
+    });
+    this.#customResources = createCustomResources({ cache: this.#cache, objects, registry: this.registry, env });
+    this.registry.set('customresourcedefinitions', [this.#customResources.definition]);
+    this.#customResources.start();
+    const resources = createResourceHandler({
+      cache: this.#cache,
+      objects,
+      registry: this.registry,
+      env,
+      decodeProtobuf: decodeProtobufObject,
+      authorizeCreate: async ({ user, definition, namespace }) => {
+        const { group, resource } = definition;
+        const attributes = { verb: 'create', group, resource, ...(namespace !== undefined && { namespace }) };
+        if (!authorizer.authorize(user, attributes).allowed) throw refuseCreate(attributes);
+      },
+    });
+    this.#pipeline = createRequestPipeline({
+      env,
+      authenticator,
+      authorizer,
+      inFlight: this.#inFlight,
+      registry: this.registry,
+      resources,
+      other: this.#otherPaths(tokens),
+      onAnswer: (info, answer) => this.#metrics.record(info, answer),
+    });
+  }
+
+  handle(request: ApiRequest): Promise<ApiResponse> {
+    if (this.#pipeline === undefined) throw new Error('the API server has not been started');
+    return this.#pipeline.handle(request);
+  }
+
+  transport(user: UserInfo = systemUser): Transport {
+    return createInProcessTransport(this, { user });
+  }
+
+  setReady(ready: boolean): void {
+    this.#ready = ready;
+  }
+
+  close(): void {
+    this.#ready = false;
+    this.#customResources?.close();
+    this.#authorizer?.close();
+    this.#cache.close();
+  }
+
+  #otherPaths(tokens: ServiceAccountTokens): (request: ApiRequest) => ApiResponse | undefined | Promise<ApiResponse | undefined> {
+    const discovery = createDiscoveryHandler(this.registry, new URL(this.#options.advertiseUrl).host);
+    const openApi = createOpenApiHandler(this.registry);
+    const ping: HealthCheck = { name: 'ping', check: () => undefined };
+    const ready: HealthCheck = { name: 'ready', check: () => (this.#ready ? undefined : 'not ready') };
+    return (request) => {
+      const first = request.path.split('/', 2)[1] ?? '';
+      switch (first) {
+        case 'api':
+        case 'apis':
+          return discovery.handle(request);
+        case 'openapi':
+          return openApi.handle(request);
+        case 'healthz':
+        case 'livez':
+          return healthResponse({ name: first, checks: [ping] }, request);
+        case 'readyz':
+          return healthResponse({ name: first, checks: [ping, ready] }, request);
+        case 'version':
+          return jsonResponse(200, versionInfo(this.#options.kubernetesVersion));
+        case 'metrics':
+          return textResponse(200, this.#metrics.render(this.#gauges()));
+        case '.well-known':
+        case 'openid':
+          return tokens.discoveryDocument(request.path);
+        case '':
+          return jsonResponse(200, { paths: rootPaths });
+        default:
+          return undefined;
+      }
+    };
+  }
+
+  #gauges() {
+    const { objects, watches, droppedWatches } = this.#cache.stats();
+    const { reads, writes } = this.#inFlight.counts;
+    return { objects, watches, droppedWatches, readsInFlight: reads, writesInFlight: writes };
+  }
+}
+
+const rootPaths = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+
+function refuseCreate({ group, resource }: { group: string; resource: string }): StatusError {
+  return newForbidden({ group, resource, name: '' }, 'creating it needs the permission to create, besides the one used');
+}
+
+/** Nobody grants permissions that they do not hold (apiserver.md 6.3). */
+function createEscalationCheck(authorizer: RbacAuthorizer): AdmissionPlugin {
+  return {
+    name: 'RbacEscalation',
+    handles: ({ definition, operation }) => definition.group === rbacGroup && operation !== 'DELETE',
+    validate: ({ object, user }) => {
+      if (object !== undefined) authorizer.checkEscalation(user, object);
+    },
+  };
+}

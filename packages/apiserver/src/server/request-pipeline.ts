@@ -1,0 +1,158 @@
+/**
+ * One request from head to answer: parsed, authenticated, impersonated, bounded, authorized, dispatched; whatever
+ * fails becomes a Status. The order is kube-apiserver's handler chain (apiserver.md 2.1).
+ */
+import { newBadRequest, newForbidden, newNotFound, newStatusError } from '@flotilla/api';
+import type { Env } from '@flotilla/kube';
+import type { Authenticator } from '../authentication/authenticator.js';
+import { resolveImpersonation } from '../authentication/impersonation.js';
+import type { UserInfo } from '../authentication/user.js';
+import { type AccessAttributes, type Authorizer, describeRefusal } from '../authorization/attributes.js';
+import type { ResourceHandler, ResourceRequest } from '../handlers/resource-handler.js';
+import type { ResourceDefinition, Verb } from '../registry/resource.js';
+import type { ResourceRegistry } from '../registry/resource-registry.js';
+import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
+import type { InFlight } from './in-flight.js';
+import { negotiate } from './negotiate.js';
+import { parseRequestInfo, type RequestInfo } from './request-info.js';
+import { errorResponse, textResponse } from './responses.js';
+
+export interface PipelineDependencies {
+  readonly env: Env;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly inFlight: InFlight;
+  readonly registry: ResourceRegistry;
+  readonly resources: ResourceHandler;
+  /** Everything that is no resource; undefined: no such path. */
+  readonly other: (request: ApiRequest) => ApiResponse | undefined | Promise<ApiResponse | undefined>;
+  /** Told of each answer, for metrics. */
+  readonly onAnswer: (info: RequestInfo, answer: { code: number; durationMs: number }) => void;
+}
+
+export function createRequestPipeline(deps: PipelineDependencies): ApiHandler {
+  return {
+    async handle(request) {
+      const startMs = deps.env.clock.monotonicMs();
+      const trace: Trace = {};
+      const answer = await answerOrStatus(deps, request, trace);
+      if (trace.info !== undefined) {
+        const durationMs = deps.env.clock.monotonicMs() - startMs;
+        deps.onAnswer(trace.info, { code: answer.status, durationMs });
+      }
+      return { ...answer, headers: { ...answer.headers, 'audit-id': deps.env.random.uuid() } };
+    },
+  };
+}
+
+interface Trace {
+  info?: RequestInfo;
+}
+
+async function answerOrStatus(
+  deps: PipelineDependencies,
+  request: ApiRequest,
+  trace: Trace,
+): Promise<ApiResponse> {
+  try {
+    const info = parseRequestInfo(request.method, request.path, request.query);
+    trace.info = info;
+    const caller = request.user ?? deps.authenticator.authenticate(request);
+    const user = resolveImpersonation(caller, request.headers, deps.authorizer);
+    const leave = deps.inFlight.enter(info, user);
+    try {
+      authorize(deps.authorizer, user, info);
+      return info.isResource
+        ? await answerResource(deps, request, { info, user })
+        : await answerOther(deps, request);
+    } finally {
+      leave();
+    }
+  } catch (error) {
+    return errorResponse(error, { request, log: deps.env.log });
+  }
+}
+
+function attributesOf(info: RequestInfo): AccessAttributes {
+  if (!info.isResource) return { verb: info.verb, path: info.path };
+  return {
+    verb: info.verb,
+    group: info.group,
+    resource: info.resource,
+    ...(info.subresource !== undefined && { subresource: info.subresource }),
+    ...(info.namespace !== undefined && { namespace: info.namespace }),
+    ...(info.name !== undefined && { name: info.name }),
+  };
+}
+
+function authorize(authorizer: Authorizer, user: UserInfo, info: RequestInfo): void {
+  const attributes = attributesOf(info);
+  const decision = authorizer.authorize(user, attributes);
+  if (decision.allowed) return;
+  throw newForbidden(
+    { group: info.group, resource: info.resource, name: info.name ?? '' },
+    describeRefusal(user, attributes),
+  );
+}
+
+async function answerOther(deps: PipelineDependencies, request: ApiRequest): Promise<ApiResponse> {
+  return (await deps.other(request)) ?? textResponse(404, '404 page not found\n');
+}
+
+const verbs: ReadonlySet<string> = new Set<Verb>([
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+]);
+
+async function answerResource(
+  deps: PipelineDependencies,
+  request: ApiRequest,
+  { info, user }: { info: RequestInfo; user: UserInfo },
+): Promise<ApiResponse> {
+  const definition = deps.registry.find(info.group, info.version, info.resource);
+  if (definition === undefined || !verbs.has(info.verb)) return textResponse(404, '404 page not found\n');
+  if (request.method === 'OPTIONS')
+    throw newStatusError(405, 'MethodNotAllowed', { message: 'OPTIONS is not supported' });
+  return deps.resources.handle(toResourceRequest(definition, request, { info, user }));
+}
+
+function toResourceRequest(
+  definition: ResourceDefinition,
+  request: ApiRequest,
+  { info, user }: { info: RequestInfo; user: UserInfo },
+): ResourceRequest {
+  const { name, subresource } = info;
+  const isCollection = info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection';
+  if (definition.namespaced && name !== undefined && !isCollection && info.namespace === undefined) {
+    throw newNotFound({ group: definition.group, resource: definition.resource, name });
+  }
+  if (!definition.namespaced && info.namespace !== undefined && definition.resource !== 'namespaces') {
+    throw newBadRequest(
+      `${definition.resource} are not namespaced: leave /namespaces/${info.namespace} out of the path`,
+    );
+  }
+  const namespace = definition.namespaced ? info.namespace : undefined;
+  return {
+    definition,
+    verb: info.verb as Verb, // member of `verbs`
+    ...(namespace !== undefined && { namespace }),
+    // A name that only a field selector pins is the selector's matter.
+    ...(name !== undefined && !isCollection && { name }),
+    ...(subresource !== undefined && { subresource }),
+    query: request.query,
+    body: request.body,
+    contentType: String(request.headers['content-type'] ?? ''),
+    userAgent: String(request.headers['user-agent'] ?? ''),
+    user,
+    signal: request.signal,
+    accept: negotiate(
+      request.headers['accept'] === undefined ? undefined : String(request.headers['accept']),
+    ),
+  };
+}

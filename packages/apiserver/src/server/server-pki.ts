@@ -1,0 +1,147 @@
+/**
+ * The keys and certificates of a server in its data directory: one authority for server and client certificates (as
+ * kubeadm's), the serving certificate, the key of ServiceAccount tokens, the operator's own client certificate.
+ * Made at the first start, kept after; what nears its end is made again.
+ */
+import { join } from 'node:path';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+  type Env,
+  generateKeyPair,
+  issueCertificate,
+  parseCertificate,
+} from '@flotilla/kube';
+
+export interface ServerPki {
+  readonly ca: CertificateAuthority;
+  /** PEM, leaf first, then the CA, so that a joining klusterlet can check its pin. */
+  readonly servingCertificate: string;
+  readonly servingKey: string;
+  readonly serviceAccountKey: string;
+  readonly adminCertificate: string;
+  readonly adminKey: string;
+}
+
+export interface ServerPkiOptions {
+  readonly env: Pick<Env, 'clock' | 'random' | 'files'>;
+  readonly directory: string;
+  readonly caName: string;
+  /** Names under which the server is reached. */
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+}
+
+const dayMs = 24 * 3_600_000;
+const caLifeMs = 10 * 365 * dayMs;
+const leafLifeMs = 365 * dayMs;
+/** What has less left is made again. */
+const renewBeforeMs = 60 * dayMs;
+
+/** Makes what is missing or ends soon. @throws PkiError when a file is damaged. */
+export async function ensureServerPki(options: ServerPkiOptions): Promise<ServerPki> {
+  const ca = await ensureCa(options);
+  const serving = await ensureLeaf(options, ca, {
+    name: 'server',
+    subject: { commonName: options.caName },
+    usages: ['digital signature', 'key encipherment', 'server auth'],
+    dnsNames: options.dnsNames,
+    ipAddresses: options.ipAddresses,
+  });
+  const admin = await ensureLeaf(options, ca, {
+    name: 'admin',
+    subject: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },
+    usages: ['digital signature', 'key encipherment', 'client auth'],
+    dnsNames: [],
+    ipAddresses: [],
+  });
+  return {
+    ca,
+    servingCertificate: serving.certificatePem + ca.certificatePem,
+    servingKey: serving.privateKeyPem,
+    serviceAccountKey: await ensureKey(options, 'service-account'),
+    adminCertificate: admin.certificatePem,
+    adminKey: admin.privateKeyPem,
+  };
+}
+
+async function readPair({ env, directory }: ServerPkiOptions, name: string): Promise<CertificateAuthority | undefined> {
+  const [certificate, key] = await Promise.all([
+    env.files.read(join(directory, `${name}.crt`)),
+    env.files.read(join(directory, `${name}.key`)),
+  ]);
+  if (certificate === undefined || key === undefined) return undefined;
+  return { certificatePem: Buffer.from(certificate).toString(), privateKeyPem: Buffer.from(key).toString() };
+}
+
+/** The key first: a certificate without its key would look whole after a crash. */
+async function writePair({ env, directory }: ServerPkiOptions, name: string, pair: CertificateAuthority): Promise<void> {
+  await env.files.write(join(directory, `${name}.key`), pair.privateKeyPem, { mode: 0o600 });
+  await env.files.write(join(directory, `${name}.crt`), pair.certificatePem, { mode: 0o644 });
+}
+
+async function ensureCa(options: ServerPkiOptions): Promise<CertificateAuthority> {
+  const known = await readPair(options, 'ca');
+  if (known !== undefined) return known;
+  const { clock, random } = options.env;
+  const made = createCertificateAuthority({
+    commonName: `${options.caName}-ca`,
+    validityMs: caLifeMs,
+    nowMs: clock.now(),
+    random,
+  });
+  await writePair(options, 'ca', made);
+  return made;
+}
+
+interface LeafOptions {
+  readonly name: string;
+  readonly subject: { readonly commonName: string; readonly organizations?: readonly string[] };
+  readonly usages: readonly string[];
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+}
+
+async function ensureLeaf(
+  options: ServerPkiOptions,
+  ca: CertificateAuthority,
+  leaf: LeafOptions,
+): Promise<CertificateAuthority> {
+  const nowMs = options.env.clock.now();
+  const known = await readPair(options, leaf.name);
+  if (known !== undefined && isFit(known.certificatePem, leaf, nowMs)) return known;
+  const keys = generateKeyPair();
+  const certificatePem = issueCertificate({
+    ca,
+    publicKeyDer: keys.publicKeyDer,
+    subject: leaf.subject,
+    notBeforeMs: nowMs - 3_600_000,
+    notAfterMs: nowMs + leafLifeMs,
+    usages: leaf.usages,
+    dnsNames: leaf.dnsNames,
+    ipAddresses: leaf.ipAddresses,
+    random: options.env.random,
+  });
+  const made = { certificatePem, privateKeyPem: keys.privateKeyPem };
+  await writePair(options, leaf.name, made);
+  return made;
+}
+
+function isFit(certificatePem: string, leaf: LeafOptions, nowMs: number): boolean {
+  const certificate = parseCertificate(certificatePem);
+  const hasAll = (have: readonly string[], want: readonly string[]): boolean => want.every((name) => have.includes(name));
+  return (
+    certificate.notAfterMs - nowMs > renewBeforeMs &&
+    hasAll(certificate.dnsNames, leaf.dnsNames) &&
+    hasAll(certificate.ipAddresses, leaf.ipAddresses)
+  );
+}
+
+async function ensureKey({ env, directory }: ServerPkiOptions, name: string): Promise<string> {
+  const path = join(directory, `${name}.key`);
+  const known = await env.files.read(path);
+  if (known !== undefined) return Buffer.from(known).toString();
+  const { privateKeyPem } = generateKeyPair();
+  await env.files.write(path, privateKeyPem, { mode: 0o600 });
+  return privateKeyPem;
+}

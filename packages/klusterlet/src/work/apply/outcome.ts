@@ -1,0 +1,48 @@
+/**
+ * What came of applying one manifest, and what is remembered of it so that the next pass need not look again.
+ * Pure types. Made by the strategies, read by the reconciler and by the status.
+ */
+import type { KubeObject, manifestReason, OwnerReference } from '@flotilla/api';
+import type { KubeClient } from '@flotilla/kube';
+
+export interface Applied {
+  readonly ok: true;
+  /** The object after the pass; undefined for one that is only read and not there. */
+  readonly live: KubeObject | undefined;
+  /** True when a request changed, or may have changed, the object. */
+  readonly wrote: boolean;
+  /** The difference that the server insists on, as text: asking for it again would change nothing. */
+  readonly settled?: string;
+}
+
+export interface NotApplied {
+  readonly ok: false;
+  readonly reason: typeof manifestReason.applyFailed | typeof manifestReason.ignoreFieldError;
+  /** One sentence, without the prefix that the condition adds. */
+  readonly message: string;
+  /** The object if it was seen, `absent` if it was not there. */
+  readonly live: KubeObject | 'absent' | undefined;
+  /** backoff: soon, then later and later. later: with the next full pass or change, whichever is first. */
+  readonly retry: 'backoff' | 'later';
+  /** Not before this time, when the retry is to be at a certain one. */
+  readonly retryAfterMs?: number;
+}
+
+export type Outcome = Applied | NotApplied;
+
+/** What a strategy is given besides the target. */
+export interface ApplyContext {
+  readonly client: KubeClient;
+  readonly signal: AbortSignal;
+  readonly owner: OwnerReference;
+  /** Earlier manifests of this object in the same apiVersion, normalized. */
+  readonly previous: readonly KubeObject[];
+  /** What the last pass left, if it was for the same manifest. */
+  readonly remembered: { readonly settled?: string } | undefined;
+  /** True when the object is probably not there yet, so that creating it is the first thing to try. */
+  readonly expectAbsent: boolean;
+  /** The work that has this object's fields, when it is another one. */
+  readonly contestedBy: string | undefined;
+  /** How long a correction must wait, because too many were made lately; 0: not at all. */
+  readonly correctionDelayMs: () => number;
+}

@@ -1,0 +1,126 @@
+/**
+ * The ServerSideApply strategy: the server merges and keeps account of who owns which field. A field conflict is
+ * reported and waits for a change. With ignoreFields an object whose manifest did not change is left alone, as OCM's
+ * agent does: the hash of the manifest stands in an annotation of the object.
+ */
+import { createHash } from 'node:crypto';
+import {
+  configSpecHashAnnotation,
+  defaultFieldManager,
+  hasReason,
+  type KubeObject,
+  type ServerSideApplyConfig,
+} from '@flotilla/api';
+import type { Target } from '../planning/plan-manifests.js';
+import { planPatch } from './desired-state.js';
+import { IgnoreFieldError, keepLiveFields, removeIgnoredFields } from './ignore-fields.js';
+import { readLive, toFailure } from './object-access.js';
+import type { ApplyContext, Outcome } from './outcome.js';
+import { settleOwners } from './strategy-update.js';
+
+export async function applyServerSide(
+  target: Target,
+  manifest: KubeObject,
+  context: ApplyContext,
+): Promise<Outcome> {
+  const config = target.settings.strategy.serverSideApply ?? {};
+  const { ownerReferences: _, ...metadata } = manifest.metadata;
+  const body: KubeObject = { ...manifest, metadata };
+  let live: KubeObject | undefined;
+  try {
+    live = context.expectAbsent ? undefined : await readLive(target, context);
+    const wanted = planApply(live, { body, config, context });
+    const applied = wanted && (await send(target, { body: wanted, config }, context));
+    const object = applied ?? live;
+    if (object === undefined) return { ok: true, live, wrote: false };
+    const outcome = await settleOwners(target, object, context);
+    if (!outcome.ok) return outcome;
+    const settled = textOf(outcome.live === undefined ? {} : planPatch(outcome.live, body, { previous: [] }));
+    return {
+      ...outcome,
+      wrote: outcome.wrote || applied !== undefined,
+      ...(settled !== undefined && { settled }),
+    };
+  } catch (error) {
+    return toOutcome(error, live);
+  }
+}
+
+function toOutcome(error: unknown, live: KubeObject | undefined): Outcome {
+  if (error instanceof IgnoreFieldError) {
+    const reason = 'AppliedManifestSSAIgnoreFieldError';
+    return { ok: false, reason, message: error.message, live, retry: 'backoff' };
+  }
+  const failure = toFailure(error, live);
+  return hasReason(error, 'Conflict') ? { ...failure, retry: 'later' } : failure;
+}
+
+interface ApplyInput {
+  readonly body: KubeObject;
+  readonly config: ServerSideApplyConfig;
+  readonly context: ApplyContext;
+}
+
+/** What to send, or undefined when the object is as it should be. */
+function planApply(
+  live: KubeObject | undefined,
+  { body, config, context }: ApplyInput,
+): KubeObject | undefined {
+  const ignored = config.ignoreFields ?? [];
+  if (ignored.length > 0) return planApplyWithIgnoredFields(live, { body, config, context });
+  if (live === undefined || context.remembered === undefined || !hasApplied(live, config)) return body;
+  const text = textOf(planPatch(live, body, { previous: [] }));
+  return text === context.remembered.settled ? undefined : body;
+}
+
+function planApplyWithIgnoredFields(
+  live: KubeObject | undefined,
+  { body, config }: ApplyInput,
+): KubeObject | undefined {
+  const ignored = config.ignoreFields ?? [];
+  const ifPresent = ignored.filter(({ condition }) => condition === 'OnSpokePresent');
+  const ifChanged = ignored.filter(({ condition }) => condition === 'OnSpokeChange');
+  removeIgnoredFields(body, ifChanged); // a mistake in them is told even while they are not used
+  const hashed = removeIgnoredFields(body, ifPresent);
+  const hash = createHash('md5').update(JSON.stringify(sortKeys(hashed))).digest('hex');
+  if (live === undefined) return annotate(body, hash);
+  if (live.metadata.annotations?.[configSpecHashAnnotation] === hash) return undefined;
+  return annotate(keepLiveFields(hashed, live, ifPresent), hash);
+}
+
+function annotate(body: KubeObject, hash: string): KubeObject {
+  const annotations = { ...body.metadata.annotations, [configSpecHashAnnotation]: hash };
+  return { ...body, metadata: { ...body.metadata, annotations } };
+}
+
+/** One text for one content, whatever the order of keys it arrived in. */
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.map(([key, item]) => [key, sortKeys(item)]);
+}
+
+function hasApplied(live: KubeObject, config: ServerSideApplyConfig): boolean {
+  const manager = config.fieldManager ?? defaultFieldManager;
+  const entries = live.metadata.managedFields ?? [];
+  return entries.some((entry) => entry.manager === manager && entry.operation === 'Apply');
+}
+
+function send(
+  target: Target,
+  { body, config }: Omit<ApplyInput, 'context'>,
+  { client, signal }: ApplyContext,
+): Promise<KubeObject> {
+  return client.patch<KubeObject>(target.ref, target.key, {
+    type: 'apply',
+    body,
+    fieldManager: config.fieldManager ?? defaultFieldManager,
+    force: config.force ?? false,
+    signal,
+  });
+}
+
+function textOf(patch: object): string | undefined {
+  return Object.keys(patch).length === 0 ? undefined : JSON.stringify(patch);
+}

@@ -1,0 +1,550 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { expect } from 'chai';
+import { type Transport, TransportError, type TransportHop } from '../client/transport.js';
+import { createNodeClock } from './clock.js';
+import { createHttpsTransport, type HttpsTransportOptions } from './https-transport.js';
+import {
+  createTestCa,
+  issueTestCertificate,
+  sendJson,
+  startTestServer,
+  type TestServer,
+  type TestServerOptions,
+} from './test-server.js';
+
+const clock = createNodeClock();
+const ca = createTestCa();
+const serverCertificate = issueTestCertificate(ca);
+
+interface Fixture {
+  readonly server: TestServer;
+  readonly transport: Transport;
+}
+
+describe('https transport', () => {
+  const closers: (() => Promise<void>)[] = [];
+
+  afterEach(async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  });
+
+  function transportTo(port: number, options: Partial<HttpsTransportOptions> = {}): Transport {
+    const transport = createHttpsTransport({
+      server: `https://localhost:${port}`,
+      ca: ca.certificatePem,
+      clock,
+      label: 'hub',
+      ...options,
+    });
+    closers.push(() => transport.close());
+    return transport;
+  }
+
+  async function serve(
+    options: Pick<TestServerOptions, 'handler'> & Partial<TestServerOptions>,
+    transportOptions: Partial<HttpsTransportOptions> = {},
+  ): Promise<Fixture> {
+    const server = await startTestServer({ protocol: 'h2', certificate: serverCertificate, ...options });
+    closers.push(() => server.close());
+    return { server, transport: transportTo(server.port, transportOptions) };
+  }
+
+  for (const protocol of ['h2', 'https', 'http'] as const) {
+    describe(`to a server that speaks ${protocol}`, () => {
+      it('sends method, path, headers and body, and gives status, headers and body back', async () => {
+        const { server } = await serve({
+          protocol,
+          handler: (request, response) => {
+            const parts: Buffer[] = [];
+            request.on('data', (part: Buffer) => parts.push(part));
+            request.on('end', () => {
+              response.statusCode = 201;
+              response.setHeader('x-answer', 'yes');
+              const { method, url, headers } = request;
+              sendJson(response, {
+                method,
+                url,
+                groups: headers['impersonate-group'],
+                body: Buffer.concat(parts).toString(),
+              });
+            });
+          },
+        });
+        const transport = transportTo(server.port, {
+          server: `${protocol === 'http' ? 'http' : 'https'}://localhost:${server.port}/prefix/`,
+        });
+        const answer = await transport.request({
+          method: 'POST',
+          path: '/api/v1/things?x=1',
+          headers: { 'content-type': 'application/json', 'impersonate-group': ['a', 'b'] },
+          body: '{"a":1}',
+          timeoutMs: 5000,
+        });
+        expect(answer.status).to.equal(201);
+        expect(answer.headers['x-answer']).to.equal('yes');
+        expect(JSON.parse(Buffer.from(await answer.bytes()).toString())).to.deep.equal({
+          method: 'POST',
+          url: '/prefix/api/v1/things?x=1',
+          groups: 'a, b',
+          body: '{"a":1}',
+        });
+      });
+
+      it('streams a body as it comes and throws when the connection breaks in it', async () => {
+        const { server } = await serve({
+          protocol,
+          handler: (_request, response) => {
+            response.write('first');
+          },
+        });
+        const transport = transportTo(server.port, {
+          server: `${protocol === 'http' ? 'http' : 'https'}://localhost:${server.port}`,
+        });
+        const answer = await transport.request({ method: 'GET', path: '/watch' });
+        const seen: string[] = [];
+        const failure = await failureOf(async () => {
+          for await (const chunk of answer.chunks()) {
+            seen.push(Buffer.from(chunk).toString());
+            for (const socket of server.sockets) socket.destroy();
+          }
+        });
+        expect(seen).to.deep.equal(['first']);
+        expect(failure).to.be.instanceOf(TransportError);
+        expect((failure as TransportError).hop).to.equal('closed');
+      });
+
+      it('closes the exchange when the reader stops, when the caller aborts and at the time limit', async () => {
+        let closed = 0;
+        const { server } = await serve({
+          protocol,
+          handler: (request, response) => {
+            response.on('close', () => closed++);
+            if (request.url === '/stream') response.write('x');
+          },
+        });
+        const transport = transportTo(server.port, {
+          server: `${protocol === 'http' ? 'http' : 'https'}://localhost:${server.port}`,
+        });
+        const streamed = await transport.request({ method: 'GET', path: '/stream' });
+        for await (const _chunk of streamed.chunks()) break;
+
+        const early = new AbortController();
+        const silent = failureOf(() =>
+          transport.request({ method: 'GET', path: '/silent', signal: early.signal }),
+        );
+        setTimeout(() => early.abort(new Error('enough')), 20);
+        expect(((await silent) as Error).message).to.equal('enough');
+
+        const late = new AbortController();
+        const open = await transport.request({ method: 'GET', path: '/stream', signal: late.signal });
+        setTimeout(() => late.abort(new Error('enough')), 20);
+        expect(((await failureOf(() => open.bytes())) as Error).message).to.equal('enough');
+
+        const limited = await failureOf(() =>
+          transport.request({ method: 'GET', path: '/silent', timeoutMs: 30 }),
+        );
+        expect((limited as TransportError).hop).to.equal('timeout');
+        const slow = await transport.request({ method: 'GET', path: '/stream', timeoutMs: 30 });
+        expect(((await failureOf(() => slow.bytes())) as TransportError).hop).to.equal('timeout');
+        await eventually(() => closed === 5);
+      });
+    });
+  }
+
+  it('carries many exchanges and watches on one connection', async () => {
+    const { server, transport } = await serve({
+      handler: (request, response) => {
+        if (request.url === '/watch') response.write('x');
+        else sendJson(response, {});
+      },
+    });
+    const watches = await Promise.all(
+      Array.from({ length: 20 }, () => transport.request({ method: 'GET', path: '/watch' })),
+    );
+    for (let i = 0; i < 1500; i++) {
+      await (await transport.request({ method: 'GET', path: '/', timeoutMs: 5000 })).bytes();
+    }
+    expect(watches.map((watch) => watch.status)).to.deep.equal(Array(20).fill(200));
+    expect(server.sessions.length).to.equal(1);
+    expect(server.sockets.length).to.equal(1);
+  });
+
+  it('opens another session when the server allows no more streams on the first', async () => {
+    const { server, transport } = await serve({
+      maxConcurrentStreams: 3,
+      handler: (_request, response) => {
+        response.write('x');
+      },
+    });
+    await transport.request({ method: 'GET', path: '/' }); // by now the server's settings are known
+    await Promise.all(Array.from({ length: 4 }, () => transport.request({ method: 'GET', path: '/' })));
+    expect(server.sessions.length).to.equal(2);
+  });
+
+  it('reads gzip where it asked for it, and large bodies through the flow control', async () => {
+    const text = 'flotilla '.repeat(400_000);
+    const { transport } = await serve({
+      handler: (request, response) => {
+        if (request.headers['accept-encoding'] === 'gzip') {
+          response.setHeader('content-encoding', 'gzip');
+          response.end(gzipSync(text));
+        } else {
+          response.end(text);
+        }
+      },
+    });
+    const zipped = await transport.request({ method: 'GET', path: '/', timeoutMs: 10_000 });
+    expect(zipped.headers['content-encoding']).to.equal('gzip');
+    expect(Buffer.from(await zipped.bytes()).toString() === text).to.equal(true);
+    const plain = await transport.request({ method: 'GET', path: '/' });
+    expect(Buffer.from(await plain.bytes()).toString() === text).to.equal(true);
+  });
+
+  it('refuses an answer beyond its bound, however well it is packed', async () => {
+    const { transport } = await serve(
+      {
+        handler: (_request, response) => {
+          response.setHeader('content-encoding', 'gzip');
+          response.end(gzipSync(Buffer.alloc(4_000_000)));
+        },
+      },
+      { maxResponseBytes: 1_000_000 },
+    );
+    const answer = await transport.request({ method: 'GET', path: '/', timeoutMs: 10_000 });
+    expect(((await failureOf(() => answer.bytes())) as Error).message).to.contain(
+      'larger than 1000000 bytes',
+    );
+  });
+
+  it('reconnects after the connection was lost', async () => {
+    const { server, transport } = await serve({ handler: (_request, response) => sendJson(response, {}) });
+    for (let i = 0; i < 3; i++) {
+      const answer = await transport.request({ method: 'GET', path: '/', timeoutMs: 5000 });
+      await answer.bytes();
+      for (const socket of server.sockets) socket.destroy();
+    }
+    expect(server.sockets.length).to.be.greaterThan(2);
+  });
+
+  it('goes on after the server drained its connection with GOAWAY', async () => {
+    const { server, transport } = await serve({ handler: (_request, response) => sendJson(response, {}) });
+    for (let i = 0; i < 20; i++) {
+      const answer = await transport.request({ method: 'POST', path: '/', body: '{}', timeoutMs: 5000 });
+      await answer.bytes();
+      server.sessions.at(-1)?.close();
+    }
+    expect(server.sessions.length).to.be.greaterThan(2);
+  });
+
+  it('notices a silent network by PING and breaks what was open', async () => {
+    const { server } = await serve({
+      handler: (_request, response) => {
+        response.write('x');
+      },
+    });
+    const pipe = await startPipe(server.port);
+    closers.push(() => pipe.close());
+    const transport = transportTo(pipe.port, { pingAfterMs: 40, pingTimeoutMs: 40 });
+    const answer = await transport.request({ method: 'GET', path: '/' });
+    const chunks = answer.chunks()[Symbol.asyncIterator]();
+    await chunks.next();
+    pipe.freeze();
+    const failure = await failureOf(() => chunks.next());
+    expect((failure as TransportError).hop).to.equal('closed');
+    expect((failure as TransportError).message).to.match(
+      /^lost hub at localhost:\d+: no answer to an HTTP\/2 PING/,
+    );
+  });
+
+  it('uses a rotated client certificate for what comes next and lets the old session end its work', async () => {
+    let current = issueTestCertificate(ca, { commonName: 'old' });
+    const { server, transport } = await serve(
+      {
+        clientCa: ca.certificatePem,
+        handler: (request, response) => {
+          const { subject } = (request.socket as import('node:tls').TLSSocket).getPeerCertificate();
+          if (request.url !== '/watch') return sendJson(response, subject.CN);
+          response.write('first ');
+          setTimeout(() => response.end(`second ${subject.CN}`), 60);
+          return undefined;
+        },
+      },
+      { clientCertificate: () => current },
+    );
+    const who = async (): Promise<unknown> => {
+      const answer = await transport.request({ method: 'GET', path: '/', timeoutMs: 5000 });
+      return JSON.parse(Buffer.from(await answer.bytes()).toString());
+    };
+    expect(await who()).to.equal('old');
+    const watch = await transport.request({ method: 'GET', path: '/watch' });
+    current = issueTestCertificate(ca, { commonName: 'new' });
+    expect(await who()).to.equal('new');
+    expect(Buffer.from(await watch.bytes()).toString()).to.equal('first second old');
+    await eventually(() => server.sessions[0]?.destroyed === true);
+    expect(server.sessions.length).to.equal(2);
+  });
+
+  it('keeps the identity of a resumed TLS session', async () => {
+    const certificate = issueTestCertificate(ca, { commonName: 'agent' });
+    const reused: boolean[] = [];
+    const { server, transport } = await serve(
+      {
+        clientCa: ca.certificatePem,
+        handler: (request, response) => {
+          const socket = request.socket as import('node:tls').TLSSocket;
+          reused.push(socket.isSessionReused());
+          sendJson(response, socket.getPeerCertificate().subject.CN);
+        },
+      },
+      { clientCertificate: () => certificate },
+    );
+    for (let i = 0; i < 2; i++) {
+      const answer = await transport.request({ method: 'GET', path: '/', timeoutMs: 5000 });
+      expect(JSON.parse(Buffer.from(await answer.bytes()).toString())).to.equal('agent');
+      for (const session of server.sessions) session.destroy();
+      await eventually(() => server.sessions.every((session) => session.destroyed));
+    }
+    expect(reused).to.deep.equal([false, true]);
+  });
+
+  it('reaches a server through a proxy, with its credentials, and not where NO_PROXY says so', async () => {
+    const { server } = await serve({ handler: (_request, response) => sendJson(response, {}) });
+    const heads: string[] = [];
+    const proxy = await startConnectProxy(heads);
+    closers.push(() => proxy.close());
+    const url = `http://user:pass@127.0.0.1:${proxy.port}`;
+    for (const noProxy of ['', 'other.example', 'localhost']) {
+      const transport = transportTo(server.port, { proxy: { url, noProxy } });
+      await (await transport.request({ method: 'GET', path: '/', timeoutMs: 5000 })).bytes();
+    }
+    expect(heads.length).to.equal(2);
+    expect(heads[0]).to.match(new RegExp(`^CONNECT localhost:${server.port} HTTP/1.1\r\n`));
+    expect(heads[0]).to.contain(
+      `proxy-authorization: Basic ${Buffer.from('user:pass').toString('base64')}\r\n`,
+    );
+  });
+
+  it('asks for its bearer token before each request', async () => {
+    let token = 'one';
+    const seen: unknown[] = [];
+    const { transport } = await serve(
+      {
+        handler: (request, response) => {
+          seen.push(request.headers.authorization);
+          sendJson(response, {});
+        },
+      },
+      { bearerToken: () => token },
+    );
+    await (await transport.request({ method: 'GET', path: '/' })).bytes();
+    token = 'two';
+    await (await transport.request({ method: 'GET', path: '/' })).bytes();
+    expect(seen).to.deep.equal(['Bearer one', 'Bearer two']);
+  });
+
+  describe('tells which hop failed', () => {
+    const other = createTestCa('other CA');
+    const dayMs = 86_400_000;
+    const rejections: {
+      readonly name: string;
+      readonly hop: TransportHop;
+      readonly message: RegExp;
+      readonly server?: Partial<TestServerOptions>;
+      readonly client?: Partial<HttpsTransportOptions>;
+    }[] = [
+      {
+        name: 'an untrusted CA',
+        hop: 'ca',
+        message: /its certificate is not signed by the trusted CA$/,
+        client: { ca: other.certificatePem },
+      },
+      {
+        name: 'a certificate for another name',
+        hop: 'ca',
+        message: /its certificate is for other names \(hub\.example, 10\.0\.0\.1\)$/,
+        server: {
+          certificate: issueTestCertificate(ca, { dnsNames: ['hub.example'], ipAddresses: ['10.0.0.1'] }),
+        },
+      },
+      {
+        name: 'an expired certificate',
+        hop: 'ca',
+        message: /has expired, or this machine's clock is wrong$/,
+        server: {
+          certificate: issueTestCertificate(ca, {
+            notBeforeMs: Date.now() - 2 * dayMs,
+            notAfterMs: Date.now() - dayMs,
+          }),
+        },
+      },
+      {
+        name: 'a certificate of the future',
+        hop: 'ca',
+        message: /is not valid yet, or this machine's clock is wrong$/,
+        server: {
+          certificate: issueTestCertificate(ca, {
+            notBeforeMs: Date.now() + dayMs,
+            notAfterMs: Date.now() + 2 * dayMs,
+          }),
+        },
+      },
+      {
+        name: 'a server that speaks no TLS',
+        hop: 'tls',
+        message: /the server does not speak TLS on this port$/,
+        server: { protocol: 'http' },
+      },
+      {
+        name: 'a server that demands another client certificate',
+        hop: 'tls',
+        message: /the server closed the TLS connection, perhaps for the client certificate$/,
+        server: { clientCa: other.certificatePem },
+        client: { clientCertificate: () => issueTestCertificate(ca) },
+      },
+      {
+        name: 'a server that demands a client certificate',
+        hop: 'tls',
+        message: /the server refused the TLS connection or the client certificate \(certificate required\)$/,
+        server: { clientCa: other.certificatePem },
+      },
+      {
+        name: 'a key that does not fit the certificate',
+        hop: 'config',
+        message: /the client certificate, its key or the CA cannot be used/,
+        client: {
+          clientCertificate: () => ({
+            cert: serverCertificate.cert,
+            key: issueTestCertificate(ca).key,
+          }),
+        },
+      },
+    ];
+    for (const { name, hop, message, server: serverOptions, client } of rejections) {
+      it(name, async () => {
+        const { transport } = await serve(
+          { handler: (_request, response) => sendJson(response, {}), ...serverOptions },
+          client,
+        );
+        const failure = await failureOf(() =>
+          transport.request({ method: 'GET', path: '/', timeoutMs: 5000 }),
+        );
+        expect(failure).to.be.instanceOf(TransportError);
+        expect((failure as TransportError).message).to.match(message);
+        expect((failure as TransportError).hop).to.equal(hop);
+        expect((failure as TransportError).message).to.match(/hub at localhost:\d+: /);
+      });
+    }
+
+    it('a refused connection', async () => {
+      const server = await startTestServer({ protocol: 'http', handler: () => undefined });
+      await server.close();
+      const failure = await failureOf(() => transportTo(server.port).request({ method: 'GET', path: '/' }));
+      expect((failure as TransportError).hop).to.equal('tcp');
+      expect((failure as TransportError).message).to.equal(
+        `cannot reach hub at localhost:${server.port}: connection refused (TCP)`,
+      );
+    });
+
+    it('a name that does not exist', async () => {
+      const transport = transportTo(1, { server: 'https://hub.invalid:6443' });
+      const failure = await failureOf(() => transport.request({ method: 'GET', path: '/' }));
+      expect((failure as TransportError).hop).to.equal('dns');
+    });
+
+    it('a server that accepts and says nothing', async () => {
+      const silent = await listen(createServer());
+      closers.push(() => silent.close());
+      const transport = transportTo(silent.port, { connectTimeoutMs: 40 });
+      const failure = await failureOf(() => transport.request({ method: 'GET', path: '/' }));
+      expect((failure as TransportError).hop).to.equal('timeout');
+    });
+
+    it('a closed transport', async () => {
+      const transport = transportTo(1);
+      await transport.close();
+      const failure = await failureOf(() => transport.request({ method: 'GET', path: '/' }));
+      expect((failure as TransportError).hop).to.equal('closed');
+    });
+
+    it('a server that is no URL', () => {
+      expect(() => transportTo(1, { server: 'hub:6443' })).to.throw(TransportError, 'must be a URL');
+    });
+  });
+});
+
+async function failureOf(fn: () => Promise<unknown>): Promise<unknown> {
+  try {
+    await fn();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('no failure');
+}
+
+async function eventually(predicate: () => boolean): Promise<void> {
+  while (!predicate()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+interface Listening {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+function listen(server: Server): Promise<Listening> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      resolve({
+        port: (server.address() as import('node:net').AddressInfo).port,
+        close: async () => {
+          for (const socket of sockets) socket.destroy();
+          server.close();
+        },
+      });
+    });
+  });
+}
+
+/** Forwards bytes until it is frozen; then it keeps its connections open and silent. */
+async function startPipe(target: number): Promise<Listening & { freeze(): void }> {
+  let frozen = false;
+  const ends: Socket[] = [];
+  const server = createServer((near) => {
+    const far = connect(target, '127.0.0.1');
+    ends.push(far);
+    far.on('error', () => undefined);
+    near.on('data', (data) => frozen || far.write(data));
+    far.on('data', (data) => frozen || near.write(data));
+  });
+  const listening = await listen(server);
+  return {
+    port: listening.port,
+    freeze: () => {
+      frozen = true;
+    },
+    close: async () => {
+      for (const end of ends) end.destroy();
+      await listening.close();
+    },
+  };
+}
+
+async function startConnectProxy(heads: string[]): Promise<Listening> {
+  const server = createServer((near) => {
+    near.once('data', (head) => {
+      heads.push(head.toString());
+      const port = Number(/^CONNECT [^:]+:(\d+)/.exec(head.toString())?.[1]);
+      const far = connect(port, '127.0.0.1', () => {
+        near.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        near.pipe(far).pipe(near);
+      });
+      far.on('error', () => undefined);
+    });
+  });
+  return listen(server);
+}
