@@ -5,7 +5,11 @@ import { createProgram, type Listen, parseListen, parseLogLevel, runProgram } fr
 import { createNodeEnv } from '@flotilla/kube/node';
 import { Option } from 'commander';
 import { runServer } from './node/run-server.js';
-import { hubKubernetesVersion, type KubernetesVersion, parseKubernetesVersion } from './server/kubernetes-version.js';
+import {
+  hubKubernetesVersion,
+  type KubernetesVersion,
+  parseKubernetesVersion,
+} from './server/kubernetes-version.js';
 
 interface Options {
   readonly profile: 'hub' | 'cluster';
@@ -27,11 +31,23 @@ const program = createProgram({
   ],
 })
   .addOption(new Option('--profile <name>', 'what it serves').choices(['cluster', 'hub']).default('cluster'))
-  .option('--kubernetes-version <version>', 'the API versions it serves and what /version says', parseKubernetesVersion, hubKubernetesVersion)
-  .option('--data-dir <dir>', 'where it keeps its objects and keys', join(homedir(), '.flotilla', 'apiserver'))
+  .option(
+    '--kubernetes-version <version>',
+    'the API versions it serves and what /version says',
+    parseKubernetesVersion,
+    hubKubernetesVersion,
+  )
+  .option(
+    '--data-dir <dir>',
+    'where it keeps its objects and keys',
+    join(homedir(), '.flotilla', 'apiserver'),
+  )
   .option('--listen <host:port>', 'where it listens', parseListen, { host: '127.0.0.1', port: 7443 })
   .option('--advertise <url>', 'its URL as clients reach it; default: the listen address')
-  .option('--kubeconfig <file>', 'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory')
+  .option(
+    '--kubeconfig <file>',
+    'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
+  )
   .action(serve);
 
 async function serve(options: Options): Promise<void> {

@@ -1,9 +1,10 @@
 /** The `klusterlet` command: the only file of this package that knows the process it runs in. */
+import { createStopController } from '@flotilla/kube';
 import { createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
 import { addCommands } from './cli/commands.js';
 
-const stop = new AbortController();
+const stop = createStopController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 }

@@ -33,7 +33,7 @@ export function checkRuleDefinitions(
     if (rules.findIndex((other) => other.rule === rule.rule) < i)
       errors.push(duplicate(`${at}.rule`, rule.rule));
     checkTexts(rule, { path: at, errors });
-    if (rule.rule.trim() === '') return;
+    if (isBlank(rule.rule)) return;
     checkPrograms(rule, { path: at, errors, node, resource });
     if (isTransitionRule(rule.rule) && !correlatable) {
       const detail = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${path}`;
@@ -51,8 +51,16 @@ interface Sink {
   readonly errors: FieldError[];
 }
 
+/** A rule that is missing altogether reads as undefined here. */
+function isBlank(rule: string | undefined): boolean {
+  return rule === undefined || rule.trim() === '';
+}
+
 function checkTexts(rule: ValidationRule, { path, errors }: Sink): void {
-  if (rule.rule.trim() === '') errors.push(required(`${path}.rule`, 'rule is not specified'));
+  if (isBlank(rule.rule)) {
+    errors.push(required(`${path}.rule`, 'rule is not specified'));
+    return;
+  }
   if (rule.message !== undefined) {
     if (rule.message.trim() === '') {
       errors.push(invalid(`${path}.message`, rule.message, 'message must be non-empty if specified'));

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { kinds } from '../kinds/kinds.js';
 import type { Schema } from './schema.js';
 import { validateStructuralSchema } from './structural.js';
@@ -198,6 +199,72 @@ const bad: readonly (readonly [string, unknown, ...string[]])[] = [
 ];
 
 describe('validateStructuralSchema', () => {
+  it('says so when a keyword has a value of a wrong type', () => {
+    expect(check(withField({ type: 5 }))).to.deep.equal([
+      's.properties[f].type: Invalid value: "integer": s.properties[f].type in body must be of type string: "integer"',
+    ]);
+    expect(check(withField({ type: 'object', 'x-kubernetes-validations': [{}] }))).to.deep.equal([
+      's.properties[f].x-kubernetes-validations[0].rule: Required value: rule is not specified',
+    ]);
+  });
+
+  it('throws at no schema, however broken', () => {
+    const keys = [
+      'type',
+      'properties',
+      'items',
+      'additionalProperties',
+      'required',
+      'enum',
+      'default',
+      'pattern',
+      'allOf',
+      'anyOf',
+      'not',
+      'nullable',
+      'minimum',
+      'maxLength',
+      'x-kubernetes-list-type',
+      'x-kubernetes-list-map-keys',
+      'x-kubernetes-map-type',
+      'x-kubernetes-validations',
+      'x-kubernetes-int-or-string',
+      'x-kubernetes-embedded-resource',
+      'metadata',
+      'rule',
+      'fieldPath',
+    ];
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'medium' },
+        fc.constantFrom<unknown>(
+          null,
+          1,
+          -1,
+          true,
+          false,
+          '',
+          'object',
+          'array',
+          'string',
+          'map',
+          'set',
+          'a',
+          '(',
+          'self',
+        ),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom(...keys), tie('value'), { maxKeys: 6 }),
+      ),
+    }));
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...keys), value, { maxKeys: 6 }), (schema) => {
+        expect(check({ type: 'object', ...schema })).to.be.an('array');
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   for (const [name, schema] of Object.entries(good)) {
     it(`accepts ${name}`, () => {
       expect(check(withField(schema))).to.deep.equal([]);

@@ -11,7 +11,9 @@ import { forbidden, invalid, notSupported, required } from './field-errors.js';
 import { patternProblem } from './pattern.js';
 import { checkRuleDefinitions } from './rule-definitions.js';
 import type { Schema } from './schema.js';
+import { checkBranches } from './structural-completeness.js';
 import { checkDefault, checkListType, checkMapType } from './structural-extensions.js';
+import { checkShape } from './structural-shape.js';
 
 export interface StructuralOptions {
   /** Where the schema stands, e.g. `spec.versions[0].schema.openAPIV3Schema`. */
@@ -26,7 +28,7 @@ export function validateStructuralSchema(
   { path = 'openAPIV3Schema', hasStatus = false }: StructuralOptions = {},
 ): FieldError[] {
   const errors: FieldError[] = [];
-  checkRoot(schema, { path, hasStatus, errors });
+  if (isSchema(schema)) checkRoot(schema, { path, hasStatus, errors });
   checkNode(schema, { path, errors, level: 'root', depth: 0 });
   // Defaults and rules are judged against the schema, so it must make sense first.
   if (errors.length === 0) checkMeaning(schema, { path, errors, resource: true, correlatable: true });
@@ -88,6 +90,7 @@ function checkNode(schema: Schema, place: Place): void {
     errors.push(invalid(path, '...', 'the schema nests too deep'));
     return;
   }
+  if (!checkShape(schema as JsonObject, { path, errors })) return; // a schema read as the JSON it came from
   for (const key of unsupported) {
     if (Object.hasOwn(schema, key)) errors.push(forbidden(`${path}.${key}`, `${key} is not supported`));
   }
@@ -225,66 +228,25 @@ function checkChildren(schema: Schema, place: Place): void {
 
 function checkJunctors(schema: Schema, place: Place): void {
   const intOrString = schema['x-kubernetes-int-or-string'] === true;
-  const { path: base, errors } = place;
   for (const name of ['allOf', 'anyOf', 'oneOf'] as const) {
     (schema[name] ?? []).forEach((branch, i) => {
       const path = `${place.path}.${name}[${i}]`;
       const idiom =
         intOrString &&
         ((name === 'anyOf' && isIntOrString(schema.anyOf)) ||
-          (name === 'allOf' && i === 0 && isIntOrString(branch.anyOf)));
-      if (idiom) return;
-      checkNode(branch, { ...place, path, level: 'junctor' });
-      if (place.level !== 'junctor') checkComplete(schema, branch, { structure: base, branch: path, errors });
+          (name === 'allOf' && i === 0 && isSchema(branch) && isIntOrString(branch.anyOf)));
+      if (!idiom) checkNode(branch, { ...place, path, level: 'junctor' });
     });
   }
   if (schema.not !== undefined)
     checkNode(schema.not, { ...place, path: `${place.path}.not`, level: 'junctor' });
 }
 
-interface Branch {
-  readonly structure: string;
-  readonly branch: string;
-  readonly errors: FieldError[];
-}
-
-/** A field that a branch restricts must be declared outside of it too, or pruning would remove it. */
-function checkComplete(schema: Schema, branch: Schema, { structure, branch: path, errors }: Branch): void {
-  if (!isSchema(branch)) return;
-  for (const [key, property] of Object.entries(branch.properties ?? {})) {
-    const declared =
-      schema.properties?.[key] ??
-      (typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined);
-    const at = `${structure}.properties[${key}]`;
-    const inner = `${path}.properties[${key}]`;
-    if (declared !== undefined) checkComplete(declared, property, { structure: at, branch: inner, errors });
-    else if (
-      schema['x-kubernetes-preserve-unknown-fields'] !== true &&
-      schema.additionalProperties !== true
-    ) {
-      errors.push(required(at, `because it is defined in ${inner}`));
-    }
-  }
-  if (branch.items !== undefined) {
-    const at = `${structure}.items`;
-    const inner = `${path}.items`;
-    if (schema.items !== undefined)
-      checkComplete(schema.items, branch.items, { structure: at, branch: inner, errors });
-    else errors.push(required(at, `because it is defined in ${inner}`));
-  }
-  for (const name of ['allOf', 'anyOf', 'oneOf'] as const) {
-    (branch[name] ?? []).forEach((each, i) => {
-      checkComplete(schema, each, { structure, branch: `${path}.${name}[${i}]`, errors });
-    });
-  }
-  if (branch.not !== undefined)
-    checkComplete(schema, branch.not, { structure, branch: `${path}.not`, errors });
-}
-
 /** The one place where branches may have types: `anyOf: [{type: integer}, {type: string}]`. */
-function isIntOrString(branches: readonly Schema[] | undefined): boolean {
+function isIntOrString(branches: unknown): boolean {
   return (
-    branches?.length === 2 &&
+    Array.isArray(branches) &&
+    branches.length === 2 &&
     branches[0]?.type === 'integer' &&
     branches[1]?.type === 'string' &&
     branches.every((branch) => Object.keys(branch).length === 1)
@@ -319,6 +281,7 @@ interface Meaning {
 }
 
 function checkMeaning(schema: Schema, { path, errors, resource, correlatable }: Meaning): void {
+  checkBranches(schema, { path, errors });
   checkDefault(schema, { path, errors });
   checkRuleDefinitions(schema, { path, errors, resource, correlatable });
   const isResource = resource || schema['x-kubernetes-embedded-resource'] === true;

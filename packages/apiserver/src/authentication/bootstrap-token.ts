@@ -33,7 +33,7 @@ export function createBootstrapTokenAuthenticator(options: {
         throw newUnauthorized('Unauthorized: the bootstrap token is not known');
       refuseOld(secret, { expiration: data['expiration'], nowMs: options.clock.now() });
       const groups = (data['auth-extra-groups'] ?? '').split(',').filter((group) => groupForm.test(group));
-      return { username: `system:bootstrap:${id}`, groups: ['system:bootstrappers', ...groups] };
+      return { user: { username: `system:bootstrap:${id}`, groups: ['system:bootstrappers', ...groups] } };
     },
   };
 }

@@ -1,4 +1,7 @@
-/** Client certificates: common name is the user, each organization a group (k8s.io/apiserver authentication/request/x509). */
+/**
+ * Client certificates: common name is the user, each organization a group. The intermediates that the client sends are
+ * used, not trusted. k8s.io/apiserver authentication/request/x509.
+ */
 import { createHash } from 'node:crypto';
 import { newUnauthorized } from '@flotilla/api';
 import { type Clock, PkiError, parseCertificate, splitCertificates, verifyChain } from '@flotilla/kube';
@@ -38,25 +41,31 @@ export function createClientCertificateAuthenticator(
       const nowMs = options.clock.now();
       const known = verified.get(fingerprint);
       if (known !== undefined && known.bundle === bundle && nowMs <= known.notAfterMs) return known.user;
-      const fresh = verify(leaf, { bundle, nowMs, fingerprint });
+      const fresh = verify(chain, { bundle, nowMs, fingerprint });
       verified.set(fingerprint, fresh);
       return fresh.user;
     },
   };
 }
 
-function verify(leaf: Uint8Array, options: { bundle: string; nowMs: number; fingerprint: string }): Verified {
+function verify(
+  chain: readonly Uint8Array[],
+  options: { bundle: string; nowMs: number; fingerprint: string },
+): Verified {
   const { bundle, nowMs, fingerprint } = options;
+  const [leaf = new Uint8Array(), ...intermediates] = chain;
   try {
-    verifyChain(leaf, { cas: splitCertificates(bundle), nowMs, usage: 'clientAuth' });
-    const { subject, notAfterMs } = parseCertificate(leaf);
+    const cas = splitCertificates(bundle);
+    const path = verifyChain(leaf, { cas, intermediates, nowMs, usage: 'clientAuth' });
+    const { subject } = parseCertificate(leaf);
     if (subject.commonName === '') throw new PkiError('the certificate has no common name');
     const user = {
       username: subject.commonName,
       groups: subject.organizations,
+      ...(subject.uid !== undefined && subject.uid !== '' && { uid: subject.uid }),
       extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] },
     };
-    return { user, notAfterMs, bundle };
+    return { user, notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs)), bundle };
   } catch (error) {
     if (error instanceof PkiError) throw newUnauthorized(`Unauthorized: ${error.message}`);
     throw error;

@@ -18,7 +18,7 @@ export function resolveImpersonation(caller: UserInfo, headers: Headers, authori
   const groups = all(headers['impersonate-group']);
   const extra = extraOf(headers);
   if (username === '') {
-    if (groups.length === 0 && uid === '' && Object.keys(extra).length === 0) return caller;
+    if (groups.length === 0 && uid === '' && extra.size === 0) return caller;
     throw newBadRequest(
       'requested impersonation of a group, uid or extra value without impersonating a user',
     );
@@ -32,7 +32,7 @@ export function resolveImpersonation(caller: UserInfo, headers: Headers, authori
     subject,
     ...groups.map((name) => ({ group: '', resource: 'groups', name })),
     ...(uid === '' ? [] : [{ group: 'authentication.k8s.io', resource: 'uids', name: uid }]),
-    ...Object.entries(extra).flatMap(([key, values]) =>
+    ...[...extra].flatMap(([key, values]) =>
       values.map((name) => ({
         group: 'authentication.k8s.io',
         resource: 'userextras',
@@ -50,7 +50,7 @@ export function resolveImpersonation(caller: UserInfo, headers: Headers, authori
     username,
     groups: effectiveGroups(username, { groups, namespace: account?.[1] }),
     ...(uid !== '' && { uid }),
-    ...(Object.keys(extra).length > 0 && { extra }),
+    ...(extra.size > 0 && { extra: Object.fromEntries(extra) }),
   };
 }
 
@@ -61,16 +61,18 @@ function effectiveGroups(
   const own =
     namespace !== undefined && groups.length === 0
       ? ['system:serviceaccounts', `system:serviceaccounts:${namespace}`]
-      : groups;
-  const always = username === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
-  return own.includes(always) ? [...own] : [...own, always];
+      : [...groups];
+  if (own.includes('system:unauthenticated')) return own;
+  if (username === 'system:anonymous') return [...own, 'system:unauthenticated'];
+  return own.includes('system:authenticated') ? own : [...own, 'system:authenticated'];
 }
 
-function extraOf(headers: Headers): Record<string, readonly string[]> {
-  const extra: Record<string, readonly string[]> = {};
+function extraOf(headers: Headers): ReadonlyMap<string, readonly string[]> {
+  const extra = new Map<string, readonly string[]>();
   for (const [name, value] of Object.entries(headers)) {
-    if (!name.startsWith(extraPrefix)) continue;
-    extra[decode(name.slice(extraPrefix.length)).toLowerCase()] = all(value);
+    if (!name.startsWith(extraPrefix) || name === extraPrefix) continue;
+    const key = decode(name.slice(extraPrefix.length)).toLowerCase();
+    extra.set(key, [...(extra.get(key) ?? []), ...all(value)]);
   }
   return extra;
 }
@@ -87,9 +89,12 @@ function first(value: string | readonly string[] | undefined): string {
   return (typeof value === 'string' ? value : value?.[0]) ?? '';
 }
 
-/** Node joins a repeated header with commas; group names hold none. */
-function all(value: string | readonly string[] | undefined): string[] {
+/**
+ * An array has one item for each header, whatever is in it. A text may be repeated headers that HTTP/1.1 joined, so it
+ * is taken apart at commas: safe, as each part is authorized for itself, only a name with a comma is then not had.
+ */
+function all(value: string | readonly string[] | undefined): readonly string[] {
   if (value === undefined) return [];
-  const list = typeof value === 'string' ? value.split(',') : value;
-  return list.map((item) => item.trim()).filter((item) => item !== '');
+  const list = typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
+  return list.filter((item) => item !== '');
 }

@@ -45,9 +45,14 @@ export interface PodActions {
 /** Allocation of Service addresses and node ports. Throws StatusError when one is taken or none is left. */
 export interface ServiceNetwork {
   /** An address, the requested one if given. With `dryRun` nothing is kept. */
-  allocateIp(options: { requested?: string; dryRun: boolean }): string | Promise<string>;
-  allocateNodePort(options: { requested?: number; dryRun: boolean }): number | Promise<number>;
-  release(addresses: { ips: readonly string[]; nodePorts: readonly number[] }): void;
+  allocateIp(request: AllocationRequest<string>): string | Promise<string>;
+  allocateNodePort(request: AllocationRequest<number>): number | Promise<number>;
+}
+
+export interface AllocationRequest<T> {
+  readonly requested?: T;
+  readonly dryRun: boolean;
+  readonly nowMs: number;
 }
 
 type Hook = (object: KubeObject, context: WriteContext) => void | Promise<void>;
@@ -205,7 +210,8 @@ function strategyOf(facts: BuiltinFacts, { group, version }: { group: string; ve
     prepareForUpdate(object, old, context) {
       canonicalize(object, { group, version, kind });
       defaults?.(object);
-      return update?.(object, old, context);
+      // Subresources take only their own part over; nothing else of the object changes there.
+      return context.subresource === undefined ? update?.(object, old, context) : undefined;
     },
     validate: check,
     validateUpdate: (object, old, context) => [

@@ -100,10 +100,7 @@ function collect(struct: StructType, into: Record<string, Schema>): void {
 
 function fieldSchema(field: FieldFacts): Schema {
   const schema: Writable<Schema> = { ...typeSchema(field.type) };
-  // Go writes an empty list or map as null where the field may not be left out.
-  if (field.required && (field.type.is === 'list' || field.type.is === 'map' || field.pointer)) {
-    schema.nullable = true;
-  }
+  if (isWrittenAsNull(field)) schema.nullable = true;
   if (field.listType !== undefined) schema['x-kubernetes-list-type'] = field.listType;
   if (field.listMapKeys !== undefined) schema['x-kubernetes-list-map-keys'] = field.listMapKeys;
   if (field.mapType !== undefined) schema['x-kubernetes-map-type'] = field.mapType;
@@ -114,6 +111,13 @@ function fieldSchema(field: FieldFacts): Schema {
     schema.default = field.default;
   }
   return schema;
+}
+
+/** Go writes an empty list, map, pointer or time as null where the field may not be left out. */
+function isWrittenAsNull({ type, pointer, omitEmpty, omitZero }: FieldFacts): boolean {
+  if (omitEmpty || omitZero) return false;
+  if (type.is === 'scalar') return pointer || ['time', 'microTime', 'raw', 'fields'].includes(type.name);
+  return pointer || type.is !== 'struct';
 }
 
 function typeSchema(type: FieldType): Schema {

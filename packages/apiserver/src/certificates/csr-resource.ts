@@ -4,13 +4,18 @@
  */
 import {
   type FieldError,
+  formatAge,
   formatTime,
   type KubeObject,
   newForbidden,
-  formatAge,
   parseTime,
 } from '@flotilla/api';
-import { certificateUsages, type CertificateRequest, PkiError, parseCertificateRequest } from '@flotilla/kube';
+import {
+  type CertificateRequest,
+  certificateUsages,
+  PkiError,
+  parseCertificateRequest,
+} from '@flotilla/kube';
 import type { Authorizer } from '../authorization/attributes.js';
 import { builtinSchema } from '../builtin/schemas.js';
 import type { PrinterColumn, ResourceDefinition, WriteContext } from '../registry/resource.js';
@@ -102,7 +107,9 @@ function takeRequester(csr: Csr, { user }: WriteContext): void {
     username: user.username,
     groups: [...user.groups],
     ...(user.uid !== undefined && { uid: user.uid }),
-    ...(user.extra && { extra: Object.fromEntries(Object.entries(user.extra).map(([key, list]) => [key, [...list]])) }),
+    ...(user.extra && {
+      extra: Object.fromEntries(Object.entries(user.extra).map(([key, list]) => [key, [...list]])),
+    }),
   };
   if (user.uid === undefined) delete csr.spec.uid;
   if (user.extra === undefined) delete csr.spec.extra;
@@ -132,11 +139,19 @@ export function readRequest(csr: Csr): CertificateRequest {
 }
 
 function invalid(field: string, value: unknown, detail: string): FieldError {
-  return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${detail}` };
+  return {
+    field,
+    reason: 'FieldValueInvalid',
+    message: `Invalid value: ${JSON.stringify(value)}: ${detail}`,
+  };
 }
 
 function required(field: string, detail = ''): FieldError {
-  return { field, reason: 'FieldValueRequired', message: detail === '' ? 'Required value' : `Required value: ${detail}` };
+  return {
+    field,
+    reason: 'FieldValueRequired',
+    message: detail === '' ? 'Required value' : `Required value: ${detail}`,
+  };
 }
 
 function validateSpec(csr: Csr): FieldError[] {
@@ -146,17 +161,31 @@ function validateSpec(csr: Csr): FieldError[] {
     errors.push(
       signerName === ''
         ? required('spec.signerName')
-        : invalid('spec.signerName', signerName, 'must be a fully qualified domain and path of the form "example.com/signer-name"'),
+        : invalid(
+            'spec.signerName',
+            signerName,
+            'must be a fully qualified domain and path of the form "example.com/signer-name"',
+          ),
     );
   }
   if (usages.length === 0) errors.push(required('spec.usages', 'usages must be specified'));
   for (const [index, usage] of usages.entries()) {
     if (!certificateUsages.includes(usage)) {
-      errors.push({ field: `spec.usages[${index}]`, reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(usage)}` });
+      errors.push({
+        field: `spec.usages[${index}]`,
+        reason: 'FieldValueNotSupported',
+        message: `Unsupported value: ${JSON.stringify(usage)}`,
+      });
     }
   }
   if (expirationSeconds !== undefined && expirationSeconds < shortestSeconds) {
-    errors.push(invalid('spec.expirationSeconds', expirationSeconds, `may not specify a duration less than ${shortestSeconds} seconds`));
+    errors.push(
+      invalid(
+        'spec.expirationSeconds',
+        expirationSeconds,
+        `may not specify a duration less than ${shortestSeconds} seconds`,
+      ),
+    );
   }
   try {
     readRequest(csr);
@@ -189,7 +218,11 @@ function validateConditions(csr: Csr, old: Csr): FieldError[] {
   const types = new Set((csr.status?.conditions ?? []).map(({ type }) => type));
   for (const { type } of old.status?.conditions ?? []) {
     if (decisions.has(type) && !types.has(type)) {
-      errors.push({ field, reason: 'FieldValueForbidden', message: `Forbidden: updates may not remove a condition of type ${JSON.stringify(type)}` });
+      errors.push({
+        field,
+        reason: 'FieldValueForbidden',
+        message: `Forbidden: updates may not remove a condition of type ${JSON.stringify(type)}`,
+      });
     }
   }
   if (types.has('Approved') && types.has('Denied')) {
@@ -197,12 +230,20 @@ function validateConditions(csr: Csr, old: Csr): FieldError[] {
   }
   for (const condition of csr.status?.conditions ?? []) {
     if (decisions.has(condition.type) && condition.status !== 'True') {
-      errors.push({ field, reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(condition.status)}: supported values: "True"` });
+      errors.push({
+        field,
+        reason: 'FieldValueNotSupported',
+        message: `Unsupported value: ${JSON.stringify(condition.status)}: supported values: "True"`,
+      });
     }
   }
   const before = old.status?.certificate ?? '';
   if (before !== '' && csr.status?.certificate !== before) {
-    errors.push({ field: 'status.certificate', reason: 'FieldValueForbidden', message: 'Forbidden: updates may not set certificate content once it is set' });
+    errors.push({
+      field: 'status.certificate',
+      reason: 'FieldValueForbidden',
+      message: 'Forbidden: updates may not set certificate content once it is set',
+    });
   }
   return errors;
 }
@@ -212,7 +253,9 @@ function mayApprove(authorizer: Authorizer, csr: Csr, { user }: WriteContext): v
   const signer = csr.spec.signerName ?? '';
   const names = [signer, `${signer.slice(0, signer.indexOf('/'))}/*`];
   const allowed = names.some(
-    (name) => authorizer.authorize(user, { verb: 'approve', group: certificatesGroup, resource: 'signers', name }).allowed,
+    (name) =>
+      authorizer.authorize(user, { verb: 'approve', group: certificatesGroup, resource: 'signers', name })
+        .allowed,
   );
   if (allowed) return;
   throw newForbidden(

@@ -35,11 +35,14 @@ export function planSigning(csr: Csr, { nowMs }: { nowMs: number }): SigningPlan
   const keepMs = decided ? hourMs : 24 * hourMs;
   if (age >= keepMs) return { action: 'delete' };
   const waits = csr.spec.signerName === kubeClientSigner && types.has('Approved') && !types.has('Denied');
-  if (!waits || types.has('Failed') || csr.status?.certificate) return { action: 'none', recheckAfterMs: keepMs - age };
+  if (!waits || types.has('Failed') || csr.status?.certificate)
+    return { action: 'none', recheckAfterMs: keepMs - age };
   const usages = csr.spec.usages ?? [];
   const foreign = usages.find((usage) => !allowedUsages.has(usage));
-  if (foreign !== undefined) return { action: 'fail', message: `usage ${JSON.stringify(foreign)} is not allowed by this signer` };
-  if (!usages.includes('client auth')) return { action: 'fail', message: 'the usage "client auth" is required by this signer' };
+  if (foreign !== undefined)
+    return { action: 'fail', message: `usage ${JSON.stringify(foreign)} is not allowed by this signer` };
+  if (!usages.includes('client auth'))
+    return { action: 'fail', message: 'the usage "client auth" is required by this signer' };
   const life = Math.min((csr.spec.expirationSeconds ?? longestLifeMs / 1000) * 1000, longestLifeMs);
   return { action: 'issue', notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + life };
 }
@@ -79,7 +82,10 @@ async function closeAll(controller: Controller, informer: Informer<KubeObject>):
   await informer.close();
 }
 
-async function reconcile(options: SignerOptions, csr: Csr | undefined): Promise<{ requeueAfterMs: number } | undefined> {
+async function reconcile(
+  options: SignerOptions,
+  csr: Csr | undefined,
+): Promise<{ requeueAfterMs: number } | undefined> {
   if (csr === undefined) return undefined;
   const nowMs = options.env.clock.now();
   const plan = planSigning(csr, { nowMs });
@@ -101,7 +107,11 @@ async function reconcile(options: SignerOptions, csr: Csr | undefined): Promise<
   }
 }
 
-function issued({ ca, env }: SignerOptions, csr: Csr, plan: { notBeforeMs: number; notAfterMs: number }): Csr {
+function issued(
+  { ca, env }: SignerOptions,
+  csr: Csr,
+  plan: { notBeforeMs: number; notAfterMs: number },
+): Csr {
   try {
     const request = readRequest(csr);
     const pem = issueCertificate({
@@ -144,7 +154,11 @@ async function writeStatus({ client }: SignerOptions, csr: Csr): Promise<void> {
 async function deleteOld(client: KubeClient, csr: Csr): Promise<void> {
   const { name = '', uid } = csr.metadata;
   try {
-    await client.delete(wellKnown.certificateSigningRequests, { name }, { ...(uid !== undefined && { preconditions: { uid } }) });
+    await client.delete(
+      wellKnown.certificateSigningRequests,
+      { name },
+      { ...(uid !== undefined && { preconditions: { uid } }) },
+    );
   } catch (error) {
     if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
   }

@@ -44,18 +44,22 @@ export class CrdCleanup {
   start(): void {
     const { items, revision } = this.#deps.cache.list(crdPrefix);
     for (const item of items) this.#consider(item.object);
-    this.#watch = this.#deps.cache.watch(crdPrefix, { after: revision }, {
-      onEvents: (events) => {
-        for (const { type, object } of events) {
-          if (type === 'DELETED') this.#onNamesFreed(object.object);
-          else this.#consider(object.object);
-        }
-        return true;
+    this.#watch = this.#deps.cache.watch(
+      crdPrefix,
+      { after: revision },
+      {
+        onEvents: (events) => {
+          for (const { type, object } of events) {
+            if (type === 'DELETED') this.#onNamesFreed(object.object);
+            else this.#consider(object.object);
+          }
+          return true;
+        },
+        onEnd: () => {
+          this.#watch = undefined;
+        },
       },
-      onEnd: () => {
-        this.#watch = undefined;
-      },
-    });
+    );
     this.#watch.resume();
   }
 

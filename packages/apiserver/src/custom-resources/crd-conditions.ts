@@ -9,7 +9,8 @@ const approvalAnnotation = 'api-approved.kubernetes.io';
 
 /** Sets conditions, acceptedNames and storedVersions in place. `others`: every other CRD. */
 export function updateCrdStatus(crd: Crd, others: readonly Crd[], nowMs: number): void {
-  const status = (crd.status ??= {});
+  crd.status ??= {};
+  const { status } = crd;
   let conditions: Condition[] = status.conditions ?? [];
   const set = (condition: ConditionUpdate): void => {
     conditions = setCondition(conditions, condition, nowMs);
@@ -66,7 +67,10 @@ export function isProtectedGroup(group: string): boolean {
 }
 
 /** How the annotation of a protected group is to be read. */
-export function readApproval(crd: Crd): { readonly text: string; readonly kind: 'approved' | 'unapproved' | 'missing' | 'bad' } {
+export function readApproval(crd: Crd): {
+  readonly text: string;
+  readonly kind: 'approved' | 'unapproved' | 'missing' | 'bad';
+} {
   const text = crd.metadata.annotations?.[approvalAnnotation] ?? '';
   if (text === '') return { text, kind: 'missing' };
   if (text.startsWith('unapproved')) return { text, kind: 'unapproved' };
@@ -81,7 +85,12 @@ function approvalCondition(crd: Crd): ConditionUpdate | undefined {
     case 'approved':
       return { type, status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${text}` };
     case 'unapproved':
-      return { type, status: 'False', reason: 'UnapprovedAnnotation', message: `not approved: ${JSON.stringify(text)}` };
+      return {
+        type,
+        status: 'False',
+        reason: 'UnapprovedAnnotation',
+        message: `not approved: ${JSON.stringify(text)}`,
+      };
     case 'missing':
       return {
         type,
@@ -121,10 +130,15 @@ function judgeNames(crd: Crd, others: readonly Crd[]): NameJudgement {
   const refuse = (reason: string, message: string): void => {
     conflict = { type: 'NamesAccepted', status: 'False', reason, message };
   };
-  const judge = (field: 'plural' | 'singular' | 'kind' | 'listKind', taken: Set<string>, reason: string): void => {
+  const judge = (
+    field: 'plural' | 'singular' | 'kind' | 'listKind',
+    taken: Set<string>,
+    reason: string,
+  ): void => {
     const name = wanted[field];
     if (name === undefined || name === '') delete accepted[field];
-    else if (taken.has(name) && name !== before[field]) refuse(reason, `${JSON.stringify(name)} is already in use`);
+    else if (taken.has(name) && name !== before[field])
+      refuse(reason, `${JSON.stringify(name)} is already in use`);
     else accepted[field] = name;
   };
   judge('plural', resources, 'PluralConflict');
@@ -132,7 +146,10 @@ function judgeNames(crd: Crd, others: readonly Crd[]): NameJudgement {
   const shortNames = wanted.shortNames ?? [];
   const takenShort = shortNames.filter((name) => resources.has(name));
   if (takenShort.length > 0 && !equal(shortNames, before.shortNames)) {
-    refuse('ShortNamesConflict', takenShort.map((name) => `${JSON.stringify(name)} is already in use`).join(', '));
+    refuse(
+      'ShortNamesConflict',
+      takenShort.map((name) => `${JSON.stringify(name)} is already in use`).join(', '),
+    );
   } else if (shortNames.length > 0) {
     accepted.shortNames = shortNames;
   } else {
@@ -140,7 +157,8 @@ function judgeNames(crd: Crd, others: readonly Crd[]): NameJudgement {
   }
   judge('kind', kinds, 'KindConflict');
   judge('listKind', kinds, 'ListKindConflict');
-  if (wanted.categories !== undefined && wanted.categories.length > 0) accepted.categories = wanted.categories;
+  if (wanted.categories !== undefined && wanted.categories.length > 0)
+    accepted.categories = wanted.categories;
   else delete accepted.categories;
   return { accepted, conflict };
 }

@@ -7,7 +7,15 @@ import { builtinSchema } from '../builtin/schemas.js';
 import type { ResourceDefinition, WriteContext } from '../registry/resource.js';
 import { terminatingCondition, updateCrdStatus } from './crd-conditions.js';
 import { defaultCrd } from './crd-defaults.js';
-import { asCrd, type Crd, cleanupFinalizer, crdGroup, crdKind, crdResource, type CrdSpec } from './crd-types.js';
+import {
+  asCrd,
+  type Crd,
+  type CrdSpec,
+  cleanupFinalizer,
+  crdGroup,
+  crdKind,
+  crdResource,
+} from './crd-types.js';
 import { validateCrd, validateCrdStatus } from './crd-validation.js';
 
 /** A conversion between versions of one custom resource, in place of a conversion webhook. */
@@ -53,7 +61,8 @@ export function createCrdDefinition(options: CrdDefinitionOptions): ResourceDefi
         delete crd.status;
         prepare(crd, options, context);
         const { finalizers = [] } = object.metadata;
-        if (!finalizers.includes(cleanupFinalizer)) object.metadata.finalizers = [...finalizers, cleanupFinalizer];
+        if (!finalizers.includes(cleanupFinalizer))
+          object.metadata.finalizers = [...finalizers, cleanupFinalizer];
         commit(object, crd);
       },
       prepareForUpdate(object, _old, context) {

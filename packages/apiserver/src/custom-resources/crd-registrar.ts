@@ -43,15 +43,19 @@ export class CrdRegistrar {
   start(): void {
     const { items, revision } = this.#deps.cache.list(crdPrefix);
     for (const item of items) this.#register(item.object);
-    this.#watch = this.#deps.cache.watch(crdPrefix, { after: revision }, {
-      onEvents: (events) => {
-        for (const event of events) this.#onEvent(event);
-        return true;
+    this.#watch = this.#deps.cache.watch(
+      crdPrefix,
+      { after: revision },
+      {
+        onEvents: (events) => {
+          for (const event of events) this.#onEvent(event);
+          return true;
+        },
+        onEnd: () => {
+          this.#watch = undefined;
+        },
       },
-      onEnd: () => {
-        this.#watch = undefined;
-      },
-    });
+    );
     this.#watch.resume();
   }
 

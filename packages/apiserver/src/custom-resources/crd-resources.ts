@@ -79,8 +79,10 @@ function toDefinition(
     storageVersion,
     ...(conversion !== undefined && {
       convert: {
-        toStorage: (object) => conversion.convert(object, formatApiVersion({ group, version: storageVersion })),
-        fromStorage: (object) => conversion.convert(object, formatApiVersion({ group, version: version.name })),
+        toStorage: (object) =>
+          conversion.convert(object, formatApiVersion({ group, version: storageVersion })),
+        fromStorage: (object) =>
+          conversion.convert(object, formatApiVersion({ group, version: version.name })),
       },
     }),
     ...(warning !== undefined && { deprecationWarning: warning }),
@@ -99,7 +101,10 @@ function deprecationWarning(
   return version.deprecationWarning ?? `${group}/${version.name} ${kind} is deprecated`;
 }
 
-function strategyOf(crd: Crd, { group, plural }: { readonly group: string; readonly plural: string }): Strategy {
+function strategyOf(
+  crd: Crd,
+  { group, plural }: { readonly group: string; readonly plural: string },
+): Strategy {
   return {
     tracksGeneration: true,
     allowCreateOnUpdate: false,

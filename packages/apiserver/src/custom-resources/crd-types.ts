@@ -85,5 +85,8 @@ export function storageVersionOf({ versions }: CrdSpec): string | undefined {
 }
 
 export function conditionIs(crd: Crd, type: string, status: Condition['status']): boolean {
-  return crd.status?.conditions?.some((condition) => condition.type === type && condition.status === status) === true;
+  return (
+    crd.status?.conditions?.some((condition) => condition.type === type && condition.status === status) ===
+    true
+  );
 }

@@ -13,7 +13,14 @@ import {
   validateStructuralSchema,
 } from '@flotilla/api';
 import { isProtectedGroup, readApproval } from './crd-conditions.js';
-import { type Crd, type CrdColumn, type CrdScale, type CrdVersion, conditionIs, storageVersionOf } from './crd-types.js';
+import {
+  type Crd,
+  type CrdColumn,
+  type CrdScale,
+  type CrdVersion,
+  conditionIs,
+  storageVersionOf,
+} from './crd-types.js';
 
 const { duplicate, forbidden, invalid, notSupported, required, tooMany } = fieldErrors;
 
@@ -39,12 +46,20 @@ export function validateCrd(crd: Crd, old?: Crd): FieldError[] {
   });
   if (versions.length > 0 && versions.filter((version) => version.storage === true).length !== 1) {
     errors.push(
-      invalid('spec.versions', versions.map(({ name, storage }) => ({ name, storage })), 'must have exactly one version marked as storage version'),
+      invalid(
+        'spec.versions',
+        versions.map(({ name, storage }) => ({ name, storage })),
+        'must have exactly one version marked as storage version',
+      ),
     );
   }
   if (crd.spec.preserveUnknownFields === true) {
     errors.push(
-      invalid('spec.preserveUnknownFields', true, 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'),
+      invalid(
+        'spec.preserveUnknownFields',
+        true,
+        'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead',
+      ),
     );
   }
   validateStoredVersions(crd, errors);
@@ -58,7 +73,8 @@ function validateIdentity({ metadata, spec }: Crd, errors: FieldError[]): void {
     errors.push(required('spec.group'));
   } else {
     for (const fault of dnsSubdomainFaults(group)) errors.push(invalid('spec.group', group, fault));
-    if (!group.includes('.')) errors.push(invalid('spec.group', group, 'should be a domain with at least one dot'));
+    if (!group.includes('.'))
+      errors.push(invalid('spec.group', group, 'should be a domain with at least one dot'));
   }
   if (scope === '') errors.push(required('spec.scope'));
   else if (scope !== 'Cluster' && scope !== 'Namespaced') {
@@ -73,12 +89,25 @@ function validateIdentity({ metadata, spec }: Crd, errors: FieldError[]): void {
   const link = 'see https://github.com/kubernetes/enhancements/pull/1111';
   if (kind === 'missing') errors.push(required(approvalField, `${rule}, ${link}`));
   if (kind === 'bad') {
-    errors.push(invalid(approvalField, text, `${rule} with either a URL or a reason starting with "unapproved", ${link}`));
+    errors.push(
+      invalid(
+        approvalField,
+        text,
+        `${rule} with either a URL or a reason starting with "unapproved", ${link}`,
+      ),
+    );
   }
 }
 
 function validateNames({ spec }: Crd, errors: FieldError[]): void {
-  const { plural = '', singular = '', kind = '', listKind = '', shortNames = [], categories = [] } = spec.names ?? {};
+  const {
+    plural = '',
+    singular = '',
+    kind = '',
+    listKind = '',
+    shortNames = [],
+    categories = [],
+  } = spec.names ?? {};
   const check = (field: string, value: string, isKind: boolean): void => {
     if (value === '') {
       errors.push(required(`spec.names.${field}`));
@@ -108,7 +137,9 @@ function validateConversion({ spec }: Crd, errors: FieldError[]): void {
   const { strategy = 'None', webhook } = spec.conversion ?? {};
   if (strategy === 'None') {
     if (webhook !== undefined) {
-      errors.push(forbidden('spec.conversion.webhook', 'should not be set when strategy is not set to Webhook'));
+      errors.push(
+        forbidden('spec.conversion.webhook', 'should not be set when strategy is not set to Webhook'),
+      );
     }
     return;
   }
@@ -132,7 +163,9 @@ function validateConversion({ spec }: Crd, errors: FieldError[]): void {
 
 function validateVersion(version: CrdVersion, path: string, errors: FieldError[]): void {
   if (version.name === undefined || version.name === '') errors.push(required(`${path}.name`));
-  else for (const fault of dns1035LabelFaults(version.name)) errors.push(invalid(`${path}.name`, version.name, fault));
+  else
+    for (const fault of dns1035LabelFaults(version.name))
+      errors.push(invalid(`${path}.name`, version.name, fault));
   if (version.deprecationWarning !== undefined) validateWarning(version, path, errors);
 
   const schema = version.schema?.openAPIV3Schema;
@@ -169,7 +202,9 @@ function validateScale(scale: CrdScale, path: string, errors: FieldError[]): voi
     if (value === '') {
       if (isRequired) errors.push(required(`${path}.${field}`));
     } else if (!plainPath.test(value)) {
-      errors.push(invalid(`${path}.${field}`, value, 'only JSON paths without the array notation are allowed'));
+      errors.push(
+        invalid(`${path}.${field}`, value, 'only JSON paths without the array notation are allowed'),
+      );
     } else if (!roots.some((root) => value.startsWith(`${root}.`))) {
       errors.push(invalid(`${path}.${field}`, value, `should be a json path under ${roots.join(' or ')}`));
     }
@@ -181,7 +216,8 @@ function validateScale(scale: CrdScale, path: string, errors: FieldError[]): voi
 
 function validateColumn(column: CrdColumn, path: string, errors: FieldError[]): void {
   if ((column.name ?? '') === '') errors.push(required(`${path}.name`));
-  if ((column.type ?? '') === '') errors.push(required(`${path}.type`, `must be one of ${columnTypes.join(',')}`));
+  if ((column.type ?? '') === '')
+    errors.push(required(`${path}.type`, `must be one of ${columnTypes.join(',')}`));
   else if (!columnTypes.includes(column.type ?? '')) {
     errors.push(invalid(`${path}.type`, column.type, `must be one of ${columnTypes.join(',')}`));
   }
@@ -220,7 +256,11 @@ function validateSelectableFields(version: CrdVersion, path: string, errors: Fie
       if (target === undefined) errors.push(invalid(field, jsonPath, 'does not refer to a valid field'));
       else if (target.type !== 'string' && target.type !== 'integer' && target.type !== 'boolean') {
         errors.push(
-          invalid(field, jsonPath, 'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.'),
+          invalid(
+            field,
+            jsonPath,
+            'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.',
+          ),
         );
       }
     }

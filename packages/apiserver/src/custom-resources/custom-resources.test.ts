@@ -1,8 +1,8 @@
-import { type KubeObject, type Schema } from '@flotilla/api';
+import type { KubeObject, Schema } from '@flotilla/api';
 import { expect } from 'chai';
-import { TestServer, namespaces } from '../handlers/handler-test-kit.js';
+import { namespaces, TestServer } from '../handlers/handler-test-kit.js';
 import type { ResourceDefinition } from '../registry/resource.js';
-import { createCustomResources, type CustomResources } from './custom-resources.js';
+import { type CustomResources, createCustomResources } from './custom-resources.js';
 
 const gadgetSchema: Schema = {
   type: 'object',
@@ -82,11 +82,20 @@ describe('custom resources', () => {
     ]);
     expect(made['status']).to.deep.include({
       storedVersions: ['v1'],
-      acceptedNames: { plural: 'gadgets', singular: 'gadget', kind: 'Gadget', listKind: 'GadgetList', shortNames: ['gd'] },
+      acceptedNames: {
+        plural: 'gadgets',
+        singular: 'gadget',
+        kind: 'Gadget',
+        listKind: 'GadgetList',
+        shortNames: ['gd'],
+      },
     });
     expect(server.registry.generation).to.be.greaterThan(generation);
     expect(gadgets()).to.include({ kind: 'Gadget', singular: 'gadget', namespaced: true });
-    const object = await server.call(gadgets(), 'create', 'c1/', { metadata: { name: 'g' }, spec: { size: 1 } });
+    const object = await server.call(gadgets(), 'create', 'c1/', {
+      metadata: { name: 'g' },
+      spec: { size: 1 },
+    });
     expect(object['spec']).to.deep.equal({ size: 1, color: 'red' });
     expect(object.metadata.generation).to.equal(1);
   });
@@ -102,7 +111,10 @@ describe('custom resources', () => {
       message:
         'Gadget in version "v1" cannot be handled as a Gadget: strict decoding error: unknown field "spec.bogus"',
     });
-    const invalid = await server.fail(gadgets(), 'create', 'c1/', { metadata: { name: 'h' }, spec: { size: 0 } });
+    const invalid = await server.fail(gadgets(), 'create', 'c1/', {
+      metadata: { name: 'h' },
+      spec: { size: 0 },
+    });
     expect(invalid.code).to.equal(422);
   });
 
@@ -123,12 +135,22 @@ describe('custom resources', () => {
       { ...gadgetCrd(), metadata: { name: 'other.demo.io' } },
       'metadata.name: Invalid value: "other.demo.io": must be spec.names.plural+"."+spec.group',
     ],
-    ['no schema', gadgetCrd({ schema: undefined }), 'spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required'],
-    ['no storage version', gadgetCrd({ storage: false }), 'must have exactly one version marked as storage version'],
+    [
+      'no schema',
+      gadgetCrd({ schema: undefined }),
+      'spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required',
+    ],
+    [
+      'no storage version',
+      gadgetCrd({ storage: false }),
+      'must have exactly one version marked as storage version',
+    ],
     ['an unknown scope', gadgetCrd({}, { scope: 'Galaxy' }), 'spec.scope: Unsupported value: "Galaxy"'],
     [
       'a scale path outside spec',
-      gadgetCrd({ subresources: { scale: { specReplicasPath: '.x.y', statusReplicasPath: '.status.replicas' } } }),
+      gadgetCrd({
+        subresources: { scale: { specReplicasPath: '.x.y', statusReplicasPath: '.status.replicas' } },
+      }),
       'spec.versions[0].subresources.scale.specReplicasPath: Invalid value: ".x.y": should be a json path under .spec',
     ],
     [
@@ -143,7 +165,9 @@ describe('custom resources', () => {
     ],
     [
       'a schema that is not structural',
-      gadgetCrd({ schema: { openAPIV3Schema: { type: 'object', properties: { spec: { properties: {} } } } } }),
+      gadgetCrd({
+        schema: { openAPIV3Schema: { type: 'object', properties: { spec: { properties: {} } } } },
+      }),
       'spec.versions[0].schema.openAPIV3Schema.properties[spec].type: Required value',
     ],
   ];
@@ -163,7 +187,12 @@ describe('custom resources', () => {
     expect((await server.fail(crds, 'create', '', protectedCrd())).message).to.contain(
       'metadata.annotations[api-approved.kubernetes.io]: Required value',
     );
-    const made = await server.call(crds, 'create', '', protectedCrd({ 'api-approved.kubernetes.io': 'unapproved, test' }));
+    const made = await server.call(
+      crds,
+      'create',
+      '',
+      protectedCrd({ 'api-approved.kubernetes.io': 'unapproved, test' }),
+    );
     const { conditions } = made['status'] as { conditions: { type: string; status: string }[] };
     expect(conditions[0]).to.include({ type: 'KubernetesAPIApprovalPolicyConformant', status: 'False' });
   });
@@ -172,7 +201,9 @@ describe('custom resources', () => {
     await server.call(crds, 'create', '', gadgetCrd());
     const rival = gadgetCrd({}, { names: { plural: 'gizmos', kind: 'Gadget' } });
     const made = await server.call(crds, 'create', '', { ...rival, metadata: { name: 'gizmos.demo.io' } });
-    const { conditions } = made['status'] as { conditions: { type: string; status: string; reason: string }[] };
+    const { conditions } = made['status'] as {
+      conditions: { type: string; status: string; reason: string }[];
+    };
     expect(conditions.map(({ type, status, reason }) => `${type}=${status} ${reason}`)).to.deep.equal([
       'NamesAccepted=False ListKindConflict',
       'Established=False NotAccepted',
@@ -189,10 +220,18 @@ describe('custom resources', () => {
     const v2Schema: Schema = {
       type: 'object',
       properties: {
-        spec: { type: 'object', properties: { size: { type: 'integer' }, shape: { type: 'string', default: 'round' } } },
+        spec: {
+          type: 'object',
+          properties: { size: { type: 'integer' }, shape: { type: 'string', default: 'round' } },
+        },
       },
     };
-    body.spec.versions.push({ name: 'v2', served: true, storage: false, schema: { openAPIV3Schema: v2Schema } });
+    body.spec.versions.push({
+      name: 'v2',
+      served: true,
+      storage: false,
+      schema: { openAPIV3Schema: v2Schema },
+    });
     await server.call(crds, 'create', '', body);
     expect(server.registry.versions('demo.io')).to.deep.equal(['v2', 'v1']);
     await server.call(gadgets('v1'), 'create', 'c1/', { metadata: { name: 'g' }, spec: { size: 1 } });
@@ -211,7 +250,9 @@ describe('custom resources', () => {
   it('gives stored objects the defaults that a schema gains later', async () => {
     const made = await server.call(crds, 'create', '', gadgetCrd());
     await server.call(gadgets(), 'create', 'c1/', { metadata: { name: 'g' }, spec: { size: 1 } });
-    const spec = made['spec'] as { versions: [{ schema: { openAPIV3Schema: { properties: { spec: { properties: object } } } } }] };
+    const spec = made['spec'] as {
+      versions: [{ schema: { openAPIV3Schema: { properties: { spec: { properties: object } } } } }];
+    };
     spec.versions[0].schema.openAPIV3Schema.properties.spec.properties = {
       size: { type: 'integer' },
       weight: { type: 'integer', default: 7 },
@@ -233,8 +274,12 @@ describe('custom resources', () => {
     ];
     const updated = await server.call(crds, 'update', 'gadgets.demo.io', made);
     expect((updated['status'] as { storedVersions: string[] }).storedVersions).to.deep.equal(['v1', 'v2']);
-    const without = await server.fail(crds, 'patch', 'gadgets.demo.io', { spec: { versions: [{ ...v1, name: 'v2' }] } });
-    expect(without.message).to.contain('status.storedVersions[0]: Invalid value: "v1": must appear in spec.versions');
+    const without = await server.fail(crds, 'patch', 'gadgets.demo.io', {
+      spec: { versions: [{ ...v1, name: 'v2' }] },
+    });
+    expect(without.message).to.contain(
+      'status.storedVersions[0]: Invalid value: "v1": must appear in spec.versions',
+    );
     const scope = await server.fail(crds, 'patch', 'gadgets.demo.io', { spec: { scope: 'Cluster' } });
     expect(scope.message).to.contain('spec.scope: Invalid value: "Cluster": field is immutable');
   });
@@ -247,7 +292,9 @@ describe('custom resources', () => {
     const definition = gadgets();
     const marked = await server.call(crds, 'delete', 'gadgets.demo.io');
     expect(marked.metadata.deletionTimestamp).to.be.a('string');
-    expect((marked['status'] as { conditions: { type: string }[] }).conditions.at(-1)?.type).to.equal('Terminating');
+    expect((marked['status'] as { conditions: { type: string }[] }).conditions.at(-1)?.type).to.equal(
+      'Terminating',
+    );
     const refused = await server.fail(gadgets(), 'create', 'c1/', { metadata: { name: 'c' } });
     expect(refused.message).to.contain('create not allowed while custom resource definition is terminating');
     await settle();
@@ -275,7 +322,9 @@ describe('custom resources', () => {
       query: 'fieldSelector=spec.color%3Dblue',
     })) as KubeObject & { items: KubeObject[] };
     expect(list.items.map((item) => item.metadata.name)).to.deep.equal(['a']);
-    const status = await server.fail(gadgets(), 'list', 'c1/', undefined, { query: 'fieldSelector=spec.size%3D1' });
+    const status = await server.fail(gadgets(), 'list', 'c1/', undefined, {
+      query: 'fieldSelector=spec.size%3D1',
+    });
     expect(status).to.include({ code: 400, message: 'field label not supported: spec.size' });
   });
 

@@ -29,14 +29,22 @@ describe('create, get, update, patch, delete', () => {
     expect(made.metadata.creationTimestamp).to.match(/Z$/);
     expect(made.metadata.resourceVersion).to.match(/^\d+$/);
     expect(made.metadata.managedFields).to.have.length(1);
-    expect(made.metadata.managedFields?.[0]).to.include({ manager: 'tester', operation: 'Update', apiVersion: 'v1' });
+    expect(made.metadata.managedFields?.[0]).to.include({
+      manager: 'tester',
+      operation: 'Update',
+      apiVersion: 'v1',
+    });
     expect(await server.call(configMaps, 'get', 'c1/a')).to.deep.equal(made);
   });
 
   it('refuses a name that is taken', async () => {
     await server.call(configMaps, 'create', 'c1/', configMap('a'));
     const status = await server.fail(configMaps, 'create', 'c1/', configMap('a'));
-    expect(status).to.include({ code: 409, reason: 'AlreadyExists', message: 'configmaps "a" already exists' });
+    expect(status).to.include({
+      code: 409,
+      reason: 'AlreadyExists',
+      message: 'configmaps "a" already exists',
+    });
   });
 
   it('refuses a namespace that does not exist or is going away', async () => {
@@ -61,7 +69,11 @@ describe('create, get, update, patch, delete', () => {
 
   it('updates, keeps what a client cannot change, and refuses an old resourceVersion', async () => {
     const made = await server.call(configMaps, 'create', 'c1/', configMap('a'));
-    const changed = { ...made, metadata: { name: 'a', resourceVersion: made.metadata.resourceVersion }, data: { k: 'w' } };
+    const changed = {
+      ...made,
+      metadata: { name: 'a', resourceVersion: made.metadata.resourceVersion },
+      data: { k: 'w' },
+    };
     const updated = await server.call(configMaps, 'update', 'c1/a', changed);
     expect(updated['data']).to.deep.equal({ k: 'w' });
     expect(updated.metadata.uid).to.equal(made.metadata.uid);
@@ -92,7 +104,13 @@ describe('create, get, update, patch, delete', () => {
     expect(labelled.metadata.generation).to.equal(1);
     const grown = await server.call(widgets, 'patch', 'c1/w', { spec: { size: 2 } });
     expect(grown.metadata.generation).to.equal(2);
-    const ready = await server.call(widgets, 'patch', 'c1/w', { status: { ready: true } }, { subresource: 'status' });
+    const ready = await server.call(
+      widgets,
+      'patch',
+      'c1/w',
+      { status: { ready: true } },
+      { subresource: 'status' },
+    );
     expect(ready.metadata.generation).to.equal(2);
     expect(ready['status']).to.deep.equal({ ready: true });
   });
@@ -105,7 +123,10 @@ describe('create, get, update, patch, delete', () => {
     const viaStatus = await server.call(widgets, 'patch', 'c1/w', both, sub);
     expect(essence(viaStatus)).to.deep.include({ spec: { size: 1, color: 'blue' }, status: { ready: true } });
     expect(viaStatus.metadata.labels).to.equal(undefined);
-    const viaMain = await server.call(widgets, 'patch', 'c1/w', { spec: { size: 3 }, status: { ready: false } });
+    const viaMain = await server.call(widgets, 'patch', 'c1/w', {
+      spec: { size: 3 },
+      status: { ready: false },
+    });
     expect(viaMain['status']).to.deep.equal({ ready: true });
     expect(viaMain['spec']).to.deep.equal({ size: 3, color: 'blue' });
   });
@@ -132,13 +153,18 @@ describe('create, get, update, patch, delete', () => {
     expect(status).to.deep.include({ kind: 'Status', status: 'Success' });
     expect((await server.fail(configMaps, 'get', 'c1/a')).message).to.equal('configmaps "a" not found');
 
-    await server.call(widgets, 'create', 'c1/', { ...widget('w'), metadata: { name: 'w', finalizers: ['x.io/f'] } });
+    await server.call(widgets, 'create', 'c1/', {
+      ...widget('w'),
+      metadata: { name: 'w', finalizers: ['x.io/f'] },
+    });
     const marked = await server.call(widgets, 'delete', 'c1/w');
     expect(marked.metadata.deletionTimestamp).to.be.a('string');
     expect(marked.metadata).to.include({ deletionGracePeriodSeconds: 0, generation: 2 });
     const again = await server.call(widgets, 'delete', 'c1/w');
     expect(again.metadata.resourceVersion).to.equal(marked.metadata.resourceVersion);
-    const refused = await server.fail(widgets, 'patch', 'c1/w', { metadata: { finalizers: ['x.io/f', 'x.io/g'] } });
+    const refused = await server.fail(widgets, 'patch', 'c1/w', {
+      metadata: { finalizers: ['x.io/f', 'x.io/g'] },
+    });
     expect(refused.message).to.contain('no new finalizers can be added if the object is being deleted');
     await server.call(widgets, 'patch', 'c1/w', { metadata: { finalizers: null } });
     expect((await server.fail(widgets, 'get', 'c1/w')).code).to.equal(404);
@@ -163,7 +189,13 @@ describe('create, get, update, patch, delete', () => {
     expect(made.metadata.resourceVersion).to.equal(undefined);
     expect(await server.store.revision()).to.equal(before);
     await server.call(configMaps, 'create', 'c1/', configMap('a'));
-    const patched = await server.call(configMaps, 'patch', 'c1/a', { data: { k: 'x' } }, { query: 'dryRun=All' });
+    const patched = await server.call(
+      configMaps,
+      'patch',
+      'c1/a',
+      { data: { k: 'x' } },
+      { query: 'dryRun=All' },
+    );
     expect(patched['data']).to.deep.equal({ k: 'x' });
     await server.call(configMaps, 'delete', 'c1/a', undefined, { query: 'dryRun=All' });
     expect((await server.call(configMaps, 'get', 'c1/a'))['data']).to.deep.equal({ k: 'v' });

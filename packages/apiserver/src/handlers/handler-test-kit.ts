@@ -2,7 +2,7 @@
  * For tests: the resource handlers in process over the memory store, with a few small resources, and calls as short as
  * a test wants them. Nothing of it is used by the server.
  */
-import { clone, type KubeObject, type Schema, StatusError, type Status } from '@flotilla/api';
+import { clone, type KubeObject, type Schema, type Status, StatusError } from '@flotilla/api';
 import { createTestEnv, type TestEnv } from '@flotilla/kube/testing';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import { createNamespaceLifecycle } from '../admission/namespace-lifecycle.js';
@@ -187,7 +187,8 @@ export class TestServer {
       ...(options.subresource !== undefined && { subresource: options.subresource }),
       query: new URLSearchParams(options.query ?? ''),
       body: bytes,
-      contentType: options.contentType ?? (verb === 'patch' ? 'application/merge-patch+json' : 'application/json'),
+      contentType:
+        options.contentType ?? (verb === 'patch' ? 'application/merge-patch+json' : 'application/json'),
       userAgent: options.userAgent ?? 'tester/1.0',
       user: { username: 'tester', groups: [] },
       signal: new AbortController().signal,

@@ -83,10 +83,9 @@ describe('list', () => {
     await add('b');
     const query = `resourceVersion=${resourceVersion}&resourceVersionMatch=Exact`;
     expect(names(await list(query))).to.deep.equal(['a']);
-    expect(names(await list(`resourceVersion=${resourceVersion}&resourceVersionMatch=NotOlderThan`))).to.deep.equal([
-      'a',
-      'b',
-    ]);
+    expect(
+      names(await list(`resourceVersion=${resourceVersion}&resourceVersionMatch=NotOlderThan`)),
+    ).to.deep.equal(['a', 'b']);
     expect(names(await list(`resourceVersion=${resourceVersion}&limit=5`))).to.deep.equal(['a']);
     expect(names(await list('resourceVersion=0'))).to.deep.equal(['a', 'b']);
   });
@@ -101,15 +100,31 @@ describe('list', () => {
   });
 
   const refused: readonly [string, number, string][] = [
-    ['resourceVersionMatch=Exact', 422, 'resourceVersionMatch is forbidden unless resourceVersion is provided'],
-    ['resourceVersion=0&resourceVersionMatch=Exact', 422, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'],
+    [
+      'resourceVersionMatch=Exact',
+      422,
+      'resourceVersionMatch is forbidden unless resourceVersion is provided',
+    ],
+    [
+      'resourceVersion=0&resourceVersionMatch=Exact',
+      422,
+      'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+    ],
     ['resourceVersion=5&resourceVersionMatch=Nearby', 422, 'Unsupported value: "Nearby"'],
     ['sendInitialEvents=true', 422, 'sendInitialEvents is forbidden for list'],
     ['resourceVersion=abc', 400, 'Invalid value: "abc"'],
     ['continue=xyz', 400, 'continue key is not valid'],
-    [`resourceVersion=5&continue=${encodeContinue({ revision: 5n, start: 'a' })}`, 400, 'specifying resource version is not allowed when using continue'],
+    [
+      `resourceVersion=5&continue=${encodeContinue({ revision: 5n, start: 'a' })}`,
+      400,
+      'specifying resource version is not allowed when using continue',
+    ],
     ['limit=many', 400, 'strconv.ParseInt'],
-    ['fieldSelector=spec.foo%3Dx', 400, '"spec.foo" is not a known field selector: only "metadata.name", "metadata.namespace"'],
+    [
+      'fieldSelector=spec.foo%3Dx',
+      400,
+      '"spec.foo" is not a known field selector: only "metadata.name", "metadata.namespace"',
+    ],
     ['labelSelector=a%3D%3D%3Db', 400, ''],
   ];
   for (const [query, code, message] of refused) {
@@ -129,14 +144,14 @@ describe('list', () => {
       columnDefinitions: { name: string; type: string; format: string }[];
       rows: { cells: unknown[]; object: { kind: string } }[];
     };
-    expect(columnDefinitions.map(({ name, type, format }) => `${name} ${type} ${format}`.trim())).to.deep.equal([
-      'Name string name',
-      'Size integer',
-      'Age date',
-    ]);
+    expect(
+      columnDefinitions.map(({ name, type, format }) => `${name} ${type} ${format}`.trim()),
+    ).to.deep.equal(['Name string name', 'Size integer', 'Age date']);
     expect(rows[0]?.cells).to.deep.equal(['w', 3, '3m20s']);
     expect(rows[0]?.object.kind).to.equal('PartialObjectMetadata');
-    const bare = bodyOf(await server.send(widgets, 'get', 'c1/w', { as: 'Table', query: 'includeObject=None' }));
+    const bare = bodyOf(
+      await server.send(widgets, 'get', 'c1/w', { as: 'Table', query: 'includeObject=None' }),
+    );
     expect((bare as unknown as { rows: object[] }).rows[0]).not.to.have.property('object');
     const metadata = bodyOf(await server.send(widgets, 'list', 'c1/', { as: 'PartialObjectMetadataList' }));
     expect(metadata.kind).to.equal('PartialObjectMetadataList');
@@ -161,7 +176,8 @@ describe('list', () => {
 
   it('streams a large list whole', async () => {
     const data = { blob: 'x'.repeat(100_000) };
-    for (let i = 0; i < 12; i++) await server.call(configMaps, 'create', 'c1/', { metadata: { name: `big-${i}` }, data });
+    for (let i = 0; i < 12; i++)
+      await server.call(configMaps, 'create', 'c1/', { metadata: { name: `big-${i}` }, data });
     const response = await server.send(configMaps, 'list', 'c1/');
     expect(response.body).to.be.a('function');
     expect(bodyOf(response)['items']).to.have.length(12);

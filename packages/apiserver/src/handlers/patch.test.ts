@@ -17,7 +17,13 @@ describe('patch', () => {
   afterEach(() => server.close());
 
   it('applies the patch types', async () => {
-    const patched = await server.call(configMaps, 'patch', 'c1/a', [{ op: 'add', path: '/data/x', value: 'y' }], json);
+    const patched = await server.call(
+      configMaps,
+      'patch',
+      'c1/a',
+      [{ op: 'add', path: '/data/x', value: 'y' }],
+      json,
+    );
     expect(patched['data']).to.deep.equal({ k: 'v', x: 'y' });
     const merged = await server.call(configMaps, 'patch', 'c1/a', { data: { k: null } }, strategic);
     expect(merged['data']).to.deep.equal({ x: 'y' });
@@ -35,7 +41,9 @@ describe('patch', () => {
     for (const [body, options, code] of cases) {
       expect((await server.fail(configMaps, 'patch', 'c1/a', body, options)).code).to.equal(code);
     }
-    expect((await server.fail(configMaps, 'patch', 'c1/none', {})).message).to.equal('configmaps "none" not found');
+    expect((await server.fail(configMaps, 'patch', 'c1/none', {})).message).to.equal(
+      'configmaps "none" not found',
+    );
   });
 
   it('takes resourceVersion and uid in a patch as preconditions', async () => {
@@ -47,7 +55,9 @@ describe('patch', () => {
 
   it('cannot rename', async () => {
     const status = await server.fail(configMaps, 'patch', 'c1/a', { metadata: { name: 'b' } });
-    expect(status.message).to.equal('ConfigMap "a" is invalid: metadata.name: Invalid value: "b": field is immutable');
+    expect(status.message).to.equal(
+      'ConfigMap "a" is invalid: metadata.name: Invalid value: "b": field is immutable',
+    );
   });
 
   it('tries again when another write comes between', async () => {
@@ -63,7 +73,9 @@ describe('patch', () => {
     const body = { bogus: 1 };
     const strict = await server.fail(configMaps, 'patch', 'c1/a', body, { query: 'fieldValidation=Strict' });
     expect(strict).to.include({ code: 422 });
-    expect(strict.message).to.contain('patch: Invalid value: "{\\"bogus\\":1}": strict decoding error: unknown field "bogus"');
+    expect(strict.message).to.contain(
+      'patch: Invalid value: "{\\"bogus\\":1}": strict decoding error: unknown field "bogus"',
+    );
     const warned = await server.send(configMaps, 'patch', 'c1/a', { body });
     expect(warned.headers['warning']).to.deep.equal(['299 - "unknown field \\"bogus\\""']);
     const ignored = await server.send(configMaps, 'patch', 'c1/a', { body, query: 'fieldValidation=Ignore' });
@@ -79,7 +91,9 @@ describe('patch', () => {
     expect(object['spec']).to.deep.equal({ size: 1, color: 'blue' });
     const again = await server.send(widgets, 'patch', 'c1/w', { body, ...apply('one') });
     expect(again.status).to.equal(200);
-    expect((await server.call(widgets, 'get', 'c1/w')).metadata.resourceVersion).to.equal(object.metadata.resourceVersion);
+    expect((await server.call(widgets, 'get', 'c1/w')).metadata.resourceVersion).to.equal(
+      object.metadata.resourceVersion,
+    );
     const other = body.replace('size: 1', 'size: 2');
     const conflict = await server.fail(widgets, 'patch', 'c1/w', other, apply('two'));
     expect(conflict).to.include({
@@ -93,12 +107,27 @@ describe('patch', () => {
   it('checks an apply before it applies', async () => {
     const body = { apiVersion: 'demo.io/v1', kind: 'Widget', metadata: { name: 'w' }, spec: { size: 1 } };
     const cases: readonly [unknown, object, number, string][] = [
-      [body, { contentType: 'application/apply-patch+yaml' }, 422, 'fieldManager: Required value: is required for apply patch'],
+      [
+        body,
+        { contentType: 'application/apply-patch+yaml' },
+        422,
+        'fieldManager: Required value: is required for apply patch',
+      ],
       [{ ...body, apiVersion: 'demo.io/v9' }, apply('one'), 400, 'does not match the expected API version'],
       [{ ...body, metadata: { name: 'x' } }, apply('one'), 400, 'does not match the name on the URL'],
-      [{ ...body, metadata: { name: 'w', managedFields: [{}] } }, apply('one'), 400, 'metadata.managedFields must be nil'],
+      [
+        { ...body, metadata: { name: 'w', managedFields: [{}] } },
+        apply('one'),
+        400,
+        'metadata.managedFields must be nil',
+      ],
       [{ ...body, metadata: { name: 'w', uid: 'u' } }, apply('one'), 409, 'uid mismatch'],
-      [{ ...body, bogus: 1 }, apply('one', '&fieldValidation=Strict'), 400, 'error strict decoding patch: unknown field "bogus"'],
+      [
+        { ...body, bogus: 1 },
+        apply('one', '&fieldValidation=Strict'),
+        400,
+        'error strict decoding patch: unknown field "bogus"',
+      ],
     ];
     for (const [sent, options, code, message] of cases) {
       const status = await server.fail(widgets, 'patch', 'c1/w', sent, options);
@@ -114,7 +143,13 @@ describe('scale', () => {
   beforeEach(async () => {
     server = await TestServer.startWithNamespace();
     await server.call(widgets, 'create', 'c1/', { metadata: { name: 'w' }, spec: { size: 1, replicas: 2 } });
-    await server.call(widgets, 'patch', 'c1/w', { status: { replicas: 1, selector: 'app=w' } }, { subresource: 'status' });
+    await server.call(
+      widgets,
+      'patch',
+      'c1/w',
+      { status: { replicas: 1, selector: 'app=w' } },
+      { subresource: 'status' },
+    );
   });
   afterEach(() => server.close());
 
@@ -136,7 +171,9 @@ describe('scale', () => {
 
   it('refuses a negative number, and a custom resource without any', async () => {
     const negative = await server.fail(widgets, 'patch', 'c1/w', { spec: { replicas: -1 } }, scale);
-    expect(negative.message).to.contain('spec.replicas: Invalid value: -1: must be greater than or equal to 0');
+    expect(negative.message).to.contain(
+      'spec.replicas: Invalid value: -1: must be greater than or equal to 0',
+    );
     await server.call(widgets, 'create', 'c1/', { metadata: { name: 'x' }, spec: { size: 1 } });
     const missing = await server.fail(widgets, 'get', 'c1/x', undefined, scale);
     expect(missing).to.include({ code: 500 });
@@ -144,8 +181,16 @@ describe('scale', () => {
   });
 
   it('owns the replicas by server-side apply', async () => {
-    const body = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'w' }, spec: { replicas: 9 } };
-    const applied = await server.call(widgets, 'patch', 'c1/w', body, { ...scale, ...apply('hpa', '&force=true') });
+    const body = {
+      apiVersion: 'autoscaling/v1',
+      kind: 'Scale',
+      metadata: { name: 'w' },
+      spec: { replicas: 9 },
+    };
+    const applied = await server.call(widgets, 'patch', 'c1/w', body, {
+      ...scale,
+      ...apply('hpa', '&force=true'),
+    });
     expect(applied['spec']).to.deep.equal({ replicas: 9 });
     const object = await server.call(widgets, 'get', 'c1/w');
     expect(object['spec']).to.deep.include({ replicas: 9 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AdmissionPlugin } from '../admission/admission.js';
-import { configMaps, testDefinition, TestServer, widgets } from './handler-test-kit.js';
+import { configMaps, TestServer, testDefinition, widgets } from './handler-test-kit.js';
 
 describe('request bodies', () => {
   let server: TestServer;
@@ -11,7 +11,7 @@ describe('request bodies', () => {
   afterEach(() => server.close());
 
   it('reads YAML, and JSON without a media type', async () => {
-    const yaml = 'metadata:\n  name: y\ndata:\n  k: v\n';
+    const yaml = 'metadata:\n  name: yaml\ndata:\n  k: v\n';
     const made = await server.call(configMaps, 'create', 'c1/', yaml, { contentType: 'application/yaml' });
     expect(made['data']).to.deep.equal({ k: 'v' });
     await server.call(configMaps, 'create', 'c1/', '{"metadata":{"name":"z"}}', { contentType: '' });
@@ -24,7 +24,12 @@ describe('request bodies', () => {
     ['no object', '[]', 400, 'the object provided is unrecognized'],
     ['an empty body', '', 400, 'the object provided is unrecognized'],
     ['bytes that are no text', Uint8Array.of(0x7b, 0xff), 400, 'not valid UTF-8'],
-    ['a body over the limit', `{"data":"${'x'.repeat(3 << 20)}"}`, 413, 'Request entity too large: limit is 3145728'],
+    [
+      'a body over the limit',
+      `{"data":"${'x'.repeat(3 << 20)}"}`,
+      413,
+      'Request entity too large: limit is 3145728',
+    ],
     [
       'another apiVersion',
       { apiVersion: 'v2', metadata: { name: 'b' } },
@@ -38,12 +43,32 @@ describe('request bodies', () => {
       400,
       'the namespace of the provided object does not match the namespace sent on the request',
     ],
-    ['a resourceVersion', { metadata: { name: 'b', resourceVersion: '5' } }, 400, 'resourceVersion should not be set on objects to be created'],
+    [
+      'a resourceVersion',
+      { metadata: { name: 'b', resourceVersion: '5' } },
+      400,
+      'resourceVersion should not be set on objects to be created',
+    ],
     ['no name', { metadata: {} }, 422, 'metadata.name: Required value: name or generateName is required'],
     ['a bad name', { metadata: { name: 'Not_Good' } }, 422, 'a lowercase RFC 1123 subdomain must consist of'],
-    ['a bad label', { metadata: { name: 'b', labels: { a: '-' } } }, 422, 'metadata.labels: Invalid value: "-"'],
-    ['a wrong type in metadata', { metadata: { name: 'b', labels: { a: 1 } } }, 400, 'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string'],
-    ['a wrong type elsewhere', { metadata: { name: 'b' }, data: 'text' }, 400, 'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal string into Go struct field data of type struct'],
+    [
+      'a bad label',
+      { metadata: { name: 'b', labels: { a: '-' } } },
+      422,
+      'metadata.labels: Invalid value: "-"',
+    ],
+    [
+      'a wrong type in metadata',
+      { metadata: { name: 'b', labels: { a: 1 } } },
+      400,
+      'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string',
+    ],
+    [
+      'a wrong type elsewhere',
+      { metadata: { name: 'b' }, data: 'text' },
+      400,
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal string into Go struct field data of type struct',
+    ],
     [
       'an owner without a name',
       { metadata: { name: 'b', ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', uid: 'u' }] } },
@@ -55,7 +80,13 @@ describe('request bodies', () => {
       {
         metadata: {
           name: 'b',
-          ownerReferences: ['x', 'y'].map((name) => ({ apiVersion: 'v1', kind: 'Pod', name, uid: name, controller: true })),
+          ownerReferences: ['x', 'y'].map((name) => ({
+            apiVersion: 'v1',
+            kind: 'Pod',
+            name,
+            uid: name,
+            controller: true,
+          })),
         },
       },
       422,
@@ -104,7 +135,10 @@ describe('request bodies', () => {
 
   const options: readonly [string, string][] = [
     ['dryRun=Some', 'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value:'],
-    ['fieldValidation=Maybe', 'fieldValidation: Unsupported value: "Maybe": supported values: "", "Ignore", "Strict", "Warn"'],
+    [
+      'fieldValidation=Maybe',
+      'fieldValidation: Unsupported value: "Maybe": supported values: "", "Ignore", "Strict", "Warn"',
+    ],
     [`fieldManager=${'x'.repeat(129)}`, 'fieldManager: Too long: may not be more than 128 bytes'],
   ];
   for (const [query, message] of options) {
@@ -131,15 +165,24 @@ describe('delete options', () => {
     expect(uid.message).to.contain(
       `the UID in the precondition (x) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
     );
-    const version = await server.fail(configMaps, 'delete', 'c1/a', { preconditions: { resourceVersion: '1' } });
-    expect(version.message).to.contain('the ResourceVersion in the precondition (1) does not match the ResourceVersion in record');
+    const version = await server.fail(configMaps, 'delete', 'c1/a', {
+      preconditions: { resourceVersion: '1' },
+    });
+    expect(version.message).to.contain(
+      'the ResourceVersion in the precondition (1) does not match the ResourceVersion in record',
+    );
     await server.call(configMaps, 'delete', 'c1/a', { preconditions: { uid: metadata.uid } });
   });
 
   it('refuses contradictions and unknown policies', async () => {
-    const both = await server.fail(configMaps, 'delete', 'c1/a', { orphanDependents: true, propagationPolicy: 'Orphan' });
+    const both = await server.fail(configMaps, 'delete', 'c1/a', {
+      orphanDependents: true,
+      propagationPolicy: 'Orphan',
+    });
     expect(both.message).to.contain('orphanDependents and deletionPropagation cannot be both set');
-    const unknown = await server.fail(configMaps, 'delete', 'c1/a', undefined, { query: 'propagationPolicy=Later' });
+    const unknown = await server.fail(configMaps, 'delete', 'c1/a', undefined, {
+      query: 'propagationPolicy=Later',
+    });
     expect(unknown.message).to.contain('propagationPolicy: Unsupported value: "Later"');
     const kind = await server.fail(configMaps, 'delete', 'c1/a', { kind: 'ConfigMap' });
     expect(kind.code).to.equal(400);
@@ -191,7 +234,9 @@ describe('special kinds', () => {
     const server = await TestServer.start();
     const response = await server.send(reviews, 'create', '', { body: { spec: {} } });
     expect(response.status).to.equal(201);
-    expect(JSON.parse(Buffer.from(response.body as Uint8Array).toString())).to.deep.include({ status: { user: 'tester' } });
+    expect(JSON.parse(Buffer.from(response.body as Uint8Array).toString())).to.deep.include({
+      status: { user: 'tester' },
+    });
     expect((await server.fail(reviews, 'list', '')).message).to.equal(
       'list is not supported on resources of kind "reviews"',
     );
@@ -202,13 +247,19 @@ describe('special kinds', () => {
     const doors = testDefinition({
       resource: 'doors',
       kind: 'Door',
-      schema: { type: 'object', properties: { spec: { type: 'object', properties: { open: { type: 'boolean' } } } } },
+      schema: {
+        type: 'object',
+        properties: { spec: { type: 'object', properties: { open: { type: 'boolean' } } } },
+      },
       subresources: [
         {
           name: 'opening',
           verbs: ['get', 'update', 'patch'],
           kind: { group: '', version: 'v1', kind: 'Door' },
-          merge: (object, old) => ({ ...old, spec: { open: (object['spec'] as { open?: boolean }).open === true } }),
+          merge: (object, old) => ({
+            ...old,
+            spec: { open: (object['spec'] as { open?: boolean }).open === true },
+          }),
           validateUpdate: (object) =>
             object.metadata.labels?.['locked'] === 'yes'
               ? [{ field: 'spec.open', reason: 'FieldValueForbidden', message: 'Forbidden: it is locked' }]
@@ -226,12 +277,26 @@ describe('special kinds', () => {
     const server = await TestServer.startWithNamespace();
     await server.call(doors, 'create', 'c1/', { metadata: { name: 'd' }, spec: { open: false } });
     const opening = { subresource: 'opening' };
-    const opened = await server.call(doors, 'patch', 'c1/d', { metadata: { labels: { a: 'b' } }, spec: { open: true } }, opening);
+    const opened = await server.call(
+      doors,
+      'patch',
+      'c1/d',
+      { metadata: { labels: { a: 'b' } }, spec: { open: true } },
+      opening,
+    );
     expect(opened).to.deep.include({ spec: { open: true } });
     expect(opened.metadata.labels).to.equal(undefined);
     await server.call(doors, 'patch', 'c1/d', { metadata: { labels: { locked: 'yes' } } });
-    expect((await server.fail(doors, 'patch', 'c1/d', { spec: { open: false } }, opening)).code).to.equal(422);
-    const knock = await server.call(doors, 'create', 'c1/d', { kind: 'Knock', times: 2 }, { subresource: 'knock' });
+    expect((await server.fail(doors, 'patch', 'c1/d', { spec: { open: false } }, opening)).code).to.equal(
+      422,
+    );
+    const knock = await server.call(
+      doors,
+      'create',
+      'c1/d',
+      { kind: 'Knock', times: 2 },
+      { subresource: 'knock' },
+    );
     expect(knock).to.include({ apiVersion: 'demo.io/v1', kind: 'Knock', times: 2, heardBy: 'd' });
     expect((await server.fail(doors, 'create', 'c1/e', {}, { subresource: 'knock' })).code).to.equal(404);
     expect((await server.fail(doors, 'get', 'c1/d', undefined, { subresource: 'bell' })).code).to.equal(404);
@@ -249,8 +314,12 @@ describe('special kinds', () => {
     const server = await TestServer.startWithNamespace();
     const response = await server.send(leases, 'update', 'c1/l', { body: { metadata: { name: 'l' } } });
     expect(response.status).to.equal(201);
-    expect((await server.send(leases, 'update', 'c1/l', { body: { metadata: { name: 'l' } } })).status).to.equal(200);
-    expect((await server.fail(configMaps, 'update', 'c1/none', { metadata: { name: 'none' } })).code).to.equal(404);
+    expect(
+      (await server.send(leases, 'update', 'c1/l', { body: { metadata: { name: 'l' } } })).status,
+    ).to.equal(200);
+    expect(
+      (await server.fail(configMaps, 'update', 'c1/none', { metadata: { name: 'none' } })).code,
+    ).to.equal(404);
     await server.close();
   });
 
@@ -269,7 +338,9 @@ describe('special kinds', () => {
       },
     };
     const server = await TestServer.start({ admission: [plugin] });
-    const response = await server.send(widgets, 'create', 'c1/', { body: { metadata: { name: 'w' }, spec: { size: 1 } } });
+    const response = await server.send(widgets, 'create', 'c1/', {
+      body: { metadata: { name: 'w' }, spec: { size: 1 } },
+    });
     expect(response.headers['warning']).to.deep.equal(['299 - "validated CREATE"']);
     expect((await server.call(widgets, 'get', 'c1/w')).metadata.annotations).to.deep.equal({ seen: 'yes' });
     let message = '';

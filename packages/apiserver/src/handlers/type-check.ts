@@ -16,6 +16,8 @@ export function checkTypes(value: unknown, schema: Schema, options: { path: stri
   if (value === null || value === undefined) return;
   if (schema['x-kubernetes-int-or-string'] === true) {
     if (typeof value === 'string' || Number.isInteger(value)) return;
+    // A quantity may be written as any number.
+    if (typeof value === 'number' && schema['x-flotilla-ref']?.endsWith('.Quantity') === true) return;
     throw wrongType(value, { ...options, type: 'intstr.IntOrString' });
   }
   switch (schema.type) {

@@ -150,14 +150,18 @@ describe('watch', () => {
     const [first, second] = table.events.map(({ object }) => object);
     expect(first).to.have.property('columnDefinitions');
     expect(second).not.to.have.property('columnDefinitions');
-    expect((second?.['rows'] as { cells: unknown[] }[])[0]?.cells.slice(0, 2)).to.deep.equal(['w', 4]);
+    const rows = (second?.['rows'] ?? []) as { cells: unknown[] }[];
+    expect(rows[0]?.cells.slice(0, 2)).to.deep.equal(['w', 4]);
     expect(metadata.events[1]).to.deep.include({ type: 'MODIFIED' });
     expect(metadata.events[1]?.object).to.have.all.keys('kind', 'apiVersion', 'metadata');
   });
 
   const refused: readonly [string, string][] = [
     ['sendInitialEvents=true', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'],
-    ['resourceVersionMatch=NotOlderThan', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'],
+    [
+      'resourceVersionMatch=NotOlderThan',
+      'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+    ],
     ['sendInitialEvents=true&resourceVersionMatch=Exact', 'Unsupported value: "Exact"'],
   ];
   for (const [query, message] of refused) {

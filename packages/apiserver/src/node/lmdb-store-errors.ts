@@ -4,6 +4,7 @@
  */
 import { statfs } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { DirectoryInUseError } from '@flotilla/kube/node';
 import { StoreError, type StoreErrorCode } from '../storage/store-errors.js';
 
 const { errno } = constants;
@@ -33,6 +34,7 @@ const codes: Readonly<Record<string | number, StoreErrorCode>> = {
 /** What happened to a data directory, as a StoreError. Never throws. */
 export async function toStoreError(error: unknown, directory: string): Promise<StoreError> {
   if (error instanceof StoreError) return error;
+  if (error instanceof DirectoryInUseError) return new StoreError('in-use', error.message, { cause: error });
   const code = await storeErrorCode(await rootCause(error), directory);
   return new StoreError(code, sentence(code, directory, error), { cause: error });
 }

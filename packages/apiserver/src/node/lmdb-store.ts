@@ -4,6 +4,7 @@
  * Reads are synchronous map lookups behind the contract's promises. One process per directory.
  */
 import type { Logger } from '@flotilla/kube';
+import { type DirectoryLock, lockDirectory } from '@flotilla/kube/node';
 import { CommitQueue, type CommitQueueLimits, type CommittedBatch } from '../storage/commit-queue.js';
 import { planBatch } from '../storage/plan-batch.js';
 import {
@@ -22,7 +23,6 @@ import { StoreWatches } from '../storage/store-watches.js';
 import { LmdbDatabase } from './lmdb-store-database.js';
 import { toStoreError } from './lmdb-store-errors.js';
 import { ensureDirectory, prepareFiles } from './lmdb-store-files.js';
-import { type DirectoryLock, lockDirectory } from './lmdb-store-lock.js';
 
 export interface LmdbStoreOptions {
   /** Made, mode 0700, when it does not exist; its files are 0600. */

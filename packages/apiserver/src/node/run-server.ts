@@ -4,7 +4,13 @@
  */
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type Env, type KubeClient, writeKubeconfig } from '@flotilla/kube';
+import {
+  createClient,
+  createStopController,
+  type Env,
+  type KubeClient,
+  writeKubeconfig,
+} from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import { createCsrSigner } from '../certificates/signer.js';
 import { startControllers } from '../controllers/start-controllers.js';
@@ -49,11 +55,13 @@ const checkCertificateEveryMs = 12 * 3_600_000;
 export async function runServer(options: RunServerOptions): Promise<RunningServer> {
   const { env } = options;
   const store = await openLmdbStore({ directory: join(options.dataDir, 'store') });
-  const stop = new AbortController();
+  const stop = createStopController();
   const parts: Parts = { store, stop, closers: [] };
   try {
     const pki = await makePki(options);
-    const url = options.advertiseUrl ?? `https://${formatHost(advertisedHost(options.listen.host))}:${options.listen.port}`;
+    const url =
+      options.advertiseUrl ??
+      `https://${formatHost(advertisedHost(options.listen.host))}:${options.listen.port}`;
     const server = createApiServer({
       store,
       env,
@@ -96,7 +104,14 @@ async function startLoops(
   const signer = createCsrSigner({ client, env, ca: pki.ca });
   signer.start(signal);
   parts.closers.push(() => signer.close());
-  const controllers = startControllers({ client, env, registry: server.registry, profile: options.profile, ca: pki.ca.certificatePem, signal });
+  const controllers = startControllers({
+    client,
+    env,
+    registry: server.registry,
+    profile: options.profile,
+    ca: pki.ca.certificatePem,
+    signal,
+  });
   parts.closers.push(() => controllers.close());
   void compactPeriodically({
     store: parts.store,
@@ -193,7 +208,10 @@ function adminKubeconfig(server: string, pki: ServerPki): string {
   });
 }
 
-function keepCertificateFresh(options: RunServerOptions, { front, signal }: { front: HttpFront; signal: AbortSignal }): void {
+function keepCertificateFresh(
+  options: RunServerOptions,
+  { front, signal }: { front: HttpFront; signal: AbortSignal },
+): void {
   const { clock, log } = options.env;
   const timer = clock.setTimer(checkCertificateEveryMs, () => {
     makePki(options).then(

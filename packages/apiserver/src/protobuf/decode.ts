@@ -99,8 +99,8 @@ function structOf(apiVersion: string, kind: string): StructType | undefined {
 
 function withType(value: unknown, type: { apiVersion: string; kind: string }): KubeObject {
   const object = isObject(value) ? value : {};
-  const { metadata } = object;
-  return { ...object, ...type, metadata: isObject(metadata) ? metadata : {} };
+  const { apiVersion: _a, kind: _k, metadata, ...rest } = object;
+  return { ...type, metadata: isObject(metadata) ? metadata : {}, ...rest };
 }
 
 function decodeStruct(bytes: Buffer, struct: StructType, depth: number): unknown {

@@ -7,20 +7,15 @@
 import {
   clone,
   type FieldError,
-  fieldErrors,
   formatApiVersion,
   formatTime,
   hasReason,
   type KubeObject,
-  newAlreadyExists,
   newConflict,
-  newForbidden,
   newInternalError,
-  newInvalid,
   newNotFound,
   newStatusError,
   StatusError,
-  type StatusSubject,
   validateObject,
 } from '@flotilla/api';
 import type { Env } from '@flotilla/kube';
@@ -54,6 +49,14 @@ import type { ResourceRegistry } from './resource-registry.js';
 import { storeFailure } from './store-failure.js';
 import { isStaleVersion, storageRef, toStored, viewObject, withResourceVersion } from './versions.js';
 import {
+  alreadyExists,
+  checkDeletePreconditions,
+  checkUpdatePreconditions,
+  modified,
+  refuse,
+  subjectOf,
+} from './write-errors.js';
+import {
   type Change,
   type ChangeFunction,
   customSubresource,
@@ -81,9 +84,6 @@ const maxAttempts = 100;
 const maxNameAttempts = 8;
 /** How long a cache may lag behind the store before a write gives up. */
 const catchUpTimeoutMs = 5_000;
-
-const modified =
-  'the object has been modified; please apply your changes to the latest version and try again';
 
 export class ObjectStore {
   readonly #deps: ObjectStoreDependencies;
@@ -211,7 +211,7 @@ export class ObjectStore {
     const { definition, subresource } = request;
     const { current, old, options } = update;
     const incoming = update.change.object;
-    this.#checkPreconditions(request, { incoming, old, options });
+    checkUpdatePreconditions(request, incoming, { old, isPut: options.isPut });
     const nowMs = this.#deps.env.clock.now();
     const context = writeContext(request, nowMs);
     const door = customSubresource(definition, subresource);
@@ -274,29 +274,6 @@ export class ObjectStore {
     return strategy.validateUpdate === undefined
       ? (strategy.validate?.(next, context) ?? [])
       : strategy.validateUpdate(next, old, context);
-  }
-
-  #checkPreconditions(
-    request: WriteRequest,
-    { incoming, old, options }: { incoming: KubeObject; old: KubeObject; options: UpdateOptions },
-  ): void {
-    const { resourceVersion, uid } = incoming.metadata;
-    const subject = subjectOf(request);
-    if (uid !== undefined && uid !== '' && uid !== old.metadata.uid) {
-      throw newConflict(
-        subject,
-        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
-      );
-    }
-    if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0') {
-      if (options.isPut && !request.definition.strategy.allowUnconditionalUpdate) {
-        refuse(request, incoming, [
-          fieldErrors.invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
-        ]);
-      }
-    } else if (resourceVersion !== old.metadata.resourceVersion) {
-      throw newConflict(subject, modified);
-    }
   }
 
   /** Removes an object, or marks it for removal. */
@@ -407,51 +384,8 @@ export class ObjectStore {
   }
 }
 
-function subjectOf({ definition, name }: WriteRequest, objectName = name): StatusSubject & { name: string } {
-  return { group: definition.group, resource: definition.resource, name: objectName };
-}
-
 function keyOf(definition: ResourceDefinition, { metadata }: KubeObject): string {
   if (metadata.name === undefined) throw newInternalError('an object to store has no name');
   const namespace = definition.namespaced ? metadata.namespace : undefined;
   return objectKey({ ...storageRef(definition), namespace, name: metadata.name });
-}
-
-function refuse({ definition }: WriteRequest, object: KubeObject, errors: readonly FieldError[]): void {
-  if (errors.length === 0) return;
-  const name = object.metadata.name ?? '';
-  throw newInvalid({ group: definition.group, resource: definition.kind, name }, errors);
-}
-
-function alreadyExists(
-  subject: StatusSubject & { name: string },
-  existing: CachedObject | undefined,
-): StatusError {
-  const error = newAlreadyExists(subject);
-  if (existing?.object.metadata.deletionTimestamp === undefined) return error;
-  return new StatusError({ ...error.status, message: `object is being deleted: ${error.message}` });
-}
-
-function checkDeletePreconditions(request: DeleteRequest, { metadata }: KubeObject): void {
-  const subject = subjectOf(request);
-  if (request.uid !== undefined && request.uid !== metadata.uid) {
-    throw newConflict(
-      subject,
-      `the UID in the precondition (${request.uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
-    );
-  }
-  if (request.resourceVersion !== undefined && request.resourceVersion !== metadata.resourceVersion) {
-    throw newConflict(
-      subject,
-      `the ResourceVersion in the precondition (${request.resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
-    );
-  }
-}
-
-/** 403 for a create in a resource that is going away; thrown by strategies of custom resources. */
-export function newTerminatingResource(definition: ResourceDefinition, name: string): StatusError {
-  return newForbidden(
-    { group: definition.group, resource: definition.resource, name },
-    'create not allowed while custom resource definition is terminating',
-  );
 }

@@ -5,8 +5,8 @@
  */
 import { newForbidden, type StatusError } from '@flotilla/api';
 import type { Env, Transport } from '@flotilla/kube';
-import { createNamespaceLifecycle } from '../admission/namespace-lifecycle.js';
 import type { AdmissionPlugin } from '../admission/admission.js';
+import { createNamespaceLifecycle } from '../admission/namespace-lifecycle.js';
 import { createAuthenticator } from '../authentication/authenticator.js';
 import { createBootstrapTokenAuthenticator } from '../authentication/bootstrap-token.js';
 import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
@@ -22,8 +22,8 @@ import { createOpenApiHandler } from '../openapi/handler.js';
 import { decodeProtobufObject } from '../protobuf/decode.js';
 import { ObjectStore } from '../registry/object-store.js';
 import { ResourceRegistry } from '../registry/resource-registry.js';
-import { ServiceAccountTokens } from '../service-accounts/tokens.js';
 import { serviceAccountResource } from '../service-accounts/service-account-resource.js';
+import { ServiceAccountTokens } from '../service-accounts/tokens.js';
 import type { Store } from '../storage/store.js';
 import { WatchCache } from '../watch-cache/watch-cache.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
@@ -123,7 +123,12 @@ class AssembledServer implements ApiServer {
         ...(this.#options.admission ?? []),
       ],
     });
-    this.#customResources = createCustomResources({ cache: this.#cache, objects, registry: this.registry, env });
+    this.#customResources = createCustomResources({
+      cache: this.#cache,
+      objects,
+      registry: this.registry,
+      env,
+    });
     this.registry.set('customresourcedefinitions', [this.#customResources.definition]);
     this.#customResources.start();
     const resources = createResourceHandler({
@@ -170,7 +175,9 @@ class AssembledServer implements ApiServer {
     this.#cache.close();
   }
 
-  #otherPaths(tokens: ServiceAccountTokens): (request: ApiRequest) => ApiResponse | undefined | Promise<ApiResponse | undefined> {
+  #otherPaths(
+    tokens: ServiceAccountTokens,
+  ): (request: ApiRequest) => ApiResponse | undefined | Promise<ApiResponse | undefined> {
     const discovery = createDiscoveryHandler(this.registry, new URL(this.#options.advertiseUrl).host);
     const openApi = createOpenApiHandler(this.registry);
     const ping: HealthCheck = { name: 'ping', check: () => undefined };
@@ -210,10 +217,23 @@ class AssembledServer implements ApiServer {
   }
 }
 
-const rootPaths = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+const rootPaths = [
+  '/api',
+  '/apis',
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/readyz',
+  '/version',
+];
 
 function refuseCreate({ group, resource }: { group: string; resource: string }): StatusError {
-  return newForbidden({ group, resource, name: '' }, 'creating it needs the permission to create, besides the one used');
+  return newForbidden(
+    { group, resource, name: '' },
+    'creating it needs the permission to create, besides the one used',
+  );
 }
 
 /** Nobody grants permissions that they do not hold (apiserver.md 6.3). */

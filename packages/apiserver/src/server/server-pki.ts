@@ -65,7 +65,10 @@ export async function ensureServerPki(options: ServerPkiOptions): Promise<Server
   };
 }
 
-async function readPair({ env, directory }: ServerPkiOptions, name: string): Promise<CertificateAuthority | undefined> {
+async function readPair(
+  { env, directory }: ServerPkiOptions,
+  name: string,
+): Promise<CertificateAuthority | undefined> {
   const [certificate, key] = await Promise.all([
     env.files.read(join(directory, `${name}.crt`)),
     env.files.read(join(directory, `${name}.key`)),
@@ -75,7 +78,11 @@ async function readPair({ env, directory }: ServerPkiOptions, name: string): Pro
 }
 
 /** The key first: a certificate without its key would look whole after a crash. */
-async function writePair({ env, directory }: ServerPkiOptions, name: string, pair: CertificateAuthority): Promise<void> {
+async function writePair(
+  { env, directory }: ServerPkiOptions,
+  name: string,
+  pair: CertificateAuthority,
+): Promise<void> {
   await env.files.write(join(directory, `${name}.key`), pair.privateKeyPem, { mode: 0o600 });
   await env.files.write(join(directory, `${name}.crt`), pair.certificatePem, { mode: 0o644 });
 }
@@ -129,7 +136,8 @@ async function ensureLeaf(
 
 function isFit(certificatePem: string, leaf: LeafOptions, nowMs: number): boolean {
   const certificate = parseCertificate(certificatePem);
-  const hasAll = (have: readonly string[], want: readonly string[]): boolean => want.every((name) => have.includes(name));
+  const hasAll = (have: readonly string[], want: readonly string[]): boolean =>
+    want.every((name) => have.includes(name));
   return (
     certificate.notAfterMs - nowMs > renewBeforeMs &&
     hasAll(certificate.dnsNames, leaf.dnsNames) &&

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Revision } from '../storage/store.js';
-import { type Kit, labelled, prefix, type Recorder, record, startCache } from './cache-test-kit.js';
+import { type Kit, labelled, prefix, type Recorder, record, startCache } from './testing/cache-kit.js';
 import type { CacheWatch, WatchOptions } from './types.js';
 
 const labels = ['red', 'blue', 'green'];

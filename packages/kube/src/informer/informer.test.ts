@@ -15,13 +15,13 @@ function setUp(options: Partial<InformerOptions<KubeObject>> = {}) {
   const informer = createInformer(createClient(server), configMaps, { env, ...options });
   const changes: string[] = [];
   informer.onChange(({ type, object, old }) => {
-    const before = old === undefined ? '' : `${valueOf(old)}->`;
-    changes.push(`${type} ${object.metadata.name} ${before}${valueOf(object)}`);
+    const before = old === undefined ? '' : `${dataOf(old)}->`;
+    changes.push(`${type} ${object.metadata.name} ${before}${dataOf(object)}`);
   });
   return { env, server, informer, changes };
 }
 
-function valueOf(object: KubeObject): string {
+function dataOf(object: KubeObject): string {
   return String((object['data'] as { value: string }).value);
 }
 
@@ -207,9 +207,9 @@ describe('informer', () => {
 
   it('keeps transformed objects and files them in added indexes', async () => {
     const { env, server, informer } = setUp({
-      transform: (object) => ({ ...object, data: { value: valueOf(object).toUpperCase() } }),
+      transform: (object) => ({ ...object, data: { value: dataOf(object).toUpperCase() } }),
     });
-    const byValue = informer.cache.addIndex((object) => [valueOf(object)]);
+    const byValue = informer.cache.addIndex((object) => [dataOf(object)]);
     server.put('a', 'x');
     server.put('b', 'x');
     start(informer);

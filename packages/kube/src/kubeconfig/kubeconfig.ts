@@ -148,7 +148,7 @@ class Source {
   parse(text: string): JsonObject {
     let root: unknown;
     try {
-      root = parse(text, { logLevel: 'silent' });
+      root = parse(text, { logLevel: 'error' });
     } catch (cause) {
       const [line] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
       throw this.error(`not YAML: ${line?.replace(/:$/, '')}`, cause);

@@ -72,7 +72,6 @@ class Http2Connection implements Connection {
       this.#timer?.cancel();
       this.#onEnd();
     });
-    this.#session.unref();
     this.#schedulePing();
   }
 
@@ -85,6 +84,7 @@ class Http2Connection implements Connection {
       });
       this.#session.once('remoteSettings', () => {
         timer.cancel();
+        if (this.#streams === 0) this.#session.unref(); // not before: someone waits for this session
         resolve();
       });
       this.#onEnd = (): void => {

@@ -1,9 +1,11 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { type Transport, TransportError, type TransportHop } from '../client/transport.js';
+import { type Transport, TransportError } from '../client/transport.js';
 import { createNodeClock } from './clock.js';
 import { createHttpsTransport, type HttpsTransportOptions } from './https-transport.js';
+import { eventually, failureOf, startConnectProxy, startPipe } from './test-network.js';
 import {
   createTestCa,
   issueTestCertificate,
@@ -13,6 +15,7 @@ import {
   type TestServerOptions,
 } from './test-server.js';
 
+const run = promisify(execFile);
 const clock = createNodeClock();
 const ca = createTestCa();
 const serverCertificate = issueTestCertificate(ca);
@@ -343,208 +346,17 @@ describe('https transport', () => {
     expect(seen).to.deep.equal(['Bearer one', 'Bearer two']);
   });
 
-  describe('tells which hop failed', () => {
-    const other = createTestCa('other CA');
-    const dayMs = 86_400_000;
-    const rejections: {
-      readonly name: string;
-      readonly hop: TransportHop;
-      readonly message: RegExp;
-      readonly server?: Partial<TestServerOptions>;
-      readonly client?: Partial<HttpsTransportOptions>;
-    }[] = [
-      {
-        name: 'an untrusted CA',
-        hop: 'ca',
-        message: /its certificate is not signed by the trusted CA$/,
-        client: { ca: other.certificatePem },
-      },
-      {
-        name: 'a certificate for another name',
-        hop: 'ca',
-        message: /its certificate is for other names \(hub\.example, 10\.0\.0\.1\)$/,
-        server: {
-          certificate: issueTestCertificate(ca, { dnsNames: ['hub.example'], ipAddresses: ['10.0.0.1'] }),
-        },
-      },
-      {
-        name: 'an expired certificate',
-        hop: 'ca',
-        message: /has expired, or this machine's clock is wrong$/,
-        server: {
-          certificate: issueTestCertificate(ca, {
-            notBeforeMs: Date.now() - 2 * dayMs,
-            notAfterMs: Date.now() - dayMs,
-          }),
-        },
-      },
-      {
-        name: 'a certificate of the future',
-        hop: 'ca',
-        message: /is not valid yet, or this machine's clock is wrong$/,
-        server: {
-          certificate: issueTestCertificate(ca, {
-            notBeforeMs: Date.now() + dayMs,
-            notAfterMs: Date.now() + 2 * dayMs,
-          }),
-        },
-      },
-      {
-        name: 'a server that speaks no TLS',
-        hop: 'tls',
-        message: /the server does not speak TLS on this port$/,
-        server: { protocol: 'http' },
-      },
-      {
-        name: 'a server that demands another client certificate',
-        hop: 'tls',
-        message: /the server closed the TLS connection, perhaps for the client certificate$/,
-        server: { clientCa: other.certificatePem },
-        client: { clientCertificate: () => issueTestCertificate(ca) },
-      },
-      {
-        name: 'a server that demands a client certificate',
-        hop: 'tls',
-        message: /the server refused the TLS connection or the client certificate \(certificate required\)$/,
-        server: { clientCa: other.certificatePem },
-      },
-      {
-        name: 'a key that does not fit the certificate',
-        hop: 'config',
-        message: /the client certificate, its key or the CA cannot be used/,
-        client: {
-          clientCertificate: () => ({
-            cert: serverCertificate.cert,
-            key: issueTestCertificate(ca).key,
-          }),
-        },
-      },
-    ];
-    for (const { name, hop, message, server: serverOptions, client } of rejections) {
-      it(name, async () => {
-        const { transport } = await serve(
-          { handler: (_request, response) => sendJson(response, {}), ...serverOptions },
-          client,
-        );
-        const failure = await failureOf(() =>
-          transport.request({ method: 'GET', path: '/', timeoutMs: 5000 }),
-        );
-        expect(failure).to.be.instanceOf(TransportError);
-        expect((failure as TransportError).message).to.match(message);
-        expect((failure as TransportError).hop).to.equal(hop);
-        expect((failure as TransportError).message).to.match(/hub at localhost:\d+: /);
-      });
+  it('keeps a process alive for its open exchanges and for nothing else', async () => {
+    for (const protocol of ['h2', 'https'] as const) {
+      const { server } = await serve({ protocol, handler: (_request, response) => response.end('answered') });
+      const script = `
+        import { createHttpsTransport, createNodeEnv } from ${JSON.stringify(new URL('./index.js', import.meta.url))};
+        const { clock } = createNodeEnv();
+        const transport = createHttpsTransport({ server: 'https://localhost:${server.port}', clock, insecureSkipVerify: true });
+        const answer = await transport.request({ method: 'GET', path: '/', timeoutMs: 10_000 });
+        console.log(Buffer.from(await answer.bytes()).toString());`;
+      const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script]);
+      expect(stdout).to.equal('answered\n');
     }
-
-    it('a refused connection', async () => {
-      const server = await startTestServer({ protocol: 'http', handler: () => undefined });
-      await server.close();
-      const failure = await failureOf(() => transportTo(server.port).request({ method: 'GET', path: '/' }));
-      expect((failure as TransportError).hop).to.equal('tcp');
-      expect((failure as TransportError).message).to.equal(
-        `cannot reach hub at localhost:${server.port}: connection refused (TCP)`,
-      );
-    });
-
-    it('a name that does not exist', async () => {
-      const transport = transportTo(1, { server: 'https://hub.invalid:6443' });
-      const failure = await failureOf(() => transport.request({ method: 'GET', path: '/' }));
-      expect((failure as TransportError).hop).to.equal('dns');
-    });
-
-    it('a server that accepts and says nothing', async () => {
-      const silent = await listen(createServer());
-      closers.push(() => silent.close());
-      const transport = transportTo(silent.port, { connectTimeoutMs: 40 });
-      const failure = await failureOf(() => transport.request({ method: 'GET', path: '/' }));
-      expect((failure as TransportError).hop).to.equal('timeout');
-    });
-
-    it('a closed transport', async () => {
-      const transport = transportTo(1);
-      await transport.close();
-      const failure = await failureOf(() => transport.request({ method: 'GET', path: '/' }));
-      expect((failure as TransportError).hop).to.equal('closed');
-    });
-
-    it('a server that is no URL', () => {
-      expect(() => transportTo(1, { server: 'hub:6443' })).to.throw(TransportError, 'must be a URL');
-    });
   });
 });
-
-async function failureOf(fn: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await fn();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('no failure');
-}
-
-async function eventually(predicate: () => boolean): Promise<void> {
-  while (!predicate()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-interface Listening {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-function listen(server: Server): Promise<Listening> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-  });
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      resolve({
-        port: (server.address() as import('node:net').AddressInfo).port,
-        close: async () => {
-          for (const socket of sockets) socket.destroy();
-          server.close();
-        },
-      });
-    });
-  });
-}
-
-/** Forwards bytes until it is frozen; then it keeps its connections open and silent. */
-async function startPipe(target: number): Promise<Listening & { freeze(): void }> {
-  let frozen = false;
-  const ends: Socket[] = [];
-  const server = createServer((near) => {
-    const far = connect(target, '127.0.0.1');
-    ends.push(far);
-    far.on('error', () => undefined);
-    near.on('data', (data) => frozen || far.write(data));
-    far.on('data', (data) => frozen || near.write(data));
-  });
-  const listening = await listen(server);
-  return {
-    port: listening.port,
-    freeze: () => {
-      frozen = true;
-    },
-    close: async () => {
-      for (const end of ends) end.destroy();
-      await listening.close();
-    },
-  };
-}
-
-async function startConnectProxy(heads: string[]): Promise<Listening> {
-  const server = createServer((near) => {
-    near.once('data', (head) => {
-      heads.push(head.toString());
-      const port = Number(/^CONNECT [^:]+:(\d+)/.exec(head.toString())?.[1]);
-      const far = connect(port, '127.0.0.1', () => {
-        near.write('HTTP/1.1 200 Connection established\r\n\r\n');
-        near.pipe(far).pipe(near);
-      });
-      far.on('error', () => undefined);
-    });
-  });
-  return listen(server);
-}

@@ -1,11 +1,11 @@
 /**
- * Keeps a data directory to one process. The lock file names its holder by pid, start time and boot, so a lock left
- * by a killed process is seen to be stale, even when its pid is in use again, and is taken over. The file appears and
- * is taken away by link and rename alone, so no process ever sees half of one.
- * A holder in another container cannot be seen from here; its lock counts as stale.
+ * Keeps a data directory to one process. Lock files are numbered and only the highest counts: it names its holder by
+ * pid, start time and boot, so that a lock left by a killed process is seen to be stale, even when its pid is in use
+ * again. A stale lock is never touched; the next number is taken instead, which only one process can make. No process
+ * ever sees half a file. A holder in another container cannot be seen from here; its lock counts as stale.
  */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, readlink, rename, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, readlink, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 interface Holder {
@@ -26,33 +26,48 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
-const fileName = 'lock';
+const lockName = /^lock\.(\d+)$/;
+const draftName = /^lock\.draft\./;
 const attempts = 10;
 
 /** Makes the directory when absent. Rejects with DirectoryInUseError while a live process holds the directory. */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, fileName);
   const self = await describeSelf();
   for (let attempt = 0; attempt < attempts; attempt++) {
-    if (await tryCreate(path, self)) {
-      await removeLeftovers(directory);
-      return { release: () => release(path, self) };
-    }
-    const holder = await readHolder(path);
-    if (holder === 'absent') continue;
+    const highest = await highestLock(directory);
+    const holder = highest === 0 ? undefined : await readHolder(lockPath(directory, highest));
     if (holder !== undefined && (await isAlive(holder, self))) throw inUse(directory, holder);
-    await removeStale(path, { token: holder?.token, self, directory });
+    const own = highest + 1;
+    if (!(await tryCreate(directory, own, self))) continue;
+    // We may have been so slow that later numbers have come and ours had been tidied away before.
+    if ((await highestLock(directory)) > own) {
+      await ignoreAbsent(unlink(lockPath(directory, own)));
+      continue;
+    }
+    await tidy(directory, own);
+    // An empty file names no holder. Its number must stay, or a slow process could take it once more.
+    return { release: () => truncate(lockPath(directory, own)) };
   }
   throw new DirectoryInUseError(`the data directory ${directory} is being opened by other processes`);
+}
+
+function lockPath(directory: string, number: number): string {
+  return join(directory, `lock.${number}`);
+}
+
+async function highestLock(directory: string): Promise<number> {
+  const numbers = (await readdir(directory)).map((name) => Number(lockName.exec(name)?.[1] ?? 0));
+  return Math.max(0, ...numbers);
 }
 
 function inUse(directory: string, { pid }: Holder): DirectoryInUseError {
   return new DirectoryInUseError(`the data directory ${directory} is in use by another process (pid ${pid})`);
 }
 
-async function tryCreate(path: string, self: Holder): Promise<boolean> {
-  const draft = `${path}.${self.token}`;
+/** False when somebody else has made this number. */
+async function tryCreate(directory: string, number: number, self: Holder): Promise<boolean> {
+  const draft = join(directory, `lock.draft.${self.token}`);
   const file = await open(draft, 'w', 0o600);
   try {
     await file.writeFile(JSON.stringify(self));
@@ -64,7 +79,7 @@ async function tryCreate(path: string, self: Holder): Promise<boolean> {
     await file.close();
   }
   try {
-    await link(draft, path);
+    await link(draft, lockPath(directory, number));
     return true;
   } catch (error) {
     // ENOENT: the new holder has tidied our draft away.
@@ -75,44 +90,22 @@ async function tryCreate(path: string, self: Holder): Promise<boolean> {
   }
 }
 
-interface StaleLock {
-  readonly token: string | undefined;
-  readonly self: Holder;
-  readonly directory: string;
-}
-
-async function removeStale(path: string, { token, self, directory }: StaleLock): Promise<void> {
-  const aside = `${path}.${self.token}.stale`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
-    throw error;
+/** Removes lower numbers, and drafts of processes that were killed at that very point. */
+async function tidy(directory: string, own: number): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const number = Number(lockName.exec(name)?.[1] ?? own);
+    if (number < own || draftName.test(name)) await ignoreAbsent(unlink(join(directory, name)));
   }
-  const moved = await readHolder(aside);
-  if (moved !== 'absent' && moved?.token !== token && moved !== undefined) {
-    // Another process was faster and this is its fresh lock: give it back.
-    await link(aside, path).catch((error: unknown) => {
-      if (!hasCode(error, 'EEXIST')) throw error;
-    });
-    await ignoreAbsent(unlink(aside));
-    throw inUse(directory, moved);
-  }
-  await ignoreAbsent(unlink(aside));
 }
 
-async function release(path: string, self: Holder): Promise<void> {
-  const holder = await readHolder(path);
-  if (holder !== 'absent' && holder?.token === self.token) await ignoreAbsent(unlink(path));
-}
-
-/** Undefined for a file that is no lock of ours. */
-async function readHolder(path: string): Promise<Holder | 'absent' | undefined> {
+/** Undefined when the file names nobody: released, gone, or no lock of ours. */
+async function readHolder(path: string): Promise<Holder | undefined> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return 'absent';
+    // Tidied away by the holder of a higher number, whom the next look will show.
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
   try {
@@ -161,13 +154,6 @@ async function readOrEmpty(read: () => Promise<string>): Promise<string> {
   } catch {
     // Not Linux, or the process has just ended: then this part of the identity is simply not known.
     return '';
-  }
-}
-
-/** Drafts of processes that were killed at this very point. */
-async function removeLeftovers(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    if (name.startsWith(`${fileName}.`)) await ignoreAbsent(unlink(join(directory, name)));
   }
 }
 

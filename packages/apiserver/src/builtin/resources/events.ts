@@ -33,7 +33,6 @@ function rename(object: KubeObject, names: Readonly<Record<string, string>>): Ku
 function withCoreShape(object: KubeObject): KubeObject {
   for (const key of ['involvedObject', 'source']) if (!isObject(object[key])) object[key] = {};
   for (const key of ['reportingComponent', 'reportingInstance']) object[key] ??= '';
-  for (const key of ['firstTimestamp', 'lastTimestamp', 'eventTime']) object[key] ??= null;
   return object;
 }
 

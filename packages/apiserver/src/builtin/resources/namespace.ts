@@ -3,7 +3,7 @@
  * `finalize` subresource, and carry their own name as a label. Emptying a namespace is a controller's work.
  */
 import { type KubeObject, newForbidden } from '@flotilla/api';
-import { textAt, textsAt } from '../access.js';
+import { objectAt, textAt, textsAt } from '../access.js';
 import { ageColumn, fieldColumn, nameColumn } from '../columns.js';
 import type { BuiltinFacts } from '../define.js';
 
@@ -36,10 +36,8 @@ export const namespaces: BuiltinFacts = {
     };
     object['status'] = { phase: 'Active' };
   },
-  update(object, old, context) {
-    if (context.subresource === 'finalize') return;
-    // Only the finalize subresource changes the spec; only the deletion changes the phase.
-    if (context.subresource === undefined) object['spec'] = old['spec'];
+  update(object, old) {
+    object['spec'] = old['spec']; // changed through the finalize subresource only
   },
   strategy: {
     nameRule: 'label',
@@ -49,6 +47,7 @@ export const namespaces: BuiltinFacts = {
       if (protectedNames.has(name)) {
         throw newForbidden({ group: '', resource: 'namespaces', name }, 'this namespace may not be deleted');
       }
+      object['status'] = { ...objectAt(object, 'status'), phase: 'Terminating' };
     },
     holdsDeletion: (object) => textsAt(object, 'spec', 'finalizers').length > 0,
   },

@@ -36,14 +36,14 @@ function defaultService(object: KubeObject): void {
 async function allocate(
   object: KubeObject,
   network: ServiceNetwork | undefined,
-  dryRun: boolean,
+  { dryRun, nowMs }: WriteContext,
 ): Promise<void> {
   const spec = objectAt(object, 'spec');
   const type = textAt(spec, 'type');
   if (network === undefined || type === 'ExternalName') return;
   const asked = textAt(spec, 'clusterIP');
   if (asked !== 'None') {
-    const ip = await network.allocateIp({ ...(asked !== '' && { requested: asked }), dryRun });
+    const ip = await network.allocateIp({ ...(asked !== '' && { requested: asked }), dryRun, nowMs });
     spec['clusterIP'] = ip;
     spec['clusterIPs'] = [ip];
   }
@@ -51,7 +51,7 @@ async function allocate(
     return;
   for (const port of objectsAt(spec, 'ports')) {
     const requested = numberAt(port, 'nodePort');
-    port['nodePort'] = await network.allocateNodePort({ ...(requested > 0 && { requested }), dryRun });
+    port['nodePort'] = await network.allocateNodePort({ ...(requested > 0 && { requested }), dryRun, nowMs });
   }
 }
 
@@ -61,6 +61,7 @@ async function reallocate(
   old: KubeObject,
   { network, context }: { network: ServiceNetwork | undefined; context: WriteContext },
 ): Promise<void> {
+  const { dryRun, nowMs } = context;
   const spec = objectAt(object, 'spec');
   const before = objectAt(old, 'spec');
   if (textAt(spec, 'type') === 'ExternalName') return;
@@ -74,11 +75,10 @@ async function reallocate(
     if (!wantsPorts || numberAt(port, 'nodePort') > 0) continue;
     const same = known.find((one) => one['port'] === port['port'] && one['protocol'] === port['protocol']);
     if (same !== undefined && numberAt(same, 'nodePort') > 0) port['nodePort'] = same['nodePort'];
-    else if (network !== undefined)
-      port['nodePort'] = await network.allocateNodePort({ dryRun: context.dryRun });
+    else if (network !== undefined) port['nodePort'] = await network.allocateNodePort({ dryRun, nowMs });
   }
   if (textAt(spec, 'clusterIP') === '' && network !== undefined) {
-    const ip = await network.allocateIp({ dryRun: context.dryRun });
+    const ip = await network.allocateIp({ dryRun, nowMs });
     spec['clusterIP'] = ip;
     spec['clusterIPs'] = [ip];
   }
@@ -176,7 +176,7 @@ export function services(network: ServiceNetwork | undefined): BuiltinFacts {
     defaults: defaultService,
     async create(object, context) {
       object['status'] = { loadBalancer: {} };
-      await allocate(object, network, context.dryRun);
+      await allocate(object, network, context);
     },
     update: (object, old, context) => reallocate(object, old, { network, context }),
     validate: validateService,

@@ -12,7 +12,9 @@ const none = { previous: [] };
 describe('desired state', () => {
   it('asks for nothing when the manifest holds, whatever was defaulted around it', () => {
     const manifest = object({
-      spec: { template: { spec: { containers: [{ name: 'a', image: 'x', ports: [{ containerPort: 80 }] }] } } },
+      spec: {
+        template: { spec: { containers: [{ name: 'a', image: 'x', ports: [{ containerPort: 80 }] }] } },
+      },
     });
     const live = object(
       {
@@ -102,7 +104,9 @@ describe('desired state', () => {
       fc.array(fc.record({ name: fc.constantFrom('a', 'b'), x: tie('value') }), { maxLength: 3 }),
     ),
   })).value;
-  const anyObject = fc.record({ spec: json, data: json }, { requiredKeys: [] }).map((fields) => object(fields));
+  const anyObject = fc
+    .record({ spec: json, data: json }, { requiredKeys: [] })
+    .map((fields) => object(fields));
 
   it('is settled after one patch', () => {
     fc.assert(

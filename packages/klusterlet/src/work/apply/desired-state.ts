@@ -126,7 +126,9 @@ function itemKey(live: readonly JsonObject[], want: readonly JsonObject[]): stri
 
 function isUnique(items: readonly JsonObject[], key: string): boolean {
   const values = new Set(items.map((item) => item[key]));
-  return values.size === items.length && [...values].every((value) => typeof value !== 'object' && value != null);
+  return (
+    values.size === items.length && [...values].every((value) => typeof value !== 'object' && value != null)
+  );
 }
 
 /** A merge patch reads null as removal, and inside lists servers store it: neither is meant. */

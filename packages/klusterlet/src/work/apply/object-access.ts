@@ -10,6 +10,7 @@ import {
   type OwnerReference,
   StatusError,
 } from '@flotilla/api';
+import { TransportError } from '@flotilla/kube';
 import type { Target } from '../planning/plan-manifests.js';
 import type { ApplyContext, NotApplied } from './outcome.js';
 
@@ -64,7 +65,11 @@ function withoutRemovals(metadata: KubeObject['metadata']): KubeObject['metadata
 /** Merges the patch into the very object that was read. @throws StatusError Conflict when it changed since. */
 export function patchLive(
   target: Target,
-  patch: { readonly live: KubeObject; readonly body: JsonObject; readonly owners?: readonly OwnerReference[] },
+  patch: {
+    readonly live: KubeObject;
+    readonly body: JsonObject;
+    readonly owners?: readonly OwnerReference[];
+  },
   { client, signal }: ApplyContext,
 ): Promise<KubeObject> {
   const { live, body, owners } = patch;
@@ -81,8 +86,8 @@ export function patchLive(
   });
 }
 
-/** An answer of the server as an outcome; anything else is thrown on. */
+/** A refusal, or no answer at all, as an outcome of this one manifest; anything else is thrown on. */
 export function toFailure(error: unknown, live: NotApplied['live']): NotApplied {
-  if (!(error instanceof StatusError)) throw error;
+  if (!(error instanceof StatusError || error instanceof TransportError)) throw error;
   return { ok: false, reason: 'AppliedManifestFailed', message: error.message, live, retry: 'backoff' };
 }

@@ -82,10 +82,12 @@ function planApplyWithIgnoredFields(
   const ifChanged = ignored.filter(({ condition }) => condition === 'OnSpokeChange');
   removeIgnoredFields(body, ifChanged); // a mistake in them is told even while they are not used
   const hashed = removeIgnoredFields(body, ifPresent);
-  const hash = createHash('md5').update(JSON.stringify(sortKeys(hashed))).digest('hex');
+  const hash = createHash('md5')
+    .update(JSON.stringify(sortKeys(hashed)))
+    .digest('hex');
   if (live === undefined) return annotate(body, hash);
   if (live.metadata.annotations?.[configSpecHashAnnotation] === hash) return undefined;
-  return annotate(keepLiveFields(hashed, live, ifPresent), hash);
+  return annotate(keepLiveFields(body, live, ifPresent), hash);
 }
 
 function annotate(body: KubeObject, hash: string): KubeObject {
@@ -98,7 +100,7 @@ function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return entries.map(([key, item]) => [key, sortKeys(item)]);
+  return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)]));
 }
 
 function hasApplied(live: KubeObject, config: ServerSideApplyConfig): boolean {

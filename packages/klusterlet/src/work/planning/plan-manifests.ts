@@ -62,7 +62,11 @@ export function planManifests(spec: ManifestWorkSpec | undefined, discovery: Ser
 }
 
 type Read = ReturnType<typeof readManifest> & { readonly ordinal: number };
-type Readable = { readonly ordinal: number; readonly identity: ManifestIdentity; readonly object: KubeObject };
+type Readable = {
+  readonly ordinal: number;
+  readonly identity: ManifestIdentity;
+  readonly object: KubeObject;
+};
 
 interface PlanContext {
   readonly spec: ManifestWorkSpec | undefined;

@@ -3,7 +3,7 @@
  * resourceVersion is older get 410 and list again. Runs until aborted; a failed compaction is tried again next time.
  */
 import { type Clock, type Logger, sleep } from '@flotilla/kube';
-import type { Revision, Store } from './store.js';
+import type { Revision, Store } from '../storage/store.js';
 
 export interface CompactionOptions {
   readonly store: Store;

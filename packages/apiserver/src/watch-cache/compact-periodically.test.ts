@@ -1,8 +1,8 @@
 import { createVirtualClock } from '@flotilla/kube/testing';
 import { expect } from 'chai';
+import { createMemoryStore } from '../storage/memory-store.js';
+import type { Revision } from '../storage/store.js';
 import { compactPeriodically } from './compact-periodically.js';
-import { createMemoryStore } from './memory-store.js';
-import type { Revision } from './store.js';
 
 describe('compactPeriodically', () => {
   const minute = 60_000;

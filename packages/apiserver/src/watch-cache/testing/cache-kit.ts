@@ -1,10 +1,10 @@
 /** What the tests of this folder share: a cache over a memory store on a virtual clock, and a sink that records. */
 import type { KubeObject } from '@flotilla/api';
 import { createVirtualClock, type VirtualClock } from '@flotilla/kube/testing';
-import { encodeObject } from '../storage/codec.js';
-import { objectKey, resourcePrefix } from '../storage/keys.js';
-import { createMemoryStore, type MemoryStore } from '../storage/memory-store.js';
-import type { Revision } from '../storage/store.js';
+import { encodeObject } from '../../storage/codec.js';
+import { objectKey, resourcePrefix } from '../../storage/keys.js';
+import { createMemoryStore, type MemoryStore } from '../../storage/memory-store.js';
+import type { Revision } from '../../storage/store.js';
 import type {
   CacheEvent,
   CacheWatch,
@@ -12,8 +12,8 @@ import type {
   WatchEnd,
   WatchOptions,
   WatchSink,
-} from './types.js';
-import { WatchCache } from './watch-cache.js';
+} from '../types.js';
+import { WatchCache } from '../watch-cache.js';
 
 export const widgets = { group: 'example.com', resource: 'widgets' };
 export const prefix = resourcePrefix(widgets);

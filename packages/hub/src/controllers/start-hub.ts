@@ -1,0 +1,36 @@
+/** All of the hub's controllers as one part: started once the API that they work on answers, closed together. */
+import type { Env, KubeClient } from '@flotilla/kube';
+import { createClusterLeaseController } from './cluster-lease.js';
+import { createHubContext } from './context.js';
+import { createCsrApprover } from './csr-approver.js';
+import { applySharedRoles, createManagedClusterController } from './managed-cluster.js';
+import { createTokenConsumer } from './token-consumer.js';
+
+export interface RunningHub {
+  close(): Promise<void>;
+}
+
+/** Resolves when everything has been seen once and the controllers work. */
+export async function startHubControllers(
+  client: KubeClient,
+  env: Env,
+  signal: AbortSignal,
+): Promise<RunningHub> {
+  const context = createHubContext(client, env);
+  const informers = [context.clusters, context.works, context.leases, context.csrs];
+  const controllers = [
+    createManagedClusterController(context),
+    createClusterLeaseController(context),
+    createCsrApprover(context),
+    createTokenConsumer(context),
+  ];
+  await applySharedRoles(context);
+  for (const informer of informers) informer.start(signal);
+  await Promise.all(informers.map((informer) => informer.synced(signal)));
+  for (const controller of controllers) controller.start(signal);
+  return {
+    close: async () => {
+      await Promise.all([...controllers, ...informers].map((part) => part.close()));
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * The embedded hub: our own API server in this process, OCM's kinds in it, the hub's admission rules before it and its
+ * controllers behind it. The only file of the hub that knows the API server.
+ */
+import type { KubeObject } from '@flotilla/api';
+import {
+  type AdmissionAttributes,
+  type AdmissionPlugin,
+  hubKubernetesVersion,
+  type RunningServer,
+  runServer,
+} from '@flotilla/apiserver';
+import { createClient, type Env, type KubeClient } from '@flotilla/kube';
+import { type AdmissionRequest, type AdmissionRule, admissionRules } from './admission/rules.js';
+import { installHubApi } from './bootstrap.js';
+import { type RunningHub, startHubControllers } from './controllers/start-hub.js';
+
+export interface EmbeddedHubOptions {
+  readonly env: Env;
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly advertiseUrl?: string;
+  readonly kubeconfig: string;
+}
+
+export interface EmbeddedHub {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Resolves when `/readyz` answers 200. @throws Error in one sentence; nothing is left running then. */
+export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<EmbeddedHub> {
+  const { env } = options;
+  let controllers: RunningHub | undefined;
+  // Rules ask through the server that they guard: its client exists once it runs.
+  let ownClient: KubeClient | undefined;
+  const running: RunningServer = await runServer({
+    ...options,
+    profile: 'hub',
+    kubernetesVersion: hubKubernetesVersion,
+    admission: hubAdmission(() => {
+      if (ownClient === undefined) throw new Error('the hub has not started yet');
+      return ownClient;
+    }),
+    beforeReady: async (client, signal) => {
+      ownClient = createClient(client.transport, { userAgent: 'hub' });
+      await installHubApi(ownClient, env, signal);
+      controllers = await startHubControllers(ownClient, env, signal);
+    },
+  });
+  return {
+    url: running.url,
+    close: async () => {
+      await controllers?.close();
+      await running.close();
+    },
+  };
+}
+
+/** The hub's rules as plugins of the API server. */
+export function hubAdmission(client: () => KubeClient): AdmissionPlugin[] {
+  return admissionRules.map((rule) => {
+    const check = async (attributes: AdmissionAttributes): Promise<void> => {
+      if (attributes.object !== undefined)
+        await rule.check(toRequest(attributes, attributes.object), client());
+    };
+    return {
+      name: rule.name,
+      handles: (attributes) => handles(rule, attributes),
+      ...(rule.mutating ? { admit: check } : { validate: check }),
+    };
+  });
+}
+
+function handles(
+  rule: AdmissionRule,
+  { definition, operation, subresource, user }: AdmissionAttributes,
+): boolean {
+  return (
+    subresource === undefined &&
+    definition.group === rule.group &&
+    definition.resource === rule.resource &&
+    (rule.operations as readonly string[]).includes(operation) &&
+    user.username !== 'system:apiserver'
+  );
+}
+
+function toRequest(attributes: AdmissionAttributes, object: KubeObject): AdmissionRequest {
+  const { operation, name, namespace, oldObject, user, dryRun } = attributes;
+  return {
+    operation: operation === 'CREATE' ? 'CREATE' : 'UPDATE',
+    name: name === '' ? (object.metadata.name ?? '') : name,
+    namespace,
+    object,
+    oldObject,
+    user,
+    dryRun,
+  };
+}

@@ -1,0 +1,130 @@
+/** Real processes of the real commands: started, watched, killed by their own id, and never left behind. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
+
+export type CommandName = 'hub' | 'klusterlet' | 'apiserver';
+
+export function binPath(name: CommandName): string {
+  return join(root, 'packages', name, 'bin', `${name}.js`);
+}
+
+export interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+  readonly cwd?: string;
+}
+
+/** Runs a program to its end. */
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd ?? root,
+      env: { ...process.env, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: options.timeoutMs ?? 60_000,
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += String(chunk);
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += String(chunk);
+    });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+    child.stdin.on('error', () => undefined); // it may end without reading
+    child.stdin.end(options.input ?? '');
+  });
+}
+
+/** Runs one of our commands to its end. */
+export function ours(name: CommandName, args: readonly string[], options: RunOptions = {}): Promise<Result> {
+  return run(process.execPath, [binPath(name), ...args], options);
+}
+
+/** A command of ours that stays. */
+export class Daemon {
+  readonly name: string;
+  readonly #command: CommandName;
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+  #output = '';
+
+  constructor(name: string, command: CommandName, args: readonly string[]) {
+    this.name = name;
+    this.#command = command;
+    this.#args = args;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  start(args: readonly string[] = this.#args): void {
+    const child = spawn(process.execPath, [binPath(this.#command), ...args], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const take = (chunk: Buffer): void => {
+      this.#output = (this.#output + String(chunk)).slice(-100_000);
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    this.#child = child;
+  }
+
+  /** Sends the signal and waits for the end; the exit code, or null when the signal ended it. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || !this.isRunning) return child?.exitCode ?? null;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+    await ended;
+    clearTimeout(timer);
+    return child.exitCode;
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits until `check` gives something but undefined or false. A failure tells the last error. */
+export async function eventually<T>(
+  what: string,
+  check: () => Promise<T | undefined | false> | T | undefined | false,
+  options: { timeoutMs?: number; stepMs?: number } = {},
+): Promise<T> {
+  const deadline = Date.now() + (options.timeoutMs ?? 30_000);
+  let last = '';
+  for (;;) {
+    try {
+      const value = await check();
+      if (value !== undefined && value !== false) return value;
+    } catch (error) {
+      last = error instanceof Error ? error.message : String(error);
+    }
+    if (Date.now() > deadline) throw new Error(`${what} did not come true${last === '' ? '' : `: ${last}`}`);
+    await pause(options.stepMs ?? 50);
+  }
+}
