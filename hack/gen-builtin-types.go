@@ -69,17 +69,17 @@ var sources = []source{
 
 // special types have an encoding of their own; the letters are those of builtin/type-table.ts.
 var special = map[string]string{
-	"k8s.io/apimachinery/pkg/apis/meta/v1.Time":                            "T",
-	"k8s.io/apimachinery/pkg/apis/meta/v1.MicroTime":                       "M",
-	"k8s.io/apimachinery/pkg/apis/meta/v1.Duration":                        "D",
-	"k8s.io/apimachinery/pkg/apis/meta/v1.FieldsV1":                        "F",
-	"k8s.io/apimachinery/pkg/api/resource.Quantity":                        "Q",
-	"k8s.io/apimachinery/pkg/util/intstr.IntOrString":                      "I",
-	"k8s.io/apimachinery/pkg/runtime.RawExtension":                         "R",
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSON":        "J",
-	"k8s.io/apimachinery/pkg/types.UID":                                    "s",
-	"k8s.io/apimachinery/pkg/types.NodeName":                               "s",
-	"k8s.io/apimachinery/pkg/types.NamespacedName":                         "s",
+	"k8s.io/apimachinery/pkg/apis/meta/v1.Time":                              "T",
+	"k8s.io/apimachinery/pkg/apis/meta/v1.MicroTime":                         "M",
+	"k8s.io/apimachinery/pkg/apis/meta/v1.Duration":                          "D",
+	"k8s.io/apimachinery/pkg/apis/meta/v1.FieldsV1":                          "F",
+	"k8s.io/apimachinery/pkg/api/resource.Quantity":                          "Q",
+	"k8s.io/apimachinery/pkg/util/intstr.IntOrString":                        "I",
+	"k8s.io/apimachinery/pkg/runtime.RawExtension":                           "R",
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSON":          "J",
+	"k8s.io/apimachinery/pkg/types.UID":                                      "s",
+	"k8s.io/apimachinery/pkg/types.NodeName":                                 "s",
+	"k8s.io/apimachinery/pkg/types.NamespacedName":                           "s",
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSONSchemaURL": "s",
 }
 
@@ -158,7 +158,7 @@ func load(src source, root string) *pkg {
 			for _, spec := range gen.Specs {
 				switch s := spec.(type) {
 				case *ast.TypeSpec:
-					p.types[s.Name.Name] = &declared{s, imports, markers(before(fset, file, gen.Pos()), gen.Doc, s.Doc)}
+					p.types[s.Name.Name] = &declared{s, imports, markers(before(fset, file, gen), gen.Doc, s.Doc)}
 				case *ast.ValueSpec:
 					ident, ok := s.Type.(*ast.Ident)
 					if !ok || gen.Tok != token.CONST {
@@ -184,20 +184,16 @@ func load(src source, root string) *pkg {
 	return p
 }
 
-// before is the comment group that ends on the second line above pos: markers stand there too.
-func before(fset *token.FileSet, file *ast.File, pos token.Pos) *ast.CommentGroup {
-	line := fset.Position(pos).Line
+// before is the comment group that stands one blank line above a declaration and its own comment: markers stand
+// there too.
+func before(fset *token.FileSet, file *ast.File, decl *ast.GenDecl) *ast.CommentGroup {
+	start := decl.Pos()
+	if decl.Doc != nil {
+		start = decl.Doc.Pos()
+	}
 	for _, group := range file.Comments {
-		for above := group; above != nil && fset.Position(group.End()).Line < line; above = nil {
-			next := line
-			for _, doc := range file.Comments {
-				if fset.Position(doc.End()).Line == line-1 {
-					next = fset.Position(doc.Pos()).Line
-				}
-			}
-			if fset.Position(group.End()).Line == next-2 {
-				return group
-			}
+		if fset.Position(group.End()).Line == fset.Position(start).Line-2 {
+			return group
 		}
 	}
 	return nil

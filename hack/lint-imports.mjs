@@ -66,6 +66,8 @@ function check(name, file) {
   for (const match of text.matchAll(
     /^\s*(?:import|export)\b[^'"]*?from\s+'([^']+)'|^\s*import\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
   )) {
+    // Telling an address from a name opens no socket.
+    if (/import \{ (isIP|isIPv4|isIPv6)(, (isIP|isIPv4|isIPv6))* \} from 'node:net'/.test(match[0])) continue;
     checkImport({ name, path, isEdge, isTest }, match[1] ?? match[2] ?? match[3]);
   }
   if (isEdge) return;

@@ -1,6 +1,6 @@
 import type { KubeObject, Schema } from '@flotilla/api';
 import { expect } from 'chai';
-import { namespaces, TestServer } from '../handlers/handler-test-kit.js';
+import { namespaces, TestServer } from '../handlers/testing/handler-test-kit.js';
 import type { ResourceDefinition } from '../registry/resource.js';
 import { type CustomResources, createCustomResources } from './custom-resources.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { configMaps, essence, namespaces, TestServer, widgets } from './handler-test-kit.js';
+import { configMaps, essence, namespaces, TestServer, widgets } from './testing/handler-test-kit.js';
 
 const configMap = (name: string, data: Record<string, string> = { k: 'v' }): object => ({
   apiVersion: 'v1',

@@ -1,7 +1,7 @@
 import type { KubeList } from '@flotilla/api';
 import { expect } from 'chai';
 import { decodeContinue, encodeContinue } from './continue-token.js';
-import { bodyOf, configMaps, TestServer, widgets } from './handler-test-kit.js';
+import { bodyOf, configMaps, TestServer, widgets } from './testing/handler-test-kit.js';
 
 describe('list', () => {
   let server: TestServer;

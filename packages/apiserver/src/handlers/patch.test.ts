@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { configMaps, TestServer, widgets } from './handler-test-kit.js';
+import { configMaps, TestServer, widgets } from './testing/handler-test-kit.js';
 
 const json = { contentType: 'application/json-patch+json' };
 const strategic = { contentType: 'application/strategic-merge-patch+json' };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AdmissionPlugin } from '../admission/admission.js';
-import { configMaps, TestServer, testDefinition, widgets } from './handler-test-kit.js';
+import { configMaps, TestServer, testDefinition, widgets } from './testing/handler-test-kit.js';
 
 describe('request bodies', () => {
   let server: TestServer;

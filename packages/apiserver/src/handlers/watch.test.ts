@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { configMaps, TestServer, type TestSink, widgets } from './handler-test-kit.js';
+import { configMaps, TestServer, type TestSink, widgets } from './testing/handler-test-kit.js';
 
 const end = 'k8s.io/initial-events-end';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { testDefinition } from '../handlers/handler-test-kit.js';
+import { testDefinition } from '../handlers/testing/handler-test-kit.js';
 import type { ResourceDefinition } from './resource.js';
 import { compareVersions, type RegistryChange, ResourceRegistry } from './resource-registry.js';
 

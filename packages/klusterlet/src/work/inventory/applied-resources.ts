@@ -12,7 +12,12 @@ export function resourceId(resource: AppliedResource): string {
   return placeId(placeOfResource(resource));
 }
 
-export function placeOfResource({ group = '', resource, namespace = '', name }: AppliedResource): ObjectPlace {
+export function placeOfResource({
+  group = '',
+  resource,
+  namespace = '',
+  name,
+}: AppliedResource): ObjectPlace {
   return { group, resource, namespace, name };
 }
 

@@ -237,19 +237,9 @@ class InventoryStore implements Inventories {
     const { name = '', uid } = seen.metadata;
     if (seen.spec?.agentID !== this.#options.agentId && !this.#isForPresentHub(name)) return;
     const known = this.#known.get(name);
-    const isSame = known?.metadata.uid === uid;
-    if (type === 'deleted') {
-      if (isSame) this.#known.delete(name);
-    } else if (isSame && known.metadata.deletionTimestamp === undefined) {
-      // A watch is behind our own writes: of the list that only we write, ours is the latest word.
-      const resources = known.status?.appliedResources;
-      this.#known.set(name, {
-        ...seen,
-        ...(resources && { status: { ...seen.status, appliedResources: resources } }),
-      });
-    } else if (!isSame) {
-      this.#known.set(name, seen);
-    }
+    const same = known?.metadata.uid === uid ? known : undefined;
+    if (type !== 'deleted') this.#known.set(name, same === undefined ? seen : withOurWrites(seen, same));
+    else if (same !== undefined) this.#known.delete(name);
     this.#options.onChange(seen, type);
   }
 
@@ -257,4 +247,15 @@ class InventoryStore implements Inventories {
   #isForPresentHub(name: string): boolean {
     return name.startsWith(`${this.hubHash}-`);
   }
+}
+
+/** A watch is behind our own writes: of the list that only we write, and of a deletion, ours is the latest word. */
+function withOurWrites(seen: AppliedManifestWork, ours: AppliedManifestWork): AppliedManifestWork {
+  const { deletionTimestamp } = ours.metadata;
+  const appliedResources = ours.status?.appliedResources;
+  return {
+    ...seen,
+    metadata: { ...seen.metadata, ...(deletionTimestamp !== undefined && { deletionTimestamp }) },
+    ...(appliedResources && { status: { ...seen.status, appliedResources } }),
+  };
 }

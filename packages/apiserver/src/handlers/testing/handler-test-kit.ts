@@ -4,15 +4,15 @@
  */
 import { clone, type KubeObject, type Schema, type Status, StatusError } from '@flotilla/api';
 import { createTestEnv, type TestEnv } from '@flotilla/kube/testing';
-import type { AdmissionPlugin } from '../admission/admission.js';
-import { createNamespaceLifecycle } from '../admission/namespace-lifecycle.js';
-import { ObjectStore } from '../registry/object-store.js';
-import type { ResourceDefinition, Strategy } from '../registry/resource.js';
-import { ResourceRegistry } from '../registry/resource-registry.js';
-import type { ApiResponse, ResponseSink } from '../server/handler.js';
-import { createMemoryStore, type MemoryStore } from '../storage/memory-store.js';
-import { WatchCache } from '../watch-cache/watch-cache.js';
-import { createResourceHandler, type ResourceHandler, type ResourceRequest } from './resource-handler.js';
+import type { AdmissionPlugin } from '../../admission/admission.js';
+import { createNamespaceLifecycle } from '../../admission/namespace-lifecycle.js';
+import { ObjectStore } from '../../registry/object-store.js';
+import type { ResourceDefinition, Strategy } from '../../registry/resource.js';
+import { ResourceRegistry } from '../../registry/resource-registry.js';
+import type { ApiResponse, ResponseSink } from '../../server/handler.js';
+import { createMemoryStore, type MemoryStore } from '../../storage/memory-store.js';
+import { WatchCache } from '../../watch-cache/watch-cache.js';
+import { createResourceHandler, type ResourceHandler, type ResourceRequest } from '../resource-handler.js';
 
 const plainStrategy: Strategy = {
   tracksGeneration: false,

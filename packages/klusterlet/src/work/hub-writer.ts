@@ -1,0 +1,219 @@
+/**
+ * Everything that is written to the hub: finalizers and status. It runs beside the enforcement and never holds it up:
+ * what there is to say is kept until the hub can be reached, only the latest of it, and compared with what the hub
+ * has, so that nothing is sent twice. Called by the reconciler.
+ */
+import {
+  createMergePatch,
+  hasReason,
+  type JsonObject,
+  type ManifestWork,
+  type ManifestWorkStatus,
+  manifestWorkFinalizer,
+} from '@flotilla/api';
+import {
+  type Backoff,
+  type Controller,
+  createBackoff,
+  createController,
+  type Env,
+  type KubeClient,
+  type ReconcileResult,
+  TransportError,
+  wellKnown,
+} from '@flotilla/kube';
+import type { WorkAgentOptions } from './options.js';
+import type { WorkObservation } from './status/observation.js';
+import { planDeletingStatus, planWorkStatus } from './status/work-status.js';
+import type { WorkSource } from './work-source.js';
+
+export interface HubWriterOptions {
+  readonly env: Pick<Env, 'clock' | 'random' | 'log'>;
+  readonly hub: KubeClient;
+  readonly source: WorkSource;
+  readonly options: Pick<WorkAgentOptions, 'hubConcurrency' | 'maxHubRetryMs'>;
+}
+
+export interface HubWriter {
+  /** Resolves when the work on the hub has our finalizer. @throws when the hub cannot be reached. */
+  ensureFinalizer(work: ManifestWork, signal: AbortSignal): Promise<void>;
+  /** The latest truth about a work; sent as soon as possible. */
+  report(name: string, observation: WorkObservation): void;
+  reportDeleting(work: ManifestWork): void;
+  /** Nothing of the work is left in the cluster: the hub may let it go. */
+  release(work: ManifestWork): void;
+  /** Looks again, since the hub has changed or has come back. */
+  enqueue(name: string): void;
+  forget(name: string): void;
+  start(signal: AbortSignal): void;
+  close(): Promise<void>;
+}
+
+/** What is to be told about the work with this uid. */
+interface News {
+  readonly uid: string;
+  readonly observation?: WorkObservation;
+  readonly deletingSinceMs?: number;
+  readonly released?: boolean;
+}
+
+const ref = wellKnown.manifestWorks;
+const maxAttempts = 4;
+
+export function createHubWriter(options: HubWriterOptions): HubWriter {
+  return new StatusWriter(options);
+}
+
+class StatusWriter implements HubWriter {
+  readonly #options: HubWriterOptions;
+  readonly #news = new Map<string, News>();
+  readonly #controller: Controller;
+  readonly #backoff: Backoff;
+  /** While the hub is away nobody tries before this time. */
+  #retryAtMs = 0;
+
+  constructor(options: HubWriterOptions) {
+    this.#options = options;
+    const { env } = options;
+    const { hubConcurrency, maxHubRetryMs } = options.options;
+    this.#backoff = createBackoff({ ...env, initialMs: 200, maxMs: maxHubRetryMs });
+    this.#controller = createController({
+      name: 'work status',
+      env,
+      concurrency: hubConcurrency,
+      maxDelayMs: 60_000,
+      reconcile: (name, { signal }) => this.#reconcile(name, signal),
+    });
+  }
+
+  start(signal: AbortSignal): void {
+    this.#controller.start(signal);
+  }
+
+  close(): Promise<void> {
+    return this.#controller.close();
+  }
+
+  enqueue(name: string): void {
+    this.#controller.enqueue(name);
+  }
+
+  forget(name: string): void {
+    this.#news.delete(name);
+  }
+
+  report(name: string, observation: WorkObservation): void {
+    this.#tell(name, { uid: observation.uid, observation });
+  }
+
+  reportDeleting({ metadata }: ManifestWork): void {
+    const { name = '', uid = '' } = metadata;
+    const known = this.#news.get(name);
+    if (known?.uid === uid && known.deletingSinceMs !== undefined) return;
+    const observation = known?.uid === uid ? known.observation : undefined;
+    const deletingSinceMs = this.#options.env.clock.now();
+    this.#tell(name, { uid, ...(observation && { observation }), deletingSinceMs });
+  }
+
+  release({ metadata }: ManifestWork): void {
+    this.#tell(metadata.name ?? '', { uid: metadata.uid ?? '', released: true });
+  }
+
+  #tell(name: string, news: News): void {
+    this.#news.set(name, news);
+    this.#controller.enqueue(name);
+  }
+
+  async ensureFinalizer(work: ManifestWork, signal: AbortSignal): Promise<void> {
+    let current = work;
+    for (let attempt = 1; ; attempt++) {
+      const finalizers = current.metadata.finalizers ?? [];
+      if (finalizers.includes(manifestWorkFinalizer)) return;
+      try {
+        const body = { metadata: { finalizers: [...finalizers, manifestWorkFinalizer] } };
+        await this.#patch(current, body, { signal });
+        return;
+      } catch (error) {
+        if (!hasReason(error, 'Conflict') || attempt >= maxAttempts) throw error;
+        current = await this.#reread(current, signal);
+      }
+    }
+  }
+
+  async #reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
+    const { source, env } = this.#options;
+    const work = source.get(name);
+    const news = this.#news.get(name);
+    if (work === undefined || news === undefined || !source.isFromHub(name)) return undefined;
+    if (news.uid !== work.metadata.uid) return undefined;
+    const waitMs = this.#retryAtMs - env.clock.monotonicMs();
+    if (waitMs > 0) return { requeueAfterMs: waitMs + env.random.next() * 100 };
+    try {
+      await this.#send(work, news, signal);
+      this.#backoff.reset();
+      return undefined;
+    } catch (error) {
+      if (error instanceof TransportError) return this.#park(error);
+      if (hasReason(error, 'NotFound')) return undefined; // gone; the watch tells the rest
+      if (!hasReason(error, 'Conflict')) throw error;
+      await this.#reread(work, signal);
+      return { requeueAfterMs: 0 };
+    }
+  }
+
+  /** One failure is enough to know that the hub is away: all other works wait for the same moment. */
+  #park(error: TransportError): ReconcileResult {
+    const { clock, log } = this.#options.env;
+    const nowMs = clock.monotonicMs();
+    if (this.#retryAtMs <= nowMs) {
+      const retryInMs = this.#backoff.nextMs();
+      this.#retryAtMs = nowMs + retryInMs;
+      log.warn('hub cannot be reached, status waits', { error, retryInMs });
+    }
+    return { requeueAfterMs: this.#retryAtMs - nowMs };
+  }
+
+  async #send(work: ManifestWork, news: News, signal: AbortSignal): Promise<void> {
+    if (news.released === true) {
+      const finalizers = work.metadata.finalizers ?? [];
+      const rest = finalizers.filter((finalizer) => finalizer !== manifestWorkFinalizer);
+      if (rest.length < finalizers.length) {
+        await this.#patch(work, { metadata: { finalizers: rest } }, { signal });
+      }
+      return;
+    }
+    const now = work.status ?? {};
+    const patch = createMergePatch(now, planStatus(now, news));
+    if (Object.keys(patch).length === 0) return;
+    await this.#patch(work, { status: patch }, { signal, subresource: 'status' });
+  }
+
+  /** Bound to the version that the plan was made from, as OCM's agent does. */
+  async #patch(
+    work: ManifestWork,
+    body: JsonObject,
+    options: { readonly signal: AbortSignal; readonly subresource?: string },
+  ): Promise<void> {
+    const { name = '', namespace = '', uid, resourceVersion } = work.metadata;
+    const metadata = { ...(body['metadata'] as JsonObject | undefined), uid, resourceVersion }; // ours, see callers
+    const patched = await this.#options.hub.patch<ManifestWork>(
+      ref,
+      { namespace, name },
+      { type: 'merge', body: { ...body, metadata }, ...options },
+    );
+    this.#options.source.acknowledge(patched);
+  }
+
+  async #reread({ metadata }: ManifestWork, signal: AbortSignal): Promise<ManifestWork> {
+    const { name = '', namespace = '', uid } = metadata;
+    const work = await this.#options.hub.get<ManifestWork>(ref, { namespace, name }, { signal });
+    if (work.metadata.uid !== uid) throw new Error(`the work ${name} was deleted and made again`);
+    this.#options.source.acknowledge(work);
+    return work;
+  }
+}
+
+function planStatus(now: ManifestWorkStatus, news: News): ManifestWorkStatus {
+  const observed = news.observation ? planWorkStatus(now, news.observation) : now;
+  return news.deletingSinceMs === undefined ? observed : planDeletingStatus(observed, news.deletingSinceMs);
+}

@@ -1,0 +1,132 @@
+/**
+ * The klusterlet's copy of its works on disk, from which it holds its cluster to the last desired state while the hub
+ * is away. A work is saved before it is acted on. Beside its spec the copy keeps the manifests of earlier generations
+ * that may still be in effect: fields that only they set are to go. One file for each work.
+ */
+import { equal, isObject, type KubeObject, type ManifestWork } from '@flotilla/api';
+import type { Env } from '@flotilla/kube';
+import { readManifest } from './planning/identity.js';
+
+export interface SavedWork {
+  readonly work: ManifestWork;
+  /** Oldest first; empty when the last generation was applied whole. */
+  readonly previous: readonly KubeObject[];
+}
+
+export interface SavedWorks {
+  /** Reads all files; what cannot be read is logged and left out. */
+  load(): Promise<readonly ManifestWork[]>;
+  /** Resolves when the work is on disk; does nothing when it is. */
+  save(work: ManifestWork): Promise<SavedWork>;
+  /** The present generation is applied: earlier manifests are history. */
+  settle(name: string): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+export interface SavedWorksOptions {
+  readonly env: Pick<Env, 'files' | 'log'>;
+  readonly directory: string;
+}
+
+/** Earlier manifests that are kept while a work cannot be applied; beyond it the oldest are forgotten. */
+const maxPrevious = 1000;
+const suffix = '.json';
+
+export function createSavedWorks({ env, directory }: SavedWorksOptions): SavedWorks {
+  const saved = new Map<string, SavedWork>();
+  const path = (name: string): string => `${directory}/${encodeURIComponent(name)}${suffix}`;
+
+  const write = async (name: string, entry: SavedWork): Promise<SavedWork> => {
+    await env.files.write(path(name), JSON.stringify(entry));
+    saved.set(name, entry);
+    return entry;
+  };
+
+  return {
+    load: async () => {
+      for (const file of await env.files.list(directory)) {
+        if (!file.endsWith(suffix)) continue;
+        const data = await env.files.read(`${directory}/${file}`);
+        const entry = data && parse(data);
+        if (entry === undefined) env.log.error('saved work cannot be read, it is left out', { file });
+        else saved.set(entry.work.metadata.name ?? '', entry);
+      }
+      return [...saved.values()].map(({ work }) => work);
+    },
+    save: async (work) => {
+      const name = work.metadata.name ?? '';
+      const old = saved.get(name);
+      const next = essence(work);
+      if (old !== undefined && equal(old.work, next)) return old;
+      return write(name, { work: next, previous: old === undefined ? [] : planPrevious(old, next) });
+    },
+    settle: async (name) => {
+      const entry = saved.get(name);
+      if (entry !== undefined && entry.previous.length > 0) await write(name, { ...entry, previous: [] });
+    },
+    remove: async (name) => {
+      saved.delete(name);
+      await env.files.remove(path(name));
+    },
+  };
+}
+
+function parse(data: Uint8Array): SavedWork | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(data).toString('utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+  if (!isObject(value) || !isObject(value['work']) || !Array.isArray(value['previous'])) return undefined;
+  const { metadata } = value['work'];
+  const name = isObject(metadata) ? metadata['name'] : undefined;
+  // Written by `write` and shown whole by a checked JSON text: the rest is as it was.
+  return typeof name === 'string' ? (value as unknown as SavedWork) : undefined;
+}
+
+/** What must survive: the spec and which work it is of, but nothing that changes with every status. */
+function essence({ apiVersion, kind, metadata, spec }: ManifestWork): ManifestWork {
+  const { name, namespace, uid, generation, labels, deletionTimestamp } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      ...(name !== undefined && { name }),
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(generation !== undefined && { generation }),
+      ...(labels !== undefined && { labels }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    },
+    ...(spec !== undefined && { spec }),
+  };
+}
+
+/** Manifests of objects that the work still has, in a form that it has not any more. */
+export function planPrevious(old: SavedWork, next: ManifestWork): KubeObject[] {
+  if (old.work.metadata.uid !== next.metadata.uid && old.work.metadata.uid !== undefined) return [];
+  const wanted = readAll(next);
+  const names = new Set(wanted.map(manifestId));
+  const candidates = [...old.previous, ...readAll(old.work)];
+  const kept: KubeObject[] = [];
+  for (const candidate of candidates) {
+    const isStill = names.has(manifestId(candidate));
+    const isSame = wanted.some((manifest) => equal(manifest, candidate));
+    if (isStill && !isSame && !kept.some((each) => equal(each, candidate))) kept.push(candidate);
+  }
+  return kept.slice(-maxPrevious);
+}
+
+function readAll(work: ManifestWork): KubeObject[] {
+  return (work.spec?.workload?.manifests ?? []).flatMap((manifest) => {
+    const read = readManifest(manifest);
+    return 'object' in read ? [read.object] : [];
+  });
+}
+
+/** Two manifests with the same text here are for one object, in one version. */
+export function manifestId({ apiVersion, kind, metadata }: KubeObject): string {
+  return JSON.stringify([apiVersion, kind, metadata.namespace ?? '', metadata.name ?? '']);
+}

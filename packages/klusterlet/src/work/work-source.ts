@@ -1,0 +1,141 @@
+/**
+ * Where works come from: the hub, watched, and until it has answered the saved copy. One work is one name. Another
+ * transport (events instead of a watch) would be another implementation of `WorkSource`.
+ */
+import { equal, type ManifestWork } from '@flotilla/api';
+import {
+  createInformer,
+  dropManagedFields,
+  type Env,
+  type Informer,
+  type KubeClient,
+  wellKnown,
+} from '@flotilla/kube';
+
+export interface WorkSource {
+  /** The work as last known, from the hub or from the saved copy. */
+  get(name: string): ManifestWork | undefined;
+  names(): readonly string[];
+  /** True for a work that the hub itself has shown, so that it has a resourceVersion and a status. */
+  isFromHub(name: string): boolean;
+  /** True once the hub has told all its works: what is not among them is not there. */
+  readonly isComplete: boolean;
+  /** Takes in the answer of a write, which is newer than what the watch has shown. */
+  acknowledge(work: ManifestWork): void;
+  /** Fills in the saved works; before `start`. */
+  restore(works: readonly ManifestWork[]): void;
+  start(signal: AbortSignal): void;
+  close(): Promise<void>;
+}
+
+export interface HubWorkSourceOptions {
+  readonly env: Pick<Env, 'clock' | 'random' | 'log'>;
+  readonly hub: KubeClient;
+  readonly clusterName: string;
+  /** Called with the name of each work that appeared, changed or went; `status`: in nothing but its status. */
+  readonly onChange: (name: string, what: 'work' | 'status') => void;
+  /** Called each time the whole list of the hub has become known. */
+  readonly onComplete: () => void;
+}
+
+export function createHubWorkSource(options: HubWorkSourceOptions): WorkSource {
+  return new HubWorkSource(options);
+}
+
+interface Known {
+  readonly work: ManifestWork;
+  readonly fromHub: boolean;
+}
+
+class HubWorkSource implements WorkSource {
+  readonly #options: HubWorkSourceOptions;
+  readonly #informer: Informer<ManifestWork>;
+  readonly #known = new Map<string, Known>();
+
+  constructor(options: HubWorkSourceOptions) {
+    this.#options = options;
+    this.#informer = createInformer<ManifestWork>(options.hub, wellKnown.manifestWorks, {
+      env: options.env,
+      namespace: options.clusterName,
+      transform: dropManagedFields,
+    });
+    this.#informer.onChange(({ type, object }) => {
+      const name = object.metadata.name ?? '';
+      if (type !== 'deleted') options.onChange(name, this.#set(object));
+      else if (this.#forget(object)) options.onChange(name, 'work');
+    });
+  }
+
+  get isComplete(): boolean {
+    return this.#informer.isSynced;
+  }
+
+  get(name: string): ManifestWork | undefined {
+    return this.#known.get(name)?.work;
+  }
+
+  names(): readonly string[] {
+    return [...this.#known.keys()];
+  }
+
+  isFromHub(name: string): boolean {
+    return this.#known.get(name)?.fromHub ?? false;
+  }
+
+  acknowledge(work: ManifestWork): void {
+    const known = this.#known.get(work.metadata.name ?? '');
+    if (known?.work.metadata.uid === work.metadata.uid) this.#set(dropManagedFields(work));
+  }
+
+  restore(works: readonly ManifestWork[]): void {
+    for (const work of works) this.#known.set(work.metadata.name ?? '', { work, fromHub: false });
+  }
+
+  start(signal: AbortSignal): void {
+    this.#informer.start(signal);
+    this.#informer.synced(signal).then(
+      () => this.#complete(),
+      (error: unknown) => this.#options.env.log.debug('works were not listed', { error }),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#informer.close();
+  }
+
+  /** A spec that did not change stays the same object, so that a look at it is enough to see that. */
+  #set(work: ManifestWork): 'work' | 'status' {
+    const name = work.metadata.name ?? '';
+    const old = this.#known.get(name);
+    // Compared as a whole: a hub that was restored from a backup counts generations a second time.
+    const hasSameSpec = old !== undefined && equal(old.work.spec, work.spec);
+    const next = hasSameSpec && old.work.spec !== undefined ? { ...work, spec: old.work.spec } : work;
+    this.#known.set(name, { work: next, fromHub: true });
+    return hasSameSpec && old.fromHub && isSameWork(old.work, work) ? 'status' : 'work';
+  }
+
+  #forget(work: ManifestWork): boolean {
+    const name = work.metadata.name ?? '';
+    return this.#known.get(name)?.work.metadata.uid === work.metadata.uid && this.#known.delete(name);
+  }
+
+  /** Saved works that the hub does not have any more are gone. */
+  #complete(): void {
+    for (const [name, { fromHub }] of this.#known) {
+      if (fromHub) continue;
+      this.#known.delete(name);
+      this.#options.onChange(name, 'work');
+    }
+    this.#options.onComplete();
+  }
+}
+
+function isSameWork({ metadata: a }: ManifestWork, { metadata: b }: ManifestWork): boolean {
+  return (
+    a.uid === b.uid &&
+    a.generation === b.generation &&
+    a.deletionTimestamp === b.deletionTimestamp &&
+    equal(a.labels, b.labels) &&
+    equal(a.finalizers, b.finalizers)
+  );
+}

@@ -1,0 +1,21 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { root, run } from './support/processes.js';
+
+describe('npm start -- --once', () => {
+  it('does the whole job, checks it, and leaves no process behind', async () => {
+    const result = await run(process.execPath, [join(root, 'hack', 'start.mjs'), '--once'], {
+      timeoutMs: 150_000,
+    });
+    expect(result.code, `${result.stdout}\n${result.stderr}`).to.equal(0);
+    expect(result.stdout).to.match(/All of it came true in [\d.]+ s: hub [\d.]+ s, clusters/);
+    const processes = await run('ps', ['-eo', 'args']);
+    expect(processes.stdout).not.to.contain(join('.flotilla', 'once'));
+  });
+
+  it('says what is wrong with an unknown flag', async () => {
+    const result = await run(process.execPath, [join(root, 'hack', 'start.mjs'), '--twice']);
+    expect(result.code).to.equal(2);
+    expect(result.stderr).to.contain('usage: npm start');
+  });
+});
