@@ -105,6 +105,46 @@ export class Daemon {
   }
 }
 
+/** A program that prints line after line until it is stopped, `kubectl get --watch` for one. */
+export class Follower {
+  readonly #child: ChildProcess;
+  readonly #lines: string[] = [];
+  #rest = '';
+  #errors = '';
+
+  constructor(command: string, args: readonly string[]) {
+    this.#child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child.stdout?.on('data', (chunk: Buffer) => {
+      const lines = (this.#rest + String(chunk)).split('\n');
+      this.#rest = lines.pop() ?? '';
+      this.#lines.push(...lines);
+    });
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      this.#errors += String(chunk);
+    });
+  }
+
+  /** The next line. @throws Error when there is none in time. */
+  line(): Promise<string> {
+    return eventually('another line', () => {
+      if (this.#lines.length === 0 && this.#child.exitCode !== null) throw new Error(this.#errors);
+      return this.#lines.shift();
+    });
+  }
+
+  /** The lines that were not asked for. */
+  get rest(): readonly string[] {
+    return this.#lines;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => this.#child.once('close', () => resolve()));
+    this.#child.kill('SIGTERM');
+    await ended;
+  }
+}
+
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -14,16 +14,27 @@ function paths(nonResourceURLs: string): PolicyRule {
   return { nonResourceURLs: nonResourceURLs.split(' '), verbs: ['get'] };
 }
 
-function clusterRole(
-  name: string,
-  rules: readonly PolicyRule[],
-  extraLabels: Record<string, string> = {},
-): KubeObject {
+interface RoleExtras {
+  /** The user-facing role that takes this one's rules over. */
+  readonly into?: string;
+  /** The role takes over the rules of all that are meant for it. */
+  readonly isAggregate?: boolean;
+}
+
+function aggregationLabel(name: string): Record<string, string> {
+  return { [`rbac.authorization.k8s.io/aggregate-to-${name}`]: 'true' };
+}
+
+function clusterRole(name: string, rules: readonly PolicyRule[], extras: RoleExtras = {}): KubeObject {
+  const { into, isAggregate = false } = extras;
   return {
     apiVersion,
     kind: 'ClusterRole',
-    metadata: { name, labels: { ...labels, ...extraLabels } },
+    metadata: { name, labels: { ...labels, ...(into !== undefined && aggregationLabel(into)) } },
     rules,
+    ...(isAggregate && {
+      aggregationRule: { clusterRoleSelectors: [{ matchLabels: aggregationLabel(name) }] },
+    }),
   };
 }
 
@@ -80,11 +91,8 @@ function adminRules(): PolicyRule[] {
   ];
 }
 
-/** The user-facing roles are kept whole here; `aggregate-to-*` roles of others are added by the aggregation controller. */
+/** admin, edit and view are made from others by the aggregation loop, and whole from the start without it. */
 export function bootstrapRbacObjects(): KubeObject[] {
-  const aggregate = (name: string): Record<string, string> => ({
-    [`rbac.authorization.k8s.io/aggregate-to-${name}`]: 'true',
-  });
   return [
     clusterRole('cluster-admin', [rule('*', '*', '*'), { nonResourceURLs: ['*'], verbs: ['*'] }]),
     binding('cluster-admin', ['system:masters']),
@@ -109,8 +117,11 @@ export function bootstrapRbacObjects(): KubeObject[] {
       rule('authentication.k8s.io', 'tokenreviews', 'create'),
       rule('authorization.k8s.io', 'subjectaccessreviews', 'create'),
     ]),
-    clusterRole('view', viewRules(), { ...aggregate('edit') }),
-    clusterRole('edit', [...viewRules(), ...editRules()], { ...aggregate('admin') }),
-    clusterRole('admin', [...viewRules(), ...editRules(), ...adminRules()]),
+    clusterRole('system:aggregate-to-view', viewRules(), { into: 'view' }),
+    clusterRole('system:aggregate-to-edit', editRules(), { into: 'edit' }),
+    clusterRole('system:aggregate-to-admin', adminRules(), { into: 'admin' }),
+    clusterRole('view', viewRules(), { into: 'edit', isAggregate: true }),
+    clusterRole('edit', [...editRules(), ...viewRules()], { into: 'admin', isAggregate: true }),
+    clusterRole('admin', [...editRules(), ...adminRules(), ...viewRules()], { isAggregate: true }),
   ];
 }

@@ -1,20 +1,24 @@
 /**
  * RBAC: allowed when any rule of any binding that applies says so, never explicitly denied. system:masters passes
- * everything. Also holds the escalation rule: nobody grants what they do not have. apiserver.md 6.2, 6.3.
+ * everything. apiserver.md 6.2.
  */
-import { type KubeObject, newForbidden } from '@flotilla/api';
+import type { KubeObject } from '@flotilla/api';
 import type { ObjectReader } from '../authentication/object-reader.js';
 import type { UserInfo } from '../authentication/user.js';
 import { type AccessAttributes, type Authorizer, type Decision, isNonResource } from './attributes.js';
+import { checkEscalation } from './escalation.js';
 import { type Grant, RbacIndex } from './rbac-index.js';
-import { describeRule, type PolicyRule, ruleAllows, uncoveredRules } from './rules.js';
+import { type PolicyRule, ruleAllows } from './rules.js';
 
-export const rbacGroup = 'rbac.authorization.k8s.io';
+export { rbacGroup } from './escalation.js';
 
 export interface RbacAuthorizer extends Authorizer {
   /** All rules that apply to a user, for SelfSubjectRulesReview. */
   rulesFor(user: UserInfo, namespace: string | undefined): readonly PolicyRule[];
-  /** @throws StatusError 403 when the role or binding would grant more than the user has. */
+  /**
+   * Looks at a role or binding that the user is about to write.
+   * @throws StatusError 403 when it would grant more than the user has, 404 when its role does not exist.
+   */
   checkEscalation(user: UserInfo, object: KubeObject): void;
   close(): void;
 }
@@ -38,7 +42,8 @@ export function createRbacAuthorizer(reader: ObjectReader): RbacAuthorizer {
   return {
     authorize,
     rulesFor,
-    checkEscalation: (user, object) => checkEscalation({ authorize, rulesFor, index }, user, object),
+    checkEscalation: (user, object) =>
+      checkEscalation({ authorize, rulesFor, rulesOf: (role) => index.rulesOf(role) }, user, object),
     close: stop,
   };
 }
@@ -55,44 +60,4 @@ function describe({ binding, subject }: Grant): string {
       ? `"${subject.name}/${subject.namespace ?? binding.namespace}"`
       : JSON.stringify(subject.name);
   return `RBAC: allowed by ${binding.kind} ${JSON.stringify(where)} of ${binding.roleKind} ${JSON.stringify(binding.roleName)} to ${subject.kind} ${who}`;
-}
-
-interface EscalationContext {
-  readonly authorize: Authorizer['authorize'];
-  readonly rulesFor: RbacAuthorizer['rulesFor'];
-  readonly index: RbacIndex;
-}
-
-const resourceOfKind: Readonly<Record<string, string>> = {
-  Role: 'roles',
-  ClusterRole: 'clusterroles',
-  RoleBinding: 'rolebindings',
-  ClusterRoleBinding: 'clusterrolebindings',
-};
-
-function checkEscalation(context: EscalationContext, user: UserInfo, object: KubeObject): void {
-  const resource = resourceOfKind[object.kind];
-  if (resource === undefined || user.groups.includes('system:masters')) return;
-  const { name = '', namespace } = object.metadata;
-  const isBinding = object.kind.endsWith('Binding');
-  const roleRef = (object['roleRef'] ?? {}) as { kind?: string; name?: string }; // rbac/v1 RoleRef
-  const target = isBinding
-    ? { verb: 'bind', resource: resourceOfKind[roleRef.kind ?? ''] ?? '', name: roleRef.name ?? '' }
-    : { verb: 'escalate', resource, name };
-  const scope = namespace === undefined ? {} : { namespace };
-  if (context.authorize(user, { group: rbacGroup, ...target, ...scope }).allowed) return;
-  const wanted = isBinding
-    ? context.index.rulesOf({
-        roleKind: roleRef.kind ?? '',
-        roleName: roleRef.name ?? '',
-        namespace: namespace ?? '',
-      })
-    : ((object['rules'] ?? []) as readonly PolicyRule[]); // rbac/v1 Role
-  const missing = uncoveredRules(context.rulesFor(user, namespace), wanted);
-  if (missing.length === 0) return;
-  const groups = user.groups.map((group) => JSON.stringify(group)).join(' ');
-  throw newForbidden(
-    { group: rbacGroup, resource, name },
-    `user ${JSON.stringify(user.username)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${missing.map((rule) => describeRule(rule)).join('\n')}`,
-  );
 }

@@ -36,6 +36,7 @@ export interface Grant {
 export class RbacIndex {
   readonly #reader: ObjectReader;
   readonly #bindings = new Map<string, Binding>();
+  /** By namespace and subject: some subjects have a binding in every namespace. */
   readonly #bySubject = new Map<string, Set<Binding>>();
 
   constructor(reader: ObjectReader) {
@@ -54,36 +55,36 @@ export class RbacIndex {
     };
   }
 
-  /** What applies to the user: cluster-wide, and in the namespace if one is given. */
+  /** What applies to the user: cluster-wide first, then in the namespace if one is given. */
   *grants(user: UserInfo, namespace: string | undefined): Generator<Grant> {
-    const keys = [`User/${user.username}`, ...user.groups.map((name) => `Group/${name}`)];
-    for (const key of keys) {
-      for (const binding of this.#bySubject.get(key) ?? []) {
-        if (binding.namespace !== '' && binding.namespace !== namespace) continue;
-        const subject = binding.subjects.find((one) => subjectKey(one, binding) === key);
-        if (subject !== undefined) yield { binding, subject, rules: this.rulesOf(binding) };
+    const names = [`User/${user.username}`, ...user.groups.map((name) => `Group/${name}`)];
+    for (const scope of namespace === undefined || namespace === '' ? [''] : ['', namespace]) {
+      for (const name of names) {
+        for (const binding of this.#bySubject.get(`${scope}/${name}`) ?? []) {
+          const subject = binding.subjects.find((one) => subjectName(one, binding) === name);
+          if (subject !== undefined) yield { binding, subject, rules: this.rulesOf(binding) ?? [] };
+        }
       }
     }
   }
 
-  /** The rules of the role that a binding refers to; none when there is no such role. */
+  /** The rules of the role that a binding refers to; undefined when there is no such role. */
   rulesOf({
     roleKind,
     roleName,
     namespace,
-  }: Pick<Binding, 'roleKind' | 'roleName' | 'namespace'>): readonly PolicyRule[] {
+  }: Pick<Binding, 'roleKind' | 'roleName' | 'namespace'>): readonly PolicyRule[] | undefined {
     const role =
       roleKind === 'ClusterRole'
         ? this.#reader.get(group, 'clusterroles', { name: roleName })
         : this.#reader.get(group, 'roles', { namespace, name: roleName });
-    return (role?.['rules'] ?? []) as readonly PolicyRule[]; // rbac/v1 Role
+    return role && ((role['rules'] ?? []) as readonly PolicyRule[]); // rbac/v1 Role
   }
 
   #apply({ type, object }: ObjectChange): void {
     const key = `${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`;
     const old = this.#bindings.get(key);
-    if (old !== undefined)
-      for (const subject of old.subjects) this.#bySubject.get(subjectKey(subject, old))?.delete(old);
+    if (old !== undefined) this.#remove(old);
     if (type === 'DELETED') {
       this.#bindings.delete(key);
       return;
@@ -91,10 +92,19 @@ export class RbacIndex {
     const binding = toBinding(object);
     this.#bindings.set(key, binding);
     for (const subject of binding.subjects) {
-      const name = subjectKey(subject, binding);
+      const name = indexKey(subject, binding);
       const set = this.#bySubject.get(name);
       if (set === undefined) this.#bySubject.set(name, new Set([binding]));
       else set.add(binding);
+    }
+  }
+
+  #remove(binding: Binding): void {
+    for (const subject of binding.subjects) {
+      const name = indexKey(subject, binding);
+      const set = this.#bySubject.get(name);
+      set?.delete(binding);
+      if (set?.size === 0) this.#bySubject.delete(name);
     }
   }
 }
@@ -112,8 +122,12 @@ function toBinding(object: KubeObject): Binding {
   };
 }
 
+function indexKey(subject: Subject, binding: Binding): string {
+  return `${binding.namespace}/${subjectName(subject, binding)}`;
+}
+
 /** A ServiceAccount is a user by another name; its namespace defaults to the binding's. */
-function subjectKey(subject: Subject, binding: Binding): string {
+function subjectName(subject: Subject, binding: Binding): string {
   if (subject.kind !== 'ServiceAccount') return `${subject.kind}/${subject.name}`;
-  return `User/system:serviceaccount:${subject.namespace ?? binding.namespace}:${subject.name}`;
+  return `User/system:serviceaccount:${subject.namespace || binding.namespace}:${subject.name}`;
 }

@@ -86,6 +86,18 @@ export function uncoveredRules(owned: readonly PolicyRule[], wanted: readonly Po
   return missing;
 }
 
+/** Joins rules that differ in their verbs alone, for people to read. */
+export function compactRules(rules: readonly PolicyRule[]): PolicyRule[] {
+  const joined = new Map<string, PolicyRule>();
+  for (const rule of rules) {
+    const { verbs, ...rest } = rule;
+    const key = JSON.stringify([rest.nonResourceURLs, rest.apiGroups, rest.resources, rest.resourceNames]);
+    const known = joined.get(key)?.verbs ?? [];
+    joined.set(key, { ...rest, verbs: [...known, ...verbs.filter((verb) => !known.includes(verb))] });
+  }
+  return [...joined.values()];
+}
+
 /** `{APIGroups:[""], Resources:["pods"], Verbs:["get"]}` as Kubernetes prints a rule in refusals. */
 export function describeRule(rule: PolicyRule): string {
   const list = (values: readonly string[]): string =>

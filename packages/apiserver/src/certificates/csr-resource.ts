@@ -1,53 +1,15 @@
 /**
- * CertificateSigningRequests: who asked is the server's word, the spec never changes, approval is for those who may
- * approve for that signer, the certificate is written once. apiserver.md 5.3; k8s registry/certificates.
+ * CertificateSigningRequests: who asked is the server's word, the spec never changes, approval and signing are for
+ * those who may do so for that signer, the certificate is written once. apiserver.md 5.3; k8s registry/certificates.
  */
-import {
-  type FieldError,
-  formatAge,
-  formatTime,
-  type KubeObject,
-  newForbidden,
-  parseTime,
-} from '@flotilla/api';
-import {
-  type CertificateRequest,
-  certificateUsages,
-  PkiError,
-  parseCertificateRequest,
-} from '@flotilla/kube';
+import { equal, formatAge, newForbidden } from '@flotilla/api';
+import { type CertificateRequest, PkiError } from '@flotilla/kube';
 import type { Authorizer } from '../authorization/attributes.js';
+import { ageColumn, nameColumn } from '../builtin/columns.js';
 import { builtinSchema } from '../builtin/schemas.js';
 import type { PrinterColumn, ResourceDefinition, WriteContext } from '../registry/resource.js';
-
-export const certificatesGroup = 'certificates.k8s.io';
-export const kubeClientSigner = 'kubernetes.io/kube-apiserver-client';
-
-export interface CsrCondition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly lastUpdateTime?: string;
-  readonly lastTransitionTime?: string;
-}
-
-/** certificates.k8s.io/v1 CertificateSigningRequest. */
-export interface Csr extends KubeObject {
-  spec: {
-    request?: string;
-    signerName?: string;
-    usages?: string[];
-    expirationSeconds?: number;
-    username?: string;
-    uid?: string;
-    groups?: string[];
-    extra?: Record<string, string[]>;
-  };
-  status?: { conditions?: CsrCondition[]; certificate?: string };
-}
-
-const shortestSeconds = 600;
+import { type Csr, certificatesGroup, kubeClientSigner, readRequest } from './csr.js';
+import { stampConditions, validateCsrSpec, validateCsrStatus } from './csr-validation.js';
 
 export function certificateSigningRequestResource(authorizer: Authorizer): ResourceDefinition {
   const kind = { group: certificatesGroup, version: 'v1', kind: 'CertificateSigningRequest' };
@@ -77,11 +39,17 @@ export function certificateSigningRequestResource(authorizer: Authorizer): Resou
       prepareForCreate: (object, context) => takeRequester(object as Csr, context),
       prepareForUpdate: (object, old, context) => {
         (object as Csr).spec = (old as Csr).spec;
-        if (context.subresource === 'status') stampConditions(object as Csr, old as Csr, context.nowMs);
+        if (context.subresource !== 'status') return;
+        stampConditions(object as Csr, old as Csr, context.nowMs);
+        if (changesSigning(object as Csr, old as Csr)) {
+          requireSignerVerb(authorizer, old as Csr, { user: context.user, verb: 'sign' });
+        }
       },
-      validate: (object) => validateSpec(object as Csr),
+      validate: (object) => validateCsrSpec(object as Csr),
       validateUpdate: (object, old, context) =>
-        context.subresource === undefined ? [] : validateConditions(object as Csr, old as Csr),
+        context.subresource === undefined
+          ? []
+          : validateCsrStatus(object as Csr, old as Csr, { isApproval: false }),
     },
     subresources: [
       {
@@ -94,8 +62,9 @@ export function certificateSigningRequestResource(authorizer: Authorizer): Resou
           stampConditions(merged, old as Csr, context.nowMs);
           return merged;
         },
-        validateUpdate: (object, old) => validateConditions(object as Csr, old as Csr),
-        authorizeUpdate: async (_object, old, context) => mayApprove(authorizer, old as Csr, context),
+        validateUpdate: (object, old) => validateCsrStatus(object as Csr, old as Csr, { isApproval: true }),
+        authorizeUpdate: async (_object, old, { user }) =>
+          requireSignerVerb(authorizer, old as Csr, { user, verb: 'approve' }),
       },
     ],
   };
@@ -133,134 +102,26 @@ function tryRead(csr: Csr): CertificateRequest | undefined {
   }
 }
 
-/** @throws PkiError. */
-export function readRequest(csr: Csr): CertificateRequest {
-  return parseCertificateRequest(Buffer.from(csr.spec.request ?? '', 'base64').toString('utf8'));
+function changesSigning({ status }: Csr, old: Csr): boolean {
+  return (
+    (status?.certificate ?? '') !== (old.status?.certificate ?? '') ||
+    !equal(status?.conditions ?? [], old.status?.conditions ?? [])
+  );
 }
 
-function invalid(field: string, value: unknown, detail: string): FieldError {
-  return {
-    field,
-    reason: 'FieldValueInvalid',
-    message: `Invalid value: ${JSON.stringify(value)}: ${detail}`,
-  };
-}
-
-function required(field: string, detail = ''): FieldError {
-  return {
-    field,
-    reason: 'FieldValueRequired',
-    message: detail === '' ? 'Required value' : `Required value: ${detail}`,
-  };
-}
-
-function validateSpec(csr: Csr): FieldError[] {
-  const errors: FieldError[] = [];
-  const { signerName = '', usages = [], expirationSeconds } = csr.spec;
-  if (!/^[a-z0-9.-]+\.[a-z0-9.-]+\/[^/].*$/.test(signerName)) {
-    errors.push(
-      signerName === ''
-        ? required('spec.signerName')
-        : invalid(
-            'spec.signerName',
-            signerName,
-            'must be a fully qualified domain and path of the form "example.com/signer-name"',
-          ),
-    );
-  }
-  if (usages.length === 0) errors.push(required('spec.usages', 'usages must be specified'));
-  for (const [index, usage] of usages.entries()) {
-    if (!certificateUsages.includes(usage)) {
-      errors.push({
-        field: `spec.usages[${index}]`,
-        reason: 'FieldValueNotSupported',
-        message: `Unsupported value: ${JSON.stringify(usage)}`,
-      });
-    }
-  }
-  if (expirationSeconds !== undefined && expirationSeconds < shortestSeconds) {
-    errors.push(
-      invalid(
-        'spec.expirationSeconds',
-        expirationSeconds,
-        `may not specify a duration less than ${shortestSeconds} seconds`,
-      ),
-    );
-  }
-  try {
-    readRequest(csr);
-  } catch (error) {
-    if (!(error instanceof PkiError)) throw error;
-    errors.push(invalid('spec.request', csr.spec.request ?? '', error.message));
-  }
-  return errors;
-}
-
-function stampConditions(csr: Csr, old: Csr, nowMs: number): void {
-  const before = new Map((old.status?.conditions ?? []).map((condition) => [condition.type, condition]));
-  const time = formatTime(nowMs);
-  const conditions = (csr.status?.conditions ?? []).map((condition) => {
-    const known = before.get(condition.type);
-    return {
-      ...condition,
-      lastUpdateTime: condition.lastUpdateTime ?? time,
-      lastTransitionTime: known?.lastTransitionTime ?? condition.lastTransitionTime ?? time,
-    };
-  });
-  if (csr.status !== undefined) csr.status = { ...csr.status, conditions };
-}
-
-const decisions = new Set(['Approved', 'Denied', 'Failed']);
-
-function validateConditions(csr: Csr, old: Csr): FieldError[] {
-  const field = 'status.conditions';
-  const errors: FieldError[] = [];
-  const types = new Set((csr.status?.conditions ?? []).map(({ type }) => type));
-  for (const { type } of old.status?.conditions ?? []) {
-    if (decisions.has(type) && !types.has(type)) {
-      errors.push({
-        field,
-        reason: 'FieldValueForbidden',
-        message: `Forbidden: updates may not remove a condition of type ${JSON.stringify(type)}`,
-      });
-    }
-  }
-  if (types.has('Approved') && types.has('Denied')) {
-    errors.push(invalid(field, 'Denied', 'Approved and Denied conditions are mutually exclusive'));
-  }
-  for (const condition of csr.status?.conditions ?? []) {
-    if (decisions.has(condition.type) && condition.status !== 'True') {
-      errors.push({
-        field,
-        reason: 'FieldValueNotSupported',
-        message: `Unsupported value: ${JSON.stringify(condition.status)}: supported values: "True"`,
-      });
-    }
-  }
-  const before = old.status?.certificate ?? '';
-  if (before !== '' && csr.status?.certificate !== before) {
-    errors.push({
-      field: 'status.certificate',
-      reason: 'FieldValueForbidden',
-      message: 'Forbidden: updates may not set certificate content once it is set',
-    });
-  }
-  return errors;
-}
-
-/** `approve` on the signer itself or on all signers of its domain. */
-function mayApprove(authorizer: Authorizer, csr: Csr, { user }: WriteContext): void {
+/** The verb on the signer itself, or on all signers of its domain. */
+function requireSignerVerb(
+  authorizer: Authorizer,
+  csr: Csr,
+  { user, verb }: { user: WriteContext['user']; verb: 'approve' | 'sign' },
+): void {
   const signer = csr.spec.signerName ?? '';
   const names = [signer, `${signer.slice(0, signer.indexOf('/'))}/*`];
-  const allowed = names.some(
-    (name) =>
-      authorizer.authorize(user, { verb: 'approve', group: certificatesGroup, resource: 'signers', name })
-        .allowed,
-  );
-  if (allowed) return;
+  const asked = { verb, group: certificatesGroup, resource: 'signers' };
+  if (names.some((name) => authorizer.authorize(user, { ...asked, name }).allowed)) return;
   throw newForbidden(
     { group: certificatesGroup, resource: 'certificatesigningrequests', name: csr.metadata.name ?? '' },
-    `user not permitted to approve requests with signerName ${JSON.stringify(signer)}`,
+    `user not permitted to ${verb} requests with signerName ${JSON.stringify(signer)}`,
   );
 }
 
@@ -273,13 +134,8 @@ function conditionText(csr: Csr): string {
 }
 
 const columns: readonly PrinterColumn[] = [
-  { name: 'Name', type: 'string', format: 'name', value: (object) => object.metadata.name ?? '' },
-  {
-    name: 'Age',
-    type: 'string',
-    value: ({ metadata }, nowMs) =>
-      metadata.creationTimestamp ? formatAge(nowMs - parseTime(metadata.creationTimestamp)) : '<unknown>',
-  },
+  nameColumn,
+  ageColumn,
   { name: 'SignerName', type: 'string', value: (object) => (object as Csr).spec.signerName ?? '' },
   { name: 'Requestor', type: 'string', value: (object) => (object as Csr).spec.username ?? '' },
   {

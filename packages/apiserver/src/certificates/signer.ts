@@ -15,7 +15,7 @@ import {
   PkiError,
   wellKnown,
 } from '@flotilla/kube';
-import { type Csr, kubeClientSigner, readRequest } from './csr-resource.js';
+import { type Csr, kubeClientSigner, readRequest } from './csr.js';
 
 export type SigningPlan =
   | { readonly action: 'none'; readonly recheckAfterMs?: number }
@@ -26,17 +26,21 @@ export type SigningPlan =
 const hourMs = 3_600_000;
 const longestLifeMs = 365 * 24 * hourMs;
 const backdateMs = 5 * 60_000;
+const decisions = new Set(['Approved', 'Denied', 'Failed']);
 const allowedUsages = new Set(['digital signature', 'key encipherment', 'client auth']);
 
 export function planSigning(csr: Csr, { nowMs }: { nowMs: number }): SigningPlan {
-  const age = nowMs - parseTime(csr.metadata.creationTimestamp ?? formatTime(nowMs));
   const types = new Set((csr.status?.conditions ?? []).map(({ type }) => type));
-  const decided = types.has('Approved') || types.has('Denied') || types.has('Failed');
-  const keepMs = decided ? hourMs : 24 * hourMs;
-  if (age >= keepMs) return { action: 'delete' };
-  const waits = csr.spec.signerName === kubeClientSigner && types.has('Approved') && !types.has('Denied');
-  if (!waits || types.has('Failed') || csr.status?.certificate)
-    return { action: 'none', recheckAfterMs: keepMs - age };
+  const isWaiting =
+    csr.spec.signerName === kubeClientSigner &&
+    types.has('Approved') &&
+    !types.has('Denied') &&
+    !types.has('Failed') &&
+    !csr.status?.certificate;
+  if (!isWaiting) {
+    const leftMs = endOfUse(csr, nowMs) - nowMs;
+    return leftMs <= 0 ? { action: 'delete' } : { action: 'none', recheckAfterMs: leftMs };
+  }
   const usages = csr.spec.usages ?? [];
   const foreign = usages.find((usage) => !allowedUsages.has(usage));
   if (foreign !== undefined)
@@ -45,6 +49,16 @@ export function planSigning(csr: Csr, { nowMs }: { nowMs: number }): SigningPlan
     return { action: 'fail', message: 'the usage "client auth" is required by this signer' };
   const life = Math.min((csr.spec.expirationSeconds ?? longestLifeMs / 1000) * 1000, longestLifeMs);
   return { action: 'issue', notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + life };
+}
+
+/** When a request may be cleared away: an hour after it was decided, a day after it was made if nobody did. */
+function endOfUse({ metadata, status }: Csr, nowMs: number): number {
+  const now = formatTime(nowMs);
+  const decided = (status?.conditions ?? [])
+    .filter(({ type }) => decisions.has(type))
+    .map(({ lastUpdateTime, lastTransitionTime }) => parseTime(lastUpdateTime ?? lastTransitionTime ?? now));
+  if (decided.length > 0) return Math.max(...decided) + hourMs;
+  return parseTime(metadata.creationTimestamp ?? now) + 24 * hourMs;
 }
 
 export interface SignerOptions {

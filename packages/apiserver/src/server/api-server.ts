@@ -4,7 +4,7 @@
  * call `handle` or `transport` directly.
  */
 import { newForbidden, type StatusError } from '@flotilla/api';
-import type { Env, Transport } from '@flotilla/kube';
+import { createClient, type Env, type Transport } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import { createNamespaceLifecycle } from '../admission/namespace-lifecycle.js';
 import { createAuthenticator } from '../authentication/authenticator.js';
@@ -14,6 +14,7 @@ import { systemUser, type UserInfo } from '../authentication/user.js';
 import { createRbacAuthorizer, type RbacAuthorizer, rbacGroup } from '../authorization/rbac-authorizer.js';
 import { reviewResources } from '../authorization/reviews.js';
 import { builtinResources } from '../builtin/builtin-resources.js';
+import { createServiceNetwork } from '../builtin/service-network.js';
 import { certificateSigningRequestResource } from '../certificates/csr-resource.js';
 import { type CustomResources, createCustomResources } from '../custom-resources/custom-resources.js';
 import { createDiscoveryHandler } from '../discovery/handler.js';
@@ -33,6 +34,7 @@ import { createInProcessTransport } from './in-process-transport.js';
 import { type KubernetesVersion, versionInfo } from './kubernetes-version.js';
 import { ServerMetrics } from './metrics.js';
 import { createObjectReader } from './object-reader.js';
+import { createPodActions } from './pod-actions.js';
 import { createRequestPipeline } from './request-pipeline.js';
 import { jsonResponse, textResponse } from './responses.js';
 
@@ -107,7 +109,15 @@ class AssembledServer implements ApiServer {
       anonymous: this.#options.anonymous ?? true,
     });
     this.registry.set('builtin', [
-      ...builtinResources({ profile, kubernetesVersion }),
+      ...builtinResources({
+        profile,
+        kubernetesVersion,
+        serviceNetwork: createServiceNetwork({
+          cidr: serviceCidr,
+          services: () => [...reader.list('', 'services')],
+        }),
+        podActions: createPodActions(() => createClient(this.transport(), { userAgent: 'apiserver' })),
+      }),
       certificateSigningRequestResource(authorizer),
       serviceAccountResource(tokens),
       ...reviewResources({ authorizer, authenticator }),
@@ -216,6 +226,9 @@ class AssembledServer implements ApiServer {
     return { objects, watches, droppedWatches, readsInFlight: reads, writesInFlight: writes };
   }
 }
+
+/** Where Services of the stand-in cluster get their addresses; nothing listens there. */
+const serviceCidr = '10.96.0.0/16';
 
 const rootPaths = [
   '/api',

@@ -42,8 +42,8 @@ export interface HubWriter {
   reportDeleting(work: ManifestWork): void;
   /** Nothing of the work is left in the cluster: the hub may let it go. */
   release(work: ManifestWork): void;
-  /** Looks again, since the hub has changed or has come back. */
-  enqueue(name: string): void;
+  /** Looks again, since the hub has shown something of this work: it can be reached. */
+  wake(name: string): void;
   forget(name: string): void;
   start(signal: AbortSignal): void;
   close(): Promise<void>;
@@ -94,7 +94,8 @@ class StatusWriter implements HubWriter {
     return this.#controller.close();
   }
 
-  enqueue(name: string): void {
+  wake(name: string): void {
+    this.#retryAtMs = 0;
     this.#controller.enqueue(name);
   }
 
@@ -110,9 +111,7 @@ class StatusWriter implements HubWriter {
     const { name = '', uid = '' } = metadata;
     const known = this.#news.get(name);
     if (known?.uid === uid && known.deletingSinceMs !== undefined) return;
-    const observation = known?.uid === uid ? known.observation : undefined;
-    const deletingSinceMs = this.#options.env.clock.now();
-    this.#tell(name, { uid, ...(observation && { observation }), deletingSinceMs });
+    this.#tell(name, { uid, deletingSinceMs: this.#options.env.clock.now() });
   }
 
   release({ metadata }: ManifestWork): void {
@@ -183,7 +182,7 @@ class StatusWriter implements HubWriter {
       return;
     }
     const now = work.status ?? {};
-    const patch = createMergePatch(now, planStatus(now, news));
+    const patch = createMergePatch(now, planStatus(work, news));
     if (Object.keys(patch).length === 0) return;
     await this.#patch(work, { status: patch }, { signal, subresource: 'status' });
   }
@@ -213,7 +212,9 @@ class StatusWriter implements HubWriter {
   }
 }
 
-function planStatus(now: ManifestWorkStatus, news: News): ManifestWorkStatus {
-  const observed = news.observation ? planWorkStatus(now, news.observation) : now;
-  return news.deletingSinceMs === undefined ? observed : planDeletingStatus(observed, news.deletingSinceMs);
+function planStatus({ status = {}, metadata }: ManifestWork, news: News): ManifestWorkStatus {
+  if (news.deletingSinceMs !== undefined) return planDeletingStatus(status, news.deletingSinceMs);
+  // News of another generation are old: those of this one are on their way.
+  const isCurrent = news.observation?.generation === metadata.generation;
+  return news.observation && isCurrent ? planWorkStatus(status, news.observation) : status;
 }

@@ -2,17 +2,21 @@
  * Applies one target by its strategy. Whatever the managed cluster answers becomes an outcome of this target, so that
  * one bad manifest harms no other. Called by the reconciler.
  */
-import type { KubeObject } from '@flotilla/api';
+import { hasReason, type KubeObject, type ManifestWorkExecutor, StatusError } from '@flotilla/api';
+import { TransportError } from '@flotilla/kube';
 import type { Target } from '../planning/plan-manifests.js';
+import { refuseForExecutor } from './executor.js';
 import { normalizeManifest } from './normalize.js';
-import { toFailure } from './object-access.js';
-import type { ApplyContext, Outcome } from './outcome.js';
+import { readLive, toFailure } from './object-access.js';
+import type { ApplyContext, NotApplied, Outcome } from './outcome.js';
 import { applyServerSide } from './strategy-server-side-apply.js';
 import { applyCreateOnly, applyReadOnly, applyUpdate } from './strategy-update.js';
 
 export interface ApplyRequest extends Omit<ApplyContext, 'previous'> {
   /** Earlier manifests as they were in the spec. */
   readonly previous: readonly KubeObject[];
+  readonly executor: ManifestWorkExecutor | undefined;
+  readonly executorRetryMs: number;
 }
 
 export async function applyTarget(target: Target, request: ApplyRequest): Promise<Outcome> {
@@ -23,17 +27,45 @@ export async function applyTarget(target: Target, request: ApplyRequest): Promis
     previous: request.previous.map((each) => normalizeManifest(each, namespace)),
   };
   try {
-    switch (target.settings.strategy.type) {
-      case 'ServerSideApply':
-        return await applyServerSide(target, manifest, context);
-      case 'CreateOnly':
-        return await applyCreateOnly(target, manifest, context);
-      case 'ReadOnly':
-        return await applyReadOnly(target, context);
-      default:
-        return await applyUpdate(target, manifest, context);
-    }
+    const refused = await refuseForExecutor(target, request.executor, {
+      client: request.client,
+      signal: request.signal,
+      retryAfterMs: request.executorRetryMs,
+    });
+    const outcome = refused ?? (await applyBy(target, manifest, context));
+    return outcome.ok || outcome.live !== undefined ? outcome : await lookFor(target, outcome, context);
   } catch (error) {
-    return toFailure(error, undefined);
+    request.signal.throwIfAborted();
+    return lookFor(target, asFailure(error), context);
+  }
+}
+
+function applyBy(target: Target, manifest: KubeObject, context: ApplyContext): Promise<Outcome> {
+  switch (target.settings.strategy.type) {
+    case 'ServerSideApply':
+      return applyServerSide(target, manifest, context);
+    case 'CreateOnly':
+      return applyCreateOnly(target, manifest, context);
+    case 'ReadOnly':
+      return applyReadOnly(target, context);
+    default:
+      return applyUpdate(target, manifest, context);
+  }
+}
+
+/** A manifest that our own code stumbles over is told like any other; it must not take the work along. */
+function asFailure(error: unknown): NotApplied {
+  if (error instanceof StatusError || error instanceof TransportError) return toFailure(error, undefined);
+  const message = `unexpected error: ${error instanceof Error ? error.message : String(error)}`;
+  return { ok: false, reason: 'AppliedManifestFailed', message, live: undefined, retry: 'later' };
+}
+
+/** A manifest may fail while its object is there and available all the same. */
+async function lookFor(target: Target, failure: NotApplied, context: ApplyContext): Promise<NotApplied> {
+  try {
+    return { ...failure, live: (await readLive(target, context)) ?? 'absent' };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    return hasReason(error, 'Forbidden') ? failure : { ...failure, retry: 'backoff' };
   }
 }

@@ -37,7 +37,7 @@ export function planWorkStatus(
   conditions = conditions.filter(
     (condition) => !condition.reason.startsWith(conditionRuleReasonPrefix) || types.has(condition.type),
   );
-  return { conditions: [...conditions], resourceStatus: { manifests: entries } };
+  return { ...old, conditions: [...conditions], resourceStatus: { manifests: entries } };
 }
 
 /** The status of a work that is being deleted: what was reported stands. */

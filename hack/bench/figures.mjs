@@ -1,0 +1,96 @@
+// The catalogue of figures: what each is called, its unit, and its budget where design or docs name one.
+// `atLeast` turns the ratio round, so that in every row a ratio above 1 means: over budget.
+import { median } from './statistics.mjs';
+
+export const figures = {
+  'start.hub': { title: 'hub, empty store: start to ready', unit: 's', budget: 0.7 },
+  'start.hub.rss3': { title: 'hub, empty store: resident after 3 s idle', unit: 'MiB', budget: 120 },
+  'start.hub.rss10': { title: 'hub, empty store: resident after 10 s idle', unit: 'MiB', budget: 120 },
+  'start.hub.restart': { title: 'hub, store of its last run: start to ready', unit: 's', budget: 0.7 },
+  'start.apiserver': { title: 'apiserver --profile cluster: start to ready', unit: 's' },
+  'start.apiserver.rss3': {
+    title: 'apiserver --profile cluster: resident after 3 s idle',
+    unit: 'MiB',
+  },
+  'start.apiserver.rss10': { title: 'apiserver --profile cluster: resident after 10 s idle', unit: 'MiB' },
+  'klusterlet.rss3': { title: 'klusterlet, 10 works: resident after 3 s idle', unit: 'MiB', budget: 80 },
+  'klusterlet.rss10': { title: 'klusterlet, 10 works: resident after 10 s idle', unit: 'MiB', budget: 80 },
+  'klusterlet.cpu': { title: 'klusterlet, 10 works, idle: CPU', unit: 'ms/s' },
+  'klusterlet.hubCpu': { title: 'hub, one cluster, idle: CPU', unit: 'ms/s' },
+  'commands.clusters': { title: 'hub clusters', unit: 'ms', budget: 300 },
+  'commands.token': { title: 'hub token create', unit: 'ms', budget: 300 },
+  'commands.status': { title: 'klusterlet status', unit: 'ms', budget: 300 },
+  'work.p50': { title: 'one work: create -> status seen on the hub, p50', unit: 'ms', budget: 10 },
+  'work.p99': { title: 'one work: create -> status seen on the hub, p99', unit: 'ms', budget: 50 },
+  'work.created': { title: '  of that: create acknowledged (durable), p50', unit: 'ms' },
+  'work.applied': { title: '  of that: object seen in the managed cluster, p50', unit: 'ms' },
+  'work.status': { title: '  of that: Applied seen on the hub, p50', unit: 'ms' },
+  'work.available': { title: '  create -> Applied and Available seen on the hub, p50', unit: 'ms' },
+  'work.hubWrites': { title: '  versions of the work that the hub showed, mean', unit: '' },
+  'thousand.seconds': { title: '1,000 works: all Applied and Available on the hub', unit: 's', budget: 5 },
+  'thousand.created': { title: '  of that: all creates acknowledged', unit: 's' },
+  'thousand.hubCpu': { title: '  hub: CPU', unit: 's' },
+  'thousand.klusterletCpu': { title: '  klusterlet: CPU', unit: 's' },
+  'thousand.clusterCpu': { title: '  managed API server: CPU', unit: 's' },
+  'thousand.hubRss': { title: '  hub: resident after', unit: 'MiB' },
+  'thousand.klusterletRss': { title: '  klusterlet: resident after', unit: 'MiB' },
+  'join.perSecond': {
+    title: 'join: token -> accepted -> certificate in use',
+    unit: '/s',
+    budget: 50,
+    atLeast: true,
+  },
+  'join.p50': { title: '  one join, 16 at a time, p50', unit: 'ms' },
+  'join.hubCpu': { title: '  hub: CPU of one join', unit: 'ms' },
+  'server.get': { title: 'API server: GET, 64 at a time', unit: '/s' },
+  'server.get.cpu': { title: '  server: CPU of one GET', unit: 'µs' },
+  'server.create': { title: 'API server: CREATE, durable, 64 at a time', unit: '/s' },
+  'server.patch': { title: 'API server: PATCH, durable, 64 at a time', unit: '/s' },
+  'server.patch.cpu': { title: '  server: CPU of one PATCH', unit: 'µs' },
+  'server.patch.alone': { title: 'API server: PATCH, durable, one at a time, p50', unit: 'ms' },
+  'server.list': { title: 'API server: LIST of 1,000 objects of 1 KiB, p50', unit: 'ms' },
+  'server.watch.p50': { title: 'API server: PATCH -> seen by 1,000 watchers, p50', unit: 'ms' },
+  'server.watch.p99': { title: 'API server: PATCH -> seen by 1,000 watchers, p99', unit: 'ms' },
+  'server.watch.memory': { title: '  server: memory of one watcher', unit: 'KiB' },
+};
+
+/** One row for each figure that was measured, in the catalogue's order. */
+export function summarize(measured) {
+  return Object.entries(figures)
+    .filter(([name]) => measured.has(name))
+    .map(([name, { title, unit, budget, atLeast }]) => {
+      const runs = measured.get(name);
+      const value = median(runs);
+      const ratio = budget === undefined ? undefined : atLeast ? budget / value : value / budget;
+      return { name, title: title.trim(), unit, value, runs, ...(budget && { budget, ratio }) };
+    });
+}
+
+export function renderTable(rows) {
+  const cells = rows.map((row) => [
+    figures[row.name].title,
+    `${formatNumber(row.value)} ${row.unit}`.trim(),
+    row.budget === undefined
+      ? ''
+      : `${figures[row.name].atLeast ? '>= ' : ''}${row.budget} ${row.unit}`.trim(),
+    row.ratio === undefined ? '' : row.ratio.toFixed(2),
+    row.runs.length > 1
+      ? `${formatNumber(Math.min(...row.runs))} .. ${formatNumber(Math.max(...row.runs))}`
+      : '',
+  ]);
+  const lines = [['figure', 'measured', 'budget', 'ratio', 'spread'], ...cells];
+  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+        .join('  '),
+    )
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+function formatNumber(value) {
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}

@@ -1,0 +1,71 @@
+// What the figures were taken on, and how busy it was: without it a figure says nothing. No date, so that two runs
+// can be compared line by line.
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { cpus, loadavg, platform, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { median } from './statistics.mjs';
+
+export function describeMachine(directory) {
+  const list = cpus();
+  return {
+    cores: list.length,
+    cpu: list[0]?.model.trim() ?? 'unknown',
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    system: `${platform()} ${release()}`,
+    node: process.versions.node,
+    sha256MiBps: Math.round(hashSpeed()),
+    fsyncMs: round(syncTime(directory)),
+    loadBefore: round(loadavg()[0]),
+  };
+}
+
+export function loadNow() {
+  return round(loadavg()[0]);
+}
+
+/** How fast one core is just now: a busy neighbour shows here first. */
+function hashSpeed() {
+  const block = Buffer.alloc(1 << 20, 7);
+  const speeds = [];
+  for (let i = 0; i < 5; i++) {
+    const began = performance.now();
+    for (let n = 0; n < 20; n++) createHash('sha256').update(block).digest();
+    speeds.push(20_000 / (performance.now() - began));
+  }
+  return median(speeds);
+}
+
+/** What a durable write costs where the stores are kept: an fsync of 4 KiB. */
+function syncTime(directory) {
+  const file = join(directory, 'fsync');
+  const block = Buffer.alloc(4096, 1);
+  const fd = openSync(file, 'w');
+  const times = [];
+  for (let i = 0; i < 50; i++) {
+    const began = performance.now();
+    writeSync(fd, block);
+    fsyncSync(fd);
+    times.push(performance.now() - began);
+  }
+  closeSync(fd);
+  rmSync(file);
+  return median(times);
+}
+
+/** Resident memory of a process in MiB. */
+export function residentMiB(pid) {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kib) / 1024;
+}
+
+/** CPU time that a process has used, all threads, in seconds; in steps of 0.01. */
+export function cpuSeconds(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function round(value) {
+  return Math.round(value * 100) / 100;
+}

@@ -1,0 +1,107 @@
+/**
+ * Whether the service account that a work names as its executor may do what applying a manifest means. As in OCM the
+ * agent itself writes; the executor's permissions are asked for first, and for RBAC objects the server is asked
+ * whether the executor may grant them. Called before a target is applied.
+ */
+import { hasReason, type KubeObject, type ManifestWorkExecutor, serviceAccountUserName } from '@flotilla/api';
+import { type KubeClient, wellKnown } from '@flotilla/kube';
+import type { Target } from '../planning/plan-manifests.js';
+import { normalizeManifest } from './normalize.js';
+import type { NotApplied } from './outcome.js';
+
+export interface ExecutorOptions {
+  readonly client: KubeClient;
+  readonly signal: AbortSignal;
+  readonly retryAfterMs: number;
+}
+
+const rbacGroup = 'rbac.authorization.k8s.io';
+const grantingResources = new Set(['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings']);
+
+/** Undefined when the manifest may be applied. @throws when the cluster cannot be asked. */
+export async function refuseForExecutor(
+  target: Target,
+  executor: ManifestWorkExecutor | undefined,
+  options: ExecutorOptions,
+): Promise<NotApplied | undefined> {
+  if (executor?.subject === undefined) return undefined;
+  const { type, serviceAccount } = executor.subject;
+  if (type !== 'ServiceAccount') return failure(`only support ServiceAccount type for the executor`, 'later');
+  if (serviceAccount === undefined) return failure('the executor service account is nil', 'later');
+  const user = serviceAccountUserName(serviceAccount.namespace, serviceAccount.name);
+  const groups = [
+    'system:serviceaccounts',
+    'system:authenticated',
+    `system:serviceaccounts:${serviceAccount.namespace}`,
+  ];
+  const verbs = ['create', 'update', 'patch', 'get', ...(target.owned ? ['delete'] : [])];
+  const answers = await Promise.all(verbs.map((verb) => isAllowed(target, { verb, user, groups }, options)));
+  if (answers.includes(false)) return denied(target, '', options);
+  if (target.ref.group !== rbacGroup || !grantingResources.has(target.ref.resource)) return undefined;
+  return (await mayGrant(target, { user, groups }, options))
+    ? undefined
+    : denied(target, ', error: permission escalation', options);
+}
+
+function failure(message: string, retry: NotApplied['retry']): NotApplied {
+  return { ok: false, reason: 'AppliedManifestFailed', message, live: undefined, retry };
+}
+
+function denied({ ref, key }: Target, suffix: string, { retryAfterMs }: ExecutorOptions): NotApplied {
+  const minutes = Math.floor(retryAfterMs / 60_000);
+  const pause = `${minutes}m${Math.round((retryAfterMs % 60_000) / 1000)}s`;
+  const message = `not allowed to apply the resource ${ref.group} ${ref.resource}, ${key.namespace ?? ''} ${key.name}, will try again in ${pause}${suffix}`;
+  return { ...failure(message, 'later'), retryAfterMs };
+}
+
+interface Identity {
+  readonly user: string;
+  readonly groups: readonly string[];
+}
+
+async function isAllowed(
+  { ref, key }: Target,
+  { verb, user, groups }: Identity & { readonly verb: string },
+  { client, signal }: ExecutorOptions,
+): Promise<boolean> {
+  const { group, version, resource } = ref;
+  const review = await client.create<KubeObject & { status?: { allowed?: boolean } }>(
+    wellKnown.subjectAccessReviews,
+    {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      metadata: {},
+      spec: {
+        user,
+        groups,
+        resourceAttributes: {
+          verb,
+          group,
+          version,
+          resource,
+          name: key.name,
+          ...(key.namespace !== undefined && { namespace: key.namespace }),
+        },
+      },
+    },
+    { signal },
+  );
+  return review.status?.allowed === true;
+}
+
+/** The server checks escalation before it looks whether the object exists. */
+async function mayGrant(
+  target: Target,
+  { user, groups }: Identity,
+  { client, signal }: ExecutorOptions,
+): Promise<boolean> {
+  try {
+    const object = normalizeManifest(target.manifest, target.key.namespace ?? '');
+    await client.impersonate(user, groups).create(target.ref, object, { dryRun: true, signal });
+    return true;
+  } catch (error) {
+    if (hasReason(error, 'Forbidden')) return false;
+    if (hasReason(error, 'AlreadyExists')) return true;
+    throw error;
+  }
+}

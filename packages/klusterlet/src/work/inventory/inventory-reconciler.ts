@@ -1,0 +1,138 @@
+/**
+ * The end of an inventory: when it is deleted, everything in it is let go of, later ranks first, and then it goes
+ * too; when its work has been missing for the grace period, its deletion is asked for. Only inventories of this agent.
+ * Called by the agent's controller with the name of an inventory.
+ */
+import { type AppliedManifestWork, appliedManifestWorkFinalizer, formatTime, parseTime } from '@flotilla/api';
+import type { Discovery, Env, KubeClient, ReconcileResult } from '@flotilla/kube';
+import type { WorkAgentOptions } from '../options.js';
+import { forEachLimited } from '../parallel.js';
+import { groupByRank } from '../planning/resource-rank.js';
+import type { ObjectWatches, Tracked } from '../watching/object-watches.js';
+import type { AppliedResource } from './applied-resources.js';
+import { planEviction } from './eviction.js';
+import type { Inventories } from './inventories.js';
+import { release } from './release.js';
+
+export interface InventoryReconcilerDependencies {
+  readonly env: Pick<Env, 'clock' | 'log'>;
+  readonly client: KubeClient;
+  readonly discovery: Discovery;
+  readonly inventories: Inventories;
+  readonly watches: ObjectWatches;
+  readonly agentId: string;
+  readonly options: WorkAgentOptions;
+  /** Undefined while the hub has not told all its works: then nothing is missing yet. */
+  readonly hasWork: (name: string) => boolean | undefined;
+  readonly trackerOf: (inventory: string) => string;
+}
+
+/** How soon an object that is held by finalizers is looked at again if no watch tells of its end. */
+const pendingMs = 5000;
+
+export class InventoryReconciler {
+  readonly #deps: InventoryReconcilerDependencies;
+
+  constructor(deps: InventoryReconcilerDependencies) {
+    this.#deps = deps;
+  }
+
+  async reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
+    const inventory = this.#deps.inventories.get(name);
+    if (inventory === undefined || inventory.spec?.agentID !== this.#deps.agentId) {
+      this.#deps.watches.track(this.#deps.trackerOf(name), []);
+      return undefined;
+    }
+    if (inventory.metadata.deletionTimestamp !== undefined) return this.#empty(inventory, signal);
+    return this.#evict(inventory, signal);
+  }
+
+  async #evict(inventory: AppliedManifestWork, signal: AbortSignal): Promise<ReconcileResult | undefined> {
+    const { env, inventories, options, hasWork } = this.#deps;
+    const known = hasWork(inventory.spec?.manifestWorkName ?? '');
+    if (known === undefined) return undefined;
+    const nowMs = env.clock.now();
+    const step = planEviction(inventory, {
+      hubHash: inventories.hubHash,
+      hasWork: known,
+      gracePeriodMs: options.evictionGracePeriodMs,
+      nowMs,
+    });
+    switch (step.type) {
+      case 'none':
+        return undefined;
+      case 'clear':
+        await inventories.setEvictionStart(inventory, undefined, signal);
+        return undefined;
+      case 'begin':
+        env.log.info('work is missing on the hub, its objects wait for it', {
+          inventory: inventory.metadata.name,
+          graceMs: step.waitMs,
+        });
+        await inventories.setEvictionStart(inventory, formatTime(nowMs), signal);
+        return { requeueAfterMs: step.waitMs };
+      case 'wait':
+        return { requeueAfterMs: step.waitMs };
+      case 'delete':
+        env.log.info('work stayed missing on the hub, its objects are deleted', {
+          inventory: inventory.metadata.name,
+        });
+        await inventories.remove(inventory, signal);
+        return undefined;
+    }
+  }
+
+  async #empty(inventory: AppliedManifestWork, signal: AbortSignal): Promise<ReconcileResult | undefined> {
+    const { inventories, watches, trackerOf } = this.#deps;
+    if (!inventory.metadata.finalizers?.includes(appliedManifestWorkFinalizer)) return undefined;
+    const tracker = trackerOf(inventory.metadata.name ?? '');
+    const { left, failures } = await this.#release(inventory, signal);
+    watches.track(tracker, this.#toTracked(left));
+    const updated = await inventories.record(inventory, left, signal);
+    if (failures.length > 0) throw failures[0];
+    if (left.length > 0) return { requeueAfterMs: pendingMs };
+    await inventories.removeFinalizer(updated, signal);
+    return undefined;
+  }
+
+  async #release(
+    inventory: AppliedManifestWork,
+    signal: AbortSignal,
+  ): Promise<{ left: AppliedResource[]; failures: unknown[] }> {
+    const { client, discovery, options, env } = this.#deps;
+    const resources = inventory.status?.appliedResources ?? [];
+    const left = new Set<AppliedResource>(resources);
+    const failures: unknown[] = [];
+    const sinceMs = parseTime(inventory.metadata.deletionTimestamp ?? formatTime(env.clock.now()));
+    const isOrdered = env.clock.now() - sinceMs < options.deletionOrderMs;
+    for (const group of groupByRank(resources, ({ resource }) => resource).reverse()) {
+      await forEachLimited(group, options.manifestConcurrency, async (resource) => {
+        try {
+          const state = await release(resource, {
+            client,
+            discovery,
+            inventory,
+            keepUids: new Set(),
+            signal,
+          });
+          if (state === 'gone') left.delete(resource);
+        } catch (error) {
+          signal.throwIfAborted();
+          failures.push(error);
+        }
+      });
+      // What others live in waits for them, but not for ever: a stuck object must not keep the rest.
+      if (isOrdered && group.some((resource) => left.has(resource))) break;
+    }
+    return { left: resources.filter((resource) => left.has(resource)), failures };
+  }
+
+  #toTracked(resources: readonly AppliedResource[]): Tracked[] {
+    return resources.flatMap(({ group = '', resource, name, namespace = '' }) => {
+      const served = this.#deps.discovery.served(group).find((each) => each.resource === resource);
+      if (served === undefined) return [];
+      const ref = { group, version: served.version, resource, namespaced: served.namespaced };
+      return [{ ref, key: { name, ...(namespace !== '' && { namespace }) } }];
+    });
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Brings the managed cluster in line with one work: applies it, or takes it away, and tells the hub writer what came
+ * of it. Works from the source alone, so that it makes no difference whether the hub can be reached. Called by the
+ * agent's controller with the name of a work, never twice at a time for one name.
+ */
+import { type AppliedManifestWork, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
+import { type ReconcileResult, TransportError } from '@flotilla/kube';
+import { type ApplyPassDependencies, runApplyPass } from './apply-pass.js';
+import type { HubWriter } from './hub-writer.js';
+import type { Target } from './planning/plan-manifests.js';
+import type { SavedWorks } from './saved-works.js';
+import type { WorkSource } from './work-source.js';
+
+export interface WorkReconcilerDependencies extends Omit<ApplyPassDependencies, 'contestedBy'> {
+  readonly source: WorkSource;
+  readonly saved: SavedWorks;
+  readonly hubWriter: HubWriter;
+  readonly random: () => number;
+}
+
+/** Pause, doubled at most, while the hub or the cluster cannot be reached. */
+const unreachableMs = 1500;
+
+/** Thrown so that the work comes again soon; the log shows why. */
+export class ManifestsFailedError extends Error {
+  override readonly name = 'ManifestsFailedError';
+
+  constructor(failures: readonly string[]) {
+    const more = failures.length > 3 ? ` and ${failures.length - 3} more` : '';
+    super(`${failures.slice(0, 3).join('; ')}${more}`);
+  }
+}
+
+export class WorkReconciler {
+  readonly #deps: WorkReconcilerDependencies;
+
+  constructor(deps: WorkReconcilerDependencies) {
+    this.#deps = deps;
+  }
+
+  async reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
+    const work = this.#deps.source.get(name);
+    if (work === undefined) return this.#forget(name);
+    try {
+      if (work.metadata.deletionTimestamp !== undefined) return await this.#takeAway(work, signal);
+      return await this.#apply(work, signal);
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      // Nothing is wrong with the work: it comes again at a steady pace, so that it is there when the server is.
+      const requeueAfterMs = unreachableMs * (1 + this.#deps.random());
+      this.#deps.env.log.debug('a server cannot be reached', {
+        work: name,
+        error,
+        retryInMs: requeueAfterMs,
+      });
+      return { requeueAfterMs };
+    }
+  }
+
+  /** The hub does not have the work. What it left in the cluster is the eviction's. */
+  async #forget(name: string): Promise<undefined> {
+    const { memory, watches, hubWriter, saved, trackerOf } = this.#deps;
+    memory.forget(name);
+    watches.track(trackerOf(name), []);
+    hubWriter.forget(name);
+    await saved.remove(name);
+  }
+
+  /** Asks for the deletion of the inventory, which brings everything else about, and releases the work after it. */
+  async #takeAway(work: ManifestWork, signal: AbortSignal): Promise<undefined> {
+    const { inventories, hubWriter, saved, memory, watches, trackerOf } = this.#deps;
+    const { name = '', finalizers } = work.metadata;
+    const inventory = inventories.get(inventories.nameFor(name));
+    if (inventory === undefined) {
+      memory.forget(name);
+      watches.track(trackerOf(name), []);
+      hubWriter.release(work);
+      return;
+    }
+    // Without our finalizer the work is going whatever we do; nothing would be reported to it.
+    if (finalizers?.includes(manifestWorkFinalizer)) hubWriter.reportDeleting(work);
+    await saved.save(work);
+    if (inventory.metadata.deletionTimestamp === undefined) await inventories.remove(inventory, signal);
+  }
+
+  async #apply(work: ManifestWork, signal: AbortSignal): Promise<ReconcileResult> {
+    const { source, saved, hubWriter, inventories, env, options, random } = this.#deps;
+    const { name = '', uid = '', generation = 0 } = work.metadata;
+    const [entry, inventory] = await Promise.all([
+      saved.save(work),
+      inventories.ensure(work, signal),
+      // A saved work was finalized when it was first seen; the hub is asked about it when it is there again.
+      source.isFromHub(name) ? hubWriter.ensureFinalizer(work, signal) : undefined,
+    ]);
+    if (inventory.metadata.deletionTimestamp !== undefined) return { requeueAfterMs: 1000 }; // until it is gone
+    const result = await runApplyPass(
+      { ...this.#deps, contestedBy: (other, target) => this.#contestedBy(other, target) },
+      { work, inventory, previous: entry.previous, signal },
+    );
+    const observedAtMs = env.clock.now();
+    hubWriter.report(name, { uid, generation, manifests: result.observations, observedAtMs });
+    await result.recorded;
+    if (result.complete) await saved.settle(name);
+    if (result.failures.length > 0) throw new ManifestsFailedError(result.failures);
+    const resyncMs = options.resyncMs * (0.8 + 0.4 * random());
+    return { requeueAfterMs: Math.min(result.retryAfterMs ?? resyncMs, resyncMs) };
+  }
+
+  /**
+   * Of several works with the Update strategy for one object, the one whose inventory is oldest has its way, and the
+   * name decides among equals: the same answer on every retry, in every order of events.
+   */
+  #contestedBy(work: string, target: Target): string | undefined {
+    const { watches, memory, trackerOf, inventories } = this.#deps;
+    if (target.settings.strategy.type !== 'Update') return undefined;
+    const trackers = watches.trackers(target);
+    if (trackers.length < 2) return undefined;
+    const mine = seniority(inventories.get(inventories.nameFor(work)), work);
+    const prefix = trackerOf('');
+    return trackers
+      .flatMap((tracker) => (tracker.startsWith(prefix) ? [tracker.slice(prefix.length)] : []))
+      .filter((other) => other !== work)
+      .filter((other) => memory.of(other).get(target.id)?.target.settings.strategy.type === 'Update')
+      .find((other) => seniority(inventories.get(inventories.nameFor(other)), other) < mine);
+  }
+}
+
+/** Sorts as text: RFC 3339 in UTC does. */
+function seniority(inventory: AppliedManifestWork | undefined, name: string): string {
+  return `${inventory?.metadata.creationTimestamp ?? '~'} ${name}`;
+}
