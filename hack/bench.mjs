@@ -17,6 +17,7 @@ const { runBenchmark } = await import('./bench/run.mjs');
 const { machine, rows, text, failures } = await runBenchmark({
   only: options.only,
   runs: Number(options.runs),
+  ...(options['cpu-prof'] && { profileDirectory: resolve(options['cpu-prof']) }),
 });
 process.stdout.write(text);
 if (options.json !== undefined) {

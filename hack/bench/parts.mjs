@@ -16,13 +16,9 @@ export function profileInto(directory) {
 }
 
 function startProfiled(name, command, { args, directory }) {
-  const before = process.env.NODE_OPTIONS;
-  if (profileDirectory !== undefined) {
-    process.env.NODE_OPTIONS = `${before ?? ''} --cpu-prof --cpu-prof-dir=${join(profileDirectory, name)}`;
-  }
-  const entry = start(name, command, args, { logDir: join(directory, 'logs') });
-  if (before === undefined) delete process.env.NODE_OPTIONS;
-  else process.env.NODE_OPTIONS = before;
+  const nodeArgs =
+    profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profileDirectory, name)}`];
+  const entry = start(name, command, args, { logDir: join(directory, 'logs'), nodeArgs });
   started.push(entry);
   return entry;
 }

@@ -12,11 +12,14 @@ export function bin(name) {
 }
 
 /** Starts one of our commands in the background; its output goes to a log file. */
-export function start(name, command, args, { logDir }) {
+export function start(name, command, args, { logDir, nodeArgs = [] }) {
   mkdirSync(logDir, { recursive: true });
   const logFile = join(logDir, `${name}.log`);
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, [bin(command), ...args], { cwd: root, stdio: ['ignore', log, log] });
+  const child = spawn(process.execPath, [...nodeArgs, bin(command), ...args], {
+    cwd: root,
+    stdio: ['ignore', log, log],
+  });
   closeSync(log);
   const entry = { name, child, logFile, exited: undefined };
   running.set(name, entry);

@@ -49,7 +49,14 @@ describe('work agent', () => {
     expect(inventory.spec?.agentID).to.equal(agentId);
     expect(inventory.spec?.manifestWorkName).to.equal('web');
     expect(inventory.status?.appliedResources).to.deep.equal([
-      { group: '', version: 'v1', resource: 'configmaps', name: 'a', namespace: 'default', uid: applied.metadata.uid },
+      {
+        group: '',
+        version: 'v1',
+        resource: 'configmaps',
+        name: 'a',
+        namespace: 'default',
+        uid: applied.metadata.uid,
+      },
     ]);
     expect(applied.metadata.ownerReferences).to.deep.equal([
       {

@@ -18,7 +18,12 @@ import {
   type ResourceRef,
   wellKnown,
 } from '@flotilla/kube';
-import { createSimulatedNetwork, createTestEnv, type SimulatedNetwork, type TestEnv } from '@flotilla/kube/testing';
+import {
+  createSimulatedNetwork,
+  createTestEnv,
+  type SimulatedNetwork,
+  type TestEnv,
+} from '@flotilla/kube/testing';
 import { expect } from 'chai';
 
 export const clusterName = 'cluster1';
@@ -128,7 +133,11 @@ export async function createNamespace(client: KubeClient, name: string): Promise
   await client.create(wellKnown.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
 }
 
-export function configMap(name: string, data: Record<string, string> = {}, namespace = 'default'): KubeObject {
+export function configMap(
+  name: string,
+  data: Record<string, string> = {},
+  namespace = 'default',
+): KubeObject {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data };
 }
 

@@ -122,6 +122,6 @@ export function bootstrapRbacObjects(): KubeObject[] {
     clusterRole('system:aggregate-to-admin', adminRules(), { into: 'admin' }),
     clusterRole('view', viewRules(), { into: 'edit', isAggregate: true }),
     clusterRole('edit', [...editRules(), ...viewRules()], { into: 'admin', isAggregate: true }),
-    clusterRole('admin', [...editRules(), ...adminRules(), ...viewRules()], { isAggregate: true }),
+    clusterRole('admin', [...editRules(), ...viewRules(), ...adminRules()], { isAggregate: true }),
   ];
 }

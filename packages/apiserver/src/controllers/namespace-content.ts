@@ -27,7 +27,11 @@ export function createNamespaceContentController(options: StartControllersOption
       if (found === undefined || found.metadata.deletionTimestamp !== undefined) return;
       if (accounts.cache.get(`${namespace}/default`) === undefined) {
         const metadata = { namespace, name: 'default' };
-        await create(options, wellKnown.serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+        await create(options, wellKnown.serviceAccounts, {
+          apiVersion: 'v1',
+          kind: 'ServiceAccount',
+          metadata,
+        });
       }
       const known = configMaps.cache.get(`${namespace}/${rootCaName}`);
       const data = { 'ca.crt': ca };
@@ -35,7 +39,11 @@ export function createNamespaceContentController(options: StartControllersOption
         const metadata = { namespace, name: rootCaName };
         await create(options, wellKnown.configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
       } else if ((known['data'] as { 'ca.crt'?: string } | undefined)?.['ca.crt'] !== ca) {
-        await client.patch(wellKnown.configMaps, { namespace, name: rootCaName }, { type: 'merge', body: { data } });
+        await client.patch(
+          wellKnown.configMaps,
+          { namespace, name: rootCaName },
+          { type: 'merge', body: { data } },
+        );
       }
     },
   });
@@ -48,7 +56,11 @@ export function createNamespaceContentController(options: StartControllersOption
   return { informers: [namespaces, accounts, configMaps], controllers: [controller] };
 }
 
-async function create({ client }: StartControllersOptions, ref: ResourceRef, object: KubeObject): Promise<void> {
+async function create(
+  { client }: StartControllersOptions,
+  ref: ResourceRef,
+  object: KubeObject,
+): Promise<void> {
   try {
     await client.create(ref, object);
   } catch (error) {

@@ -6,7 +6,7 @@ import { type Condition, hasReason, type KubeObject, setCondition } from '@floti
 import { createController, createInformer, type ResourceRef, wellKnown } from '@flotilla/kube';
 import type { ResourceDefinition } from '../registry/resource.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
-import type { ControllerContext, ControlLoop } from './start-controllers.js';
+import type { ControlLoop, ControllerContext } from './start-controllers.js';
 
 /** Finalizers of the content end without a word to the namespace. */
 const recheckMs = 500;
@@ -43,7 +43,8 @@ export function deletableResources(registry: ResourceRegistry): ResourceDefiniti
   for (const definition of registry.all()) {
     const key = `${definition.group}/${definition.resource}`;
     if (definition.virtual !== undefined || !definition.verbs.includes('delete')) continue;
-    if (!seen.has(key)) seen.set(key, registry.findPreferred(definition.group, definition.resource) ?? definition);
+    if (!seen.has(key))
+      seen.set(key, registry.findPreferred(definition.group, definition.resource) ?? definition);
   }
   return [...seen.values()];
 }
@@ -75,11 +76,18 @@ async function empty({ client, registry }: ControllerContext, namespace: string)
         if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
       }
     }
-    const left = items.length === 0 ? items : (await client.list<KubeObject>(ref, { namespace, metadataOnly: true })).items;
+    const left =
+      items.length === 0
+        ? items
+        : (await client.list<KubeObject>(ref, { namespace, metadataOnly: true })).items;
     if (left.length > 0) {
       const finalizers = left.flatMap(({ metadata }) => metadata.finalizers ?? []);
       const { group, resource } = definition;
-      remaining.push({ resource: group === '' ? `${resource}.` : `${resource}.${group}`, count: left.length, finalizers });
+      remaining.push({
+        resource: group === '' ? `${resource}.` : `${resource}.${group}`,
+        count: left.length,
+        finalizers,
+      });
     }
   }
   return remaining;
@@ -89,7 +97,11 @@ async function finalize({ client }: ControllerContext, namespace: KubeObject): P
   const spec = (namespace['spec'] ?? {}) as { finalizers?: string[] }; // v1 NamespaceSpec
   const finalizers = (spec.finalizers ?? []).filter((finalizer) => finalizer !== 'kubernetes');
   try {
-    await client.update(wellKnown.namespaces, { ...namespace, spec: { ...spec, finalizers } }, { subresource: 'finalize' });
+    await client.update(
+      wellKnown.namespaces,
+      { ...namespace, spec: { ...spec, finalizers } },
+      { subresource: 'finalize' },
+    );
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error;
   }
@@ -101,7 +113,8 @@ async function reportRemaining(
   remaining: readonly Remaining[],
 ): Promise<void> {
   const finalizers = new Map<string, number>();
-  for (const name of remaining.flatMap((one) => one.finalizers)) finalizers.set(name, (finalizers.get(name) ?? 0) + 1);
+  for (const name of remaining.flatMap((one) => one.finalizers))
+    finalizers.set(name, (finalizers.get(name) ?? 0) + 1);
   const status = (namespace['status'] ?? {}) as { conditions?: Condition[] }; // v1 NamespaceStatus
   const nowMs = env.clock.now();
   let conditions: readonly Condition[] = setCondition(
@@ -129,5 +142,9 @@ async function reportRemaining(
   }
   if (conditions === status.conditions) return;
   const key = { name: namespace.metadata.name ?? '' };
-  await client.patch(wellKnown.namespaces, key, { type: 'merge', subresource: 'status', body: { status: { conditions } } });
+  await client.patch(wellKnown.namespaces, key, {
+    type: 'merge',
+    subresource: 'status',
+    body: { status: { conditions } },
+  });
 }

@@ -2,12 +2,13 @@
  * The loops that a Kubernetes control plane runs beside its API server, as far as the profile needs them. Each works
  * through an ordinary client, so that it could as well run in a process of its own.
  */
-import { type Controller, type Env, type Informer, type KubeClient, spawn } from '@flotilla/kube';
+
 import type { KubeObject } from '@flotilla/api';
+import { type Controller, type Env, type Informer, type KubeClient, spawn } from '@flotilla/kube';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
 import { createGarbageCollector } from './garbage-collector.js';
-import { createNamespaceController } from './namespace-controller.js';
 import { createNamespaceContentController } from './namespace-content.js';
+import { createNamespaceController } from './namespace-controller.js';
 import { createWorkloadSimulator } from './workload-simulator.js';
 
 export interface ControllerContext {
@@ -34,7 +35,10 @@ export interface RunningControllers {
 }
 
 export function startControllers(options: StartControllersOptions): RunningControllers {
-  const loops: ControlLoop[] = [createNamespaceController(options), createNamespaceContentController(options)];
+  const loops: ControlLoop[] = [
+    createNamespaceController(options),
+    createNamespaceContentController(options),
+  ];
   if (options.profile === 'cluster') loops.push(createWorkloadSimulator(options));
   const informers = loops.flatMap((loop) => loop.informers);
   const controllers = loops.flatMap((loop) => loop.controllers);

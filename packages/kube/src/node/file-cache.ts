@@ -29,7 +29,9 @@ export function createFileCache(
   let running: Promise<Cached> | undefined;
   const read = async (): Promise<Cached> => {
     try {
-      const texts = await Promise.all(paths.map((path) => readText(path, options)));
+      // One after the other, so that of several missing files the first is the one named.
+      const texts: string[] = [];
+      for (const path of paths) texts.push(await readText(path, options));
       cached = { texts, readMs: clock.monotonicMs() };
     } catch (error) {
       if (cached === undefined) throw error;
