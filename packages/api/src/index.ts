@@ -9,6 +9,7 @@ export * from './kinds/crd.js';
 export * from './kinds/kind.js';
 export * from './kinds/kinds.js';
 export * from './kinds/managed-cluster.js';
+export * from './kinds/managed-cluster-addon.js';
 export * from './kinds/managed-cluster-set.js';
 export * from './kinds/manifest-work.js';
 export type * from './kinds/manifest-work-feedback.js';

@@ -125,10 +125,11 @@ function qualified({ group, resource }: StatusSubject): string {
 }
 
 function details(subject: StatusSubject): StatusDetails {
+  const { group, name, resource } = subject;
   return {
-    ...(subject.name !== undefined && { name: subject.name }),
-    ...(subject.group !== '' && { group: subject.group }),
-    kind: subject.resource,
+    ...(name !== undefined && name !== '' && { name }),
+    ...(group !== '' && { group }),
+    ...(resource !== '' && { kind: resource }),
   };
 }
 
@@ -142,9 +143,10 @@ export function newUnauthorized(message = 'Unauthorized'): StatusError {
 
 /** 403; `why` follows `is forbidden: `. */
 export function newForbidden(subject: StatusSubject, why: string): StatusError {
-  const what =
-    subject.resource === '' ? '' : `${qualified(subject)} ${JSON.stringify(subject.name ?? '')} is `;
-  const message = what === '' ? `forbidden: ${why}` : `${what}forbidden: ${why}`;
+  const { name = '', resource } = subject;
+  const named = name === '' ? '' : ` ${JSON.stringify(name)}`;
+  const what = resource === '' ? '' : `${qualified(subject)}${named} is `;
+  const message = `${what}forbidden: ${why}`;
   return newStatusError(403, 'Forbidden', { message, details: details(subject) });
 }
 

@@ -4,8 +4,9 @@ export { type LmdbStoreOptions, openLmdbStore } from './node/lmdb-store.js';
 export { type RunningServer, type RunServerOptions, runServer } from './node/run-server.js';
 export * from './registry/resource.js';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server/api-server.js';
+export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './server/control-plane.js';
 export * from './server/handler.js';
-export { createInProcessTransport } from './server/in-process-transport.js';
+export { createInProcessTransport, type InProcessTransportOptions } from './server/in-process-transport.js';
 export * from './server/kubernetes-version.js';
 export {
   createMemoryStore,

@@ -33,5 +33,6 @@ export function otherKubectls(): Kubectl[] {
 export async function clientVersion(): Promise<string> {
   const { stdout } = await run('kubectl', ['version', '--client', '-o', 'json']);
   const version: unknown = JSON.parse(stdout);
-  return `${at(version, 'clientVersion.major')}.${at(version, 'clientVersion.minor')}`;
+  const minor = String(at(version, 'clientVersion.minor'));
+  return `${at(version, 'clientVersion.major')}.${minor.replace('+', '')}`;
 }

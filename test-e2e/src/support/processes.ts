@@ -149,6 +149,11 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Thrown by a check of `eventually`: waiting longer changes nothing. */
+export class HopelessError extends Error {
+  override readonly name = 'HopelessError';
+}
+
 /** Waits until `check` gives something but undefined or false. A failure tells the last error. */
 export async function eventually<T>(
   what: string,
@@ -162,6 +167,7 @@ export async function eventually<T>(
       const value = await check();
       if (value !== undefined && value !== false) return value;
     } catch (error) {
+      if (error instanceof HopelessError) throw error;
       last = error instanceof Error ? error.message : String(error);
     }
     if (Date.now() > deadline) throw new Error(`${what} did not come true${last === '' ? '' : `: ${last}`}`);

@@ -9,7 +9,15 @@ import { join } from 'node:path';
 import { loadKubeconfig } from '@flotilla/kube';
 import { must } from './fleet.js';
 import { freePort } from './network.js';
-import { Daemon, eventually, Follower, type Result, type RunOptions, run } from './processes.js';
+import {
+  Daemon,
+  eventually,
+  Follower,
+  HopelessError,
+  type Result,
+  type RunOptions,
+  run,
+} from './processes.js';
 import { WatchReader } from './watch-reader.js';
 
 export interface Answer {
@@ -250,7 +258,7 @@ export class TestServer {
 
   async #ready(): Promise<void> {
     await eventually('the API server is ready', async () => {
-      if (!this.#daemon.isRunning) throw new Error(`it ended: ${this.#daemon.output}`);
+      if (!this.#daemon.isRunning) throw new HopelessError(`the API server ended: ${this.#daemon.output}`);
       const { cluster, user } = loadKubeconfig(readFileSync(this.kubeconfig, 'utf8'));
       this.#admin = {
         ca: cluster.caData ?? '',

@@ -219,7 +219,7 @@ export async function settle(world: World, ms = 500): Promise<void> {
   await world.env.clock.advance(ms);
 }
 
-export function expectDefined<T>(value: T | undefined): T {
+export function expectDefined<T>(value: T): NonNullable<T> {
   expect(value).to.not.equal(undefined);
-  return value as T;
+  return value as NonNullable<T>;
 }

@@ -3,6 +3,7 @@ import { appliedManifestWorkKind } from './applied-manifest-work.js';
 import { clusterClaimKind } from './cluster-claim.js';
 import type { KindDefinition } from './kind.js';
 import { managedClusterKind } from './managed-cluster.js';
+import { managedClusterAddOnKind } from './managed-cluster-addon.js';
 import { managedClusterSetBindingKind, managedClusterSetKind } from './managed-cluster-set.js';
 import { manifestWorkKind } from './manifest-work.js';
 
@@ -11,6 +12,7 @@ export const kinds: readonly KindDefinition[] = [
   managedClusterSetKind,
   managedClusterSetBindingKind,
   clusterClaimKind,
+  managedClusterAddOnKind,
   manifestWorkKind,
   appliedManifestWorkKind,
 ];

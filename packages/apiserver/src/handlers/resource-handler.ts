@@ -56,7 +56,7 @@ async function dispatch(deps: Dependencies, request: ResourceRequest): Promise<A
   const options: RespondOptions = { request, warnings, nowMs: deps.env.clock.now() };
   if (subresource !== undefined) return dispatchSubresource(deps, subresource, options);
   const { verb } = request;
-  if (verb === 'proxy' || !definition.verbs.includes(verb)) throw notSupported(request);
+  if (verb === 'proxy' || !definition.verbs.includes(verb) || !fitsPath(request)) throw notSupported(request);
   const hasNamespace = (request.namespace ?? '') !== '';
   if (definition.namespaced ? !hasNamespace && !isCollectionRead(verb) : hasNamespace) {
     throw newNotFound({ group: definition.group, resource: definition.resource, name: request.name ?? '' });
@@ -79,6 +79,12 @@ async function dispatch(deps: Dependencies, request: ResourceRequest): Promise<A
     case 'deletecollection':
       return removeCollection(deps, options);
   }
+}
+
+/** POST goes to collections, PUT and PATCH to objects; the verbs of GET and DELETE follow from the path. */
+function fitsPath({ verb, name }: ResourceRequest): boolean {
+  if (verb === 'create') return name === undefined;
+  return (verb !== 'update' && verb !== 'patch') || name !== undefined;
 }
 
 function isCollectionRead(verb: ResourceRequest['verb']): boolean {

@@ -12,14 +12,11 @@ import {
   writeKubeconfig,
 } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
-import { createCsrSigner } from '../certificates/signer.js';
-import { startControllers } from '../controllers/start-controllers.js';
 import { type ApiServer, createApiServer } from '../server/api-server.js';
-import { ensureBootstrapObjects } from '../server/bootstrap-objects.js';
+import { startControlPlane } from '../server/control-plane.js';
 import type { KubernetesVersion } from '../server/kubernetes-version.js';
 import { ensureServerPki, type ServerPki } from '../server/server-pki.js';
 import type { Store } from '../storage/store.js';
-import { compactPeriodically } from '../watch-cache/compact-periodically.js';
 import { type HttpFront, serveHttps } from './http-front.js';
 import { openLmdbStore } from './lmdb-store.js';
 
@@ -46,9 +43,6 @@ export interface RunningServer {
 }
 
 const shutdownGraceMs = 3000;
-/** History kept for watches that were away. */
-const keepHistoryMs = 10 * 60_000;
-const compactEveryMs = 5 * 60_000;
 const checkCertificateEveryMs = 12 * 3_600_000;
 
 /** @throws Error in one sentence when the directory, the port or a file cannot be used; nothing is left running. */
@@ -97,30 +91,11 @@ async function startLoops(
   options: RunServerOptions,
   { server, pki, parts }: { server: ApiServer; pki: ServerPki; parts: Parts },
 ): Promise<void> {
-  const { env } = options;
+  const { env, profile } = options;
   const { signal } = parts.stop;
+  const plane = await startControlPlane(server, { env, profile, store: parts.store, ca: pki.ca, signal });
+  parts.closers.push(() => plane.close());
   const client = createClient(server.transport(), { userAgent: 'apiserver' });
-  await ensureBootstrapObjects(client);
-  const signer = createCsrSigner({ client, env, ca: pki.ca });
-  signer.start(signal);
-  parts.closers.push(() => signer.close());
-  const controllers = startControllers({
-    client,
-    env,
-    registry: server.registry,
-    profile: options.profile,
-    ca: pki.ca.certificatePem,
-    signal,
-  });
-  parts.closers.push(() => controllers.close());
-  void compactPeriodically({
-    store: parts.store,
-    clock: env.clock,
-    log: env.log,
-    keepMs: keepHistoryMs,
-    intervalMs: compactEveryMs,
-    signal,
-  });
   await options.beforeReady?.(client, signal);
 }
 

@@ -16,6 +16,8 @@ export interface RequestInfo {
   readonly resource: string;
   readonly subresource: string | undefined;
   readonly name: string | undefined;
+  /** The name stands in the path; else only a field selector pins it, for authorization. */
+  readonly isNamed: boolean;
   /** Path segments after the subresource (proxy). */
   readonly rest: readonly string[];
 }
@@ -58,6 +60,7 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
     resource,
     subresource,
     name: name ?? pinnedName(verb, query),
+    isNamed: name !== undefined,
     rest: tail,
   };
 }
@@ -73,6 +76,7 @@ function nonResource(method: string, path: string): RequestInfo {
     resource: '',
     subresource: undefined,
     name: undefined,
+    isNamed: false,
     rest: [],
   };
 }

@@ -14,6 +14,7 @@ import type { ResourceRegistry } from '../registry/resource-registry.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
 import type { InFlight } from './in-flight.js';
 import { negotiate } from './negotiate.js';
+import { prettified } from './pretty.js';
 import { parseRequestInfo, type RequestInfo } from './request-info.js';
 import { errorResponse, textResponse } from './responses.js';
 
@@ -35,7 +36,7 @@ export function createRequestPipeline(deps: PipelineDependencies): ApiHandler {
     async handle(request) {
       const startMs = deps.env.clock.monotonicMs();
       const trace: Trace = {};
-      const answer = await answerOrStatus(deps, request, trace);
+      const answer = prettified(await answerOrStatus(deps, request, trace), request);
       if (trace.info !== undefined) {
         const durationMs = deps.env.clock.monotonicMs() - startMs;
         deps.onAnswer(trace.info, { code: answer.status, durationMs });
@@ -127,9 +128,9 @@ function toResourceRequest(
   request: ApiRequest,
   { info, user }: { info: RequestInfo; user: UserInfo },
 ): ResourceRequest {
-  const { name, subresource } = info;
-  const isCollection = info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection';
-  if (definition.namespaced && name !== undefined && !isCollection && info.namespace === undefined) {
+  const { subresource } = info;
+  const name = info.isNamed ? info.name : undefined;
+  if (definition.namespaced && name !== undefined && info.namespace === undefined) {
     throw newNotFound({ group: definition.group, resource: definition.resource, name });
   }
   if (!definition.namespaced && info.namespace !== undefined && definition.resource !== 'namespaces') {
@@ -142,8 +143,7 @@ function toResourceRequest(
     definition,
     verb: info.verb as Verb, // member of `verbs`
     ...(namespace !== undefined && { namespace }),
-    // A name that only a field selector pins is the selector's matter.
-    ...(name !== undefined && !isCollection && { name }),
+    ...(name !== undefined && { name }),
     ...(subresource !== undefined && { subresource }),
     query: request.query,
     body: request.body,

@@ -215,6 +215,7 @@ class ApplyPass {
     const seen = watches.look(target);
     const limiterId = `${this.#name} ${target.id}`;
     if (before === undefined) limiter.forget(limiterId);
+    const isCorrection = before !== undefined && (before.outcome.ok || before.outcome.isLimited === true);
     return applyTarget(target, {
       client,
       signal: this.#input.signal,
@@ -225,7 +226,7 @@ class ApplyPass {
       remembered: before?.outcome.ok ? before.outcome : undefined,
       expectAbsent: seen === undefined || (seen === 'unknown' && !isKnown),
       contestedBy: this.#deps.contestedBy(this.#name, target),
-      correctionDelayMs: () => (before?.outcome.ok ? limiter.admitMs(limiterId) : 0),
+      correctionDelayMs: () => (isCorrection ? limiter.admitMs(limiterId) : 0),
     });
   }
 

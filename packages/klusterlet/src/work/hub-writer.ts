@@ -200,14 +200,14 @@ class StatusWriter implements HubWriter {
       { namespace, name },
       { type: 'merge', body: { ...body, metadata }, ...options },
     );
-    this.#options.source.acknowledge(patched);
+    this.#options.source.acknowledge(patched, work);
   }
 
-  async #reread({ metadata }: ManifestWork, signal: AbortSignal): Promise<ManifestWork> {
-    const { name = '', namespace = '', uid } = metadata;
+  async #reread(base: ManifestWork, signal: AbortSignal): Promise<ManifestWork> {
+    const { name = '', namespace = '', uid } = base.metadata;
     const work = await this.#options.hub.get<ManifestWork>(ref, { namespace, name }, { signal });
     if (work.metadata.uid !== uid) throw new Error(`the work ${name} was deleted and made again`);
-    this.#options.source.acknowledge(work);
+    this.#options.source.acknowledge(work, base);
     return work;
   }
 }

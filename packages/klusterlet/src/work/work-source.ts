@@ -20,8 +20,11 @@ export interface WorkSource {
   isFromHub(name: string): boolean;
   /** True once the hub has told all its works: what is not among them is not there. */
   readonly isComplete: boolean;
-  /** Takes in the answer of a write, which is newer than what the watch has shown. */
-  acknowledge(work: ManifestWork): void;
+  /**
+   * Takes in what the hub answered to a call that was made from `base`. Ignored when the watch has shown something
+   * else since: answers and events overtake each other, and an older state must not come after a newer one.
+   */
+  acknowledge(work: ManifestWork, base: ManifestWork): void;
   /** Fills in the saved works; before `start`. */
   restore(works: readonly ManifestWork[]): void;
   start(signal: AbortSignal): void;
@@ -82,9 +85,11 @@ class HubWorkSource implements WorkSource {
     return this.#known.get(name)?.fromHub ?? false;
   }
 
-  acknowledge(work: ManifestWork): void {
-    const known = this.#known.get(work.metadata.name ?? '');
-    if (known?.work.metadata.uid === work.metadata.uid) this.#set(dropManagedFields(work));
+  acknowledge(work: ManifestWork, base: ManifestWork): void {
+    const { uid, resourceVersion } = base.metadata;
+    const known = this.#known.get(work.metadata.name ?? '')?.work.metadata;
+    const isStill = known?.uid === uid && known?.resourceVersion === resourceVersion;
+    if (isStill && work.metadata.uid === uid) this.#set(dropManagedFields(work));
   }
 
   restore(works: readonly ManifestWork[]): void {

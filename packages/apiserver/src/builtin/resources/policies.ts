@@ -72,7 +72,7 @@ const priorityClasses: BuiltinFacts = {
     countColumn('Value', 'value'),
     { name: 'Global-Default', type: 'boolean', value: (object) => object['globalDefault'] === true },
     ageColumn,
-    fieldColumn('PreemptionPolicy', ['preemptionPolicy'], { wide: true }),
+    fieldColumn('PreemptionPolicy', ['preemptionPolicy']),
   ],
   defaults: (object) => fill(object, { preemptionPolicy: 'PreemptLowerPriority' }),
   validate(object) {

@@ -130,7 +130,15 @@ function refuseCorrection(live: KubeObject, context: ApplyContext): Outcome | un
   const retryAfterMs = context.correctionDelayMs();
   if (retryAfterMs === 0) return undefined;
   const message = `somebody else keeps changing the object back; it is corrected again in ${Math.ceil(retryAfterMs / 1000)}s`;
-  return { ok: false, reason: 'AppliedManifestFailed', message, live, retry: 'later', retryAfterMs };
+  return {
+    ok: false,
+    reason: 'AppliedManifestFailed',
+    message,
+    live,
+    retry: 'later',
+    retryAfterMs,
+    isLimited: true,
+  };
 }
 
 /** Whatever still differs after a write is what the server makes of the manifest. */

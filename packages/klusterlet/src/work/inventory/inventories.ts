@@ -212,22 +212,26 @@ class InventoryStore implements Inventories {
   ): Promise<AppliedManifestWork> {
     const { name = '', uid } = inventory.metadata;
     const metadata = { ...(body['metadata'] as JsonObject | undefined), uid }; // an object wherever it is given
-    const patched = await this.#options.client.patch<AppliedManifestWork>(
-      ref,
-      { name },
-      {
-        type: 'merge',
-        body: { ...body, metadata },
-        fieldManager: defaultFieldManager,
-        ...options,
-      },
-    );
-    return this.#keep(patched);
+    try {
+      const patched = await this.#options.client.patch<AppliedManifestWork>(
+        ref,
+        { name },
+        { type: 'merge', body: { ...body, metadata }, fieldManager: defaultFieldManager, ...options },
+      );
+      return this.#keep(patched);
+    } catch (error) {
+      const isGone = hasReason(error, 'NotFound', 'Conflict') && this.#known.get(name)?.metadata.uid === uid;
+      if (isGone) this.#known.delete(name); // an answer that came after the news of its end had brought it back
+      throw error;
+    }
   }
 
   #keep(written: AppliedManifestWork): AppliedManifestWork {
-    const inventory = dropManagedFields(written);
-    const { name = '', deletionTimestamp, finalizers = [] } = inventory.metadata;
+    const { name = '', uid } = written.metadata;
+    const known = this.#known.get(name);
+    const plain = dropManagedFields(written);
+    const inventory = known !== undefined && known.metadata.uid === uid ? withDeletion(plain, known) : plain;
+    const { deletionTimestamp, finalizers = [] } = inventory.metadata;
     if (deletionTimestamp !== undefined && finalizers.length === 0) this.#known.delete(name);
     else this.#known.set(name, inventory);
     return inventory;
@@ -249,13 +253,16 @@ class InventoryStore implements Inventories {
   }
 }
 
-/** A watch is behind our own writes: of the list that only we write, and of a deletion, ours is the latest word. */
+/** A watch is behind our own writes: of the list that only we write, ours is the latest word. */
 function withOurWrites(seen: AppliedManifestWork, ours: AppliedManifestWork): AppliedManifestWork {
-  const { deletionTimestamp } = ours.metadata;
   const appliedResources = ours.status?.appliedResources;
-  return {
-    ...seen,
-    metadata: { ...seen.metadata, ...(deletionTimestamp !== undefined && { deletionTimestamp }) },
-    ...(appliedResources && { status: { ...seen.status, appliedResources } }),
-  };
+  const inventory = withDeletion(seen, ours);
+  return appliedResources ? { ...inventory, status: { ...seen.status, appliedResources } } : inventory;
+}
+
+/** Answers and events overtake each other; what was once seen to be deleted stays so. */
+function withDeletion(inventory: AppliedManifestWork, known: AppliedManifestWork): AppliedManifestWork {
+  const { deletionTimestamp } = known.metadata;
+  if (deletionTimestamp === undefined) return inventory;
+  return { ...inventory, metadata: { ...inventory.metadata, deletionTimestamp } };
 }

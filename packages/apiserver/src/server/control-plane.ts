@@ -1,0 +1,60 @@
+/**
+ * What makes a started API server a control plane: the objects that every cluster holds, the signer of client
+ * certificates, the loops of its profile, the compaction of its history. No sockets and no files, so that a simulation
+ * runs the very same. Called by whoever runs a server, once it answers.
+ */
+import { type CertificateAuthority, createClient, type Env } from '@flotilla/kube';
+import { createCsrSigner } from '../certificates/signer.js';
+import { startControllers } from '../controllers/start-controllers.js';
+import type { Store } from '../storage/store.js';
+import { compactPeriodically } from '../watch-cache/compact-periodically.js';
+import type { ApiServer } from './api-server.js';
+import { ensureBootstrapObjects } from './bootstrap-objects.js';
+
+export interface ControlPlaneOptions {
+  readonly env: Env;
+  readonly profile: 'hub' | 'cluster';
+  /** The server's own store. */
+  readonly store: Store;
+  /** Signs client certificates. */
+  readonly ca: CertificateAuthority;
+  /** Ends all loops. */
+  readonly signal: AbortSignal;
+}
+
+export interface ControlPlane {
+  /** Resolves when the last loop has ended; abort the signal first. */
+  close(): Promise<void>;
+}
+
+/** History kept for watches that were away. */
+const keepHistoryMs = 10 * 60_000;
+const compactEveryMs = 5 * 60_000;
+
+/** @throws when the objects of every cluster cannot be made; nothing is left running then. */
+export async function startControlPlane(
+  server: ApiServer,
+  options: ControlPlaneOptions,
+): Promise<ControlPlane> {
+  const { env, profile, store, ca, signal } = options;
+  const client = createClient(server.transport(), { userAgent: 'apiserver' });
+  await ensureBootstrapObjects(client);
+  const signer = createCsrSigner({ client, env, ca });
+  signer.start(signal);
+  const { registry } = server;
+  const controllers = startControllers({ client, env, registry, profile, ca: ca.certificatePem, signal });
+  void compactPeriodically({
+    store,
+    clock: env.clock,
+    log: env.log,
+    keepMs: keepHistoryMs,
+    intervalMs: compactEveryMs,
+    signal,
+  });
+  return {
+    close: async () => {
+      await controllers.close();
+      await signer.close();
+    },
+  };
+}

@@ -1,0 +1,195 @@
+/**
+ * An API server as a simulated process: its disk outlives it, a crash loses what was not synced, and clients see
+ * refused and reset connections, never half an answer. Used for the hub and for managed clusters.
+ */
+import {
+  type AdmissionPlugin,
+  type ApiServer,
+  createApiServer,
+  createInProcessTransport,
+  createMemoryStore,
+  type InProcessTransportOptions,
+  type KubernetesVersion,
+  type MemoryStore,
+  type Revision,
+  type StoreEvent,
+  startControlPlane,
+} from '@flotilla/apiserver';
+import {
+  type CertificateAuthority,
+  createStopController,
+  type Env,
+  onAbort,
+  type Transport,
+  TransportError,
+  type TransportRequest,
+} from '@flotilla/kube';
+import { Life } from './life.js';
+
+export interface ServerProcessOptions {
+  readonly name: string;
+  readonly env: Env;
+  readonly profile: 'hub' | 'cluster';
+  readonly kubernetesVersion: KubernetesVersion;
+  readonly pki: { readonly ca: CertificateAuthority; readonly serviceAccountKey: string };
+  readonly admission?: (server: () => ApiServer) => readonly AdmissionPlugin[];
+  /** What runs in the same process, once the server answers. */
+  readonly beside?: (server: ApiServer, life: Life) => Promise<void>;
+  /** Every durable change, in order, as soon as somebody could have seen it. */
+  readonly onEvent: (event: StoreEvent) => void;
+  /** The process failed to start: always a defect. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface Running {
+  readonly life: Life;
+  readonly server: ApiServer;
+  readonly over: AbortController;
+  answers: boolean;
+  ready: boolean;
+}
+
+export class ServerProcess {
+  readonly name: string;
+  readonly #options: ServerProcessOptions;
+  #version: KubernetesVersion;
+  #store: MemoryStore;
+  #running: Running | undefined;
+  #seen = 0n as Revision;
+
+  constructor(options: ServerProcessOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#version = options.kubernetesVersion;
+    const { clock, random } = options.env;
+    this.#store = createMemoryStore({
+      clock,
+      random,
+      faults: { syncDelayMs: () => 0.2 + random.next() * 3 },
+    });
+  }
+
+  get url(): string {
+    return `https://${this.name}.example:6443`;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  get isReady(): boolean {
+    return this.#running?.ready ?? false;
+  }
+
+  get minor(): number {
+    return this.#version.minor;
+  }
+
+  /** From the next start on. */
+  upgrade(version: KubernetesVersion): void {
+    this.#version = version;
+  }
+
+  start(): void {
+    if (this.#running !== undefined) throw new Error(`${this.name} runs already`);
+    const { env, profile, pki, admission } = this.#options;
+    const life = new Life(env);
+    const server: ApiServer = createApiServer({
+      store: this.#store,
+      env: life.env,
+      profile,
+      kubernetesVersion: this.#version,
+      advertiseUrl: this.url,
+      clientCa: () => pki.ca.certificatePem,
+      serviceAccountKey: pki.serviceAccountKey,
+      ...(admission && { admission: admission(() => server) }),
+    });
+    const running: Running = { life, server, over: createStopController(), answers: false, ready: false };
+    this.#running = running;
+    this.#boot(running).catch((error: unknown) => {
+      if (!life.isOver) this.#options.onFailure(error);
+    });
+  }
+
+  async #boot(running: Running): Promise<void> {
+    const { life, server } = running;
+    const { profile, pki, beside } = this.#options;
+    await this.#store.watch('', this.#seen, (events) => this.#hear(events));
+    await server.start();
+    running.answers = true;
+    await startControlPlane(server, {
+      env: life.env,
+      profile,
+      store: this.#store,
+      ca: pki.ca,
+      signal: createStopController().signal,
+    });
+    await beside?.(server, life);
+    server.setReady(true);
+    running.ready = true;
+  }
+
+  #hear(events: readonly StoreEvent[]): void {
+    for (const event of events) {
+      if (event.revision <= this.#seen) continue;
+      this.#seen = event.revision;
+      this.#options.onEvent(event);
+    }
+  }
+
+  /** Ends it as a power failure would; `start` begins the next life on what was durable. */
+  crash(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    running.life.end();
+    this.#store.crash();
+    this.#store = this.#store.reopen();
+    running.over.abort(new TransportError('closed', `the connection to ${this.name} was reset`));
+    running.server.close();
+  }
+
+  /** A client's way in; follows the process through its lives. */
+  dial(credentials: () => InProcessTransportOptions & { readonly token?: string }): Transport {
+    return {
+      request: async (request) => {
+        const running = this.#running;
+        if (running === undefined || !running.answers) {
+          throw new TransportError('tcp', `cannot reach ${this.name}: connection refused (TCP)`);
+        }
+        return ask(running, request, credentials());
+      },
+      close: async () => undefined,
+    };
+  }
+}
+
+async function ask(
+  { server, over }: Running,
+  request: TransportRequest,
+  { token, ...options }: InProcessTransportOptions & { readonly token?: string },
+) {
+  const abort = new AbortController();
+  const unlisten = [
+    onAbort(over.signal, () => abort.abort(over.signal.reason)),
+    onAbort(request.signal, () => abort.abort(request.signal?.reason)),
+  ];
+  const lift = (): void => {
+    for (const each of unlisten) each();
+  };
+  const headers = {
+    ...request.headers,
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  };
+  const answer = createInProcessTransport(server, options).request({
+    ...request,
+    headers,
+    signal: abort.signal,
+  });
+  const broken = new Promise<never>((_, reject) => {
+    onAbort(abort.signal, () => reject(abort.signal.reason));
+  });
+  broken.catch(lift);
+  answer.catch(lift);
+  return Promise.race([answer, broken]);
+}
