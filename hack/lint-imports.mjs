@@ -24,6 +24,8 @@ const pureModules = new Set([
   'node:url',
   'node:path',
   'node:events',
+  // Loads installed code, as an import does.
+  'node:module',
 ]);
 const world = [
   [/\bDate\.now\(\)/, 'Date.now()'],

@@ -1,7 +1,14 @@
 /** The `apiserver` command: the stand-in cluster, or a bare API server, as a process of its own. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createProgram, type Listen, parseListen, parseLogLevel, runProgram } from '@flotilla/kube/cli';
+import {
+  createProgram,
+  type Listen,
+  parseHttpsUrl,
+  parseListen,
+  parseLogLevel,
+  runProgram,
+} from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
 import { Option } from 'commander';
 import { runServer } from './node/run-server.js';
@@ -20,37 +27,43 @@ interface Options {
   readonly kubeconfig?: string;
 }
 
-const program = createProgram({
-  name: 'apiserver',
-  description:
-    'A Kubernetes API server in one process. With --profile cluster it stands in for a managed cluster: workloads become ready a moment after they are applied, and nothing runs. For tests and demos.',
-  version: '0.1.0',
-  examples: [
-    'apiserver --profile cluster --data-dir ./cluster1 --kubeconfig ./cluster1.kubeconfig',
-    'apiserver --profile cluster --kubernetes-version 1.21 --listen 127.0.0.1:7441',
-  ],
-})
-  .addOption(new Option('--profile <name>', 'what it serves').choices(['cluster', 'hub']).default('cluster'))
-  .option(
-    '--kubernetes-version <version>',
-    'the API versions it serves and what /version says',
-    parseKubernetesVersion,
-    hubKubernetesVersion,
-  )
-  .option(
-    '--data-dir <dir>',
-    'where it keeps its objects and keys',
-    join(homedir(), '.flotilla', 'apiserver'),
-  )
-  .option('--listen <host:port>', 'where it listens', parseListen, { host: '127.0.0.1', port: 7443 })
-  .option('--advertise <url>', 'its URL as clients reach it; default: the listen address')
-  .option(
-    '--kubeconfig <file>',
-    'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
-  )
-  .action(serve);
+const buildProgram = () =>
+  createProgram({
+    name: 'apiserver',
+    description:
+      'A Kubernetes API server in one process. With --profile cluster it stands in for a managed cluster: workloads become ready a moment after they are applied, and nothing runs. For tests and demos.',
+    version: '0.1.0',
+    examples: [
+      'apiserver --profile cluster --data-dir ./cluster1 --kubeconfig ./cluster1.kubeconfig',
+      'apiserver --profile cluster --kubernetes-version 1.21 --listen 127.0.0.1:7441',
+    ],
+  })
+    .addOption(
+      new Option('--profile <name>', 'what it serves').choices(['cluster', 'hub']).default('cluster'),
+    )
+    .option(
+      '--kubernetes-version <version>',
+      'the API versions it serves and what /version says',
+      parseKubernetesVersion,
+      hubKubernetesVersion,
+    )
+    .option(
+      '--data-dir <dir>',
+      'where it keeps its objects and keys',
+      join(homedir(), '.flotilla', 'apiserver'),
+    )
+    .option('--listen <host:port>', 'where it listens', parseListen, { host: '127.0.0.1', port: 7443 })
+    .option('--advertise <url>', 'its URL as clients reach it; default: the listen address', parseHttpsUrl)
+    .option(
+      '--kubeconfig <file>',
+      'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
+    )
+    .action(serve);
 
 async function serve(options: Options): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
   const env = createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) });
   const kubeconfig = options.kubeconfig ?? join(options.dataDir, 'admin.kubeconfig');
   const running = await runServer({
@@ -63,13 +76,11 @@ async function serve(options: Options): Promise<void> {
     ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
   });
   env.log.info('api server ready', { url: running.url, kubeconfig });
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  });
+  await stopped;
   await running.close();
 }
 
-process.exitCode = await runProgram(program, {
+process.exitCode = await runProgram(buildProgram, {
   argv: process.argv,
   stderr: (text) => void process.stderr.write(text),
   debug: process.env['FLOTILLA_DEBUG'] === '1',

@@ -1,32 +1,40 @@
 /** The `hub` command: the only file of this package that knows the process it runs in. */
 import { createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
+import type { Command } from 'commander';
 import { addAskingCommands } from './cli/commands.js';
 import { addServeCommand } from './cli/serve.js';
 
-const program = createProgram({
-  name: 'hub',
-  description: 'The hub of a fleet: serves it, and asks it. Commands other than serve talk to a running hub.',
-  version: '0.1.0',
-  examples: [
-    'hub serve',
-    'hub token create --cluster cluster1',
-    'hub csr list',
-    'hub approve cluster1',
-    'hub clusters',
-  ],
-});
-const context = {
-  env: createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) }),
-  print: (text: string) => void process.stdout.write(`${text}\n`),
-  stopped: new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  }),
-};
-addServeCommand(program, context);
-addAskingCommands(program, context);
-process.exitCode = await runProgram(program, {
+process.exitCode = await runProgram(buildProgram, {
   argv: process.argv,
   stderr: (text) => void process.stderr.write(text),
   debug: process.env['FLOTILLA_DEBUG'] === '1',
 });
+
+function buildProgram(): Command {
+  const program = createProgram({
+    name: 'hub',
+    description:
+      'The hub of a fleet: serves it, and asks it. Commands other than serve talk to a running hub.',
+    version: '0.1.0',
+    examples: [
+      'hub serve',
+      'hub token create --cluster cluster1',
+      'hub csr list',
+      'hub approve cluster1',
+      'hub clusters',
+    ],
+  });
+  const context = {
+    env: createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) }),
+    print: (text: string) => void process.stdout.write(`${text}\n`),
+    note: (text: string) => void process.stderr.write(`${text}\n`),
+    stopped: () =>
+      new Promise<void>((resolve) => {
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+      }),
+  };
+  addServeCommand(program, context);
+  addAskingCommands(program, context);
+  return program;
+}

@@ -23,6 +23,7 @@ import {
   type Transport,
   TransportError,
   type TransportRequest,
+  type TransportResponse,
 } from '@flotilla/kube';
 import { Life } from './life.js';
 
@@ -44,7 +45,8 @@ export interface ServerProcessOptions {
 interface Running {
   readonly life: Life;
   readonly server: ApiServer;
-  readonly over: AbortController;
+  /** Requests and streams that break when it crashes. */
+  readonly exchanges: Set<AbortController>;
   answers: boolean;
   ready: boolean;
 }
@@ -104,7 +106,7 @@ export class ServerProcess {
       serviceAccountKey: pki.serviceAccountKey,
       ...(admission && { admission: admission(() => server) }),
     });
-    const running: Running = { life, server, over: createStopController(), answers: false, ready: false };
+    const running: Running = { life, server, exchanges: new Set(), answers: false, ready: false };
     this.#running = running;
     this.#boot(running).catch((error: unknown) => {
       if (!life.isOver) this.#options.onFailure(error);
@@ -145,7 +147,8 @@ export class ServerProcess {
     running.life.end();
     this.#store.crash();
     this.#store = this.#store.reopen();
-    running.over.abort(new TransportError('closed', `the connection to ${this.name} was reset`));
+    const reset = new TransportError('closed', `the connection to ${this.name} was reset`);
+    for (const exchange of running.exchanges) exchange.abort(reset);
     running.server.close();
   }
 
@@ -165,31 +168,32 @@ export class ServerProcess {
 }
 
 async function ask(
-  { server, over }: Running,
+  { server, exchanges }: Running,
   request: TransportRequest,
   { token, ...options }: InProcessTransportOptions & { readonly token?: string },
-) {
+): Promise<TransportResponse> {
   const abort = new AbortController();
-  const unlisten = [
-    onAbort(over.signal, () => abort.abort(over.signal.reason)),
-    onAbort(request.signal, () => abort.abort(request.signal?.reason)),
-  ];
-  const lift = (): void => {
-    for (const each of unlisten) each();
-  };
+  exchanges.add(abort);
+  onAbort(request.signal, () => {
+    exchanges.delete(abort);
+    abort.abort(request.signal?.reason);
+  });
   const headers = {
     ...request.headers,
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
   };
-  const answer = createInProcessTransport(server, options).request({
-    ...request,
-    headers,
-    signal: abort.signal,
-  });
   const broken = new Promise<never>((_, reject) => {
     onAbort(abort.signal, () => reject(abort.signal.reason));
   });
-  broken.catch(lift);
-  answer.catch(lift);
-  return Promise.race([answer, broken]);
+  try {
+    const asked = createInProcessTransport(server, options).request({
+      ...request,
+      headers,
+      signal: abort.signal,
+    });
+    return await Promise.race([asked, broken]);
+  } finally {
+    if (!request.path.includes('watch=')) exchanges.delete(abort); // an answer that is no stream is whole by now
+    broken.catch(() => undefined); // told to whoever reads the stream
+  }
 }

@@ -57,14 +57,14 @@ export function ours(name: CommandName, args: readonly string[], options: RunOpt
 export class Daemon {
   readonly name: string;
   readonly #command: CommandName;
-  readonly #args: readonly string[];
+  readonly args: readonly string[];
   #child: ChildProcess | undefined;
   #output = '';
 
   constructor(name: string, command: CommandName, args: readonly string[]) {
     this.name = name;
     this.#command = command;
-    this.#args = args;
+    this.args = args;
   }
 
   get output(): string {
@@ -79,7 +79,7 @@ export class Daemon {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  start(args: readonly string[] = this.#args): void {
+  start(args: readonly string[] = this.args): void {
     const child = spawn(process.execPath, [binPath(this.#command), ...args], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -8,8 +8,8 @@ import { createSeededRandom } from '@flotilla/kube/testing';
 import { expect } from 'chai';
 import {
   clusterName,
-  configMap,
   conditionsOf,
+  configMap,
   createNamespace,
   createWork,
   createWorld,
@@ -42,7 +42,10 @@ class Simulation {
   async begin(): Promise<void> {
     await createNamespace(this.#world.managed, 'team');
     for (const name of ['foreign-1', 'one-foreign']) {
-      const made = await this.#world.managed.create<KubeObject>(wellKnown.configMaps, configMap(name, { a: 'b' }));
+      const made = await this.#world.managed.create<KubeObject>(
+        wellKnown.configMaps,
+        configMap(name, { a: 'b' }),
+      );
       this.#foreign.set(name, made.metadata.uid);
     }
     this.#world.startAgent({ evictionGracePeriodMs: 5000 });
@@ -73,7 +76,7 @@ class Simulation {
       configMap(`${name}-${suffix}`, { value: this.#pick(['1', '2']) }, this.#pick(['default', 'team'])),
     );
     const shared = some(['s', 't']).map((suffix) => configMap(`shared-${suffix}`, { value: 'same' }));
-    return own.length + shared.length === 0 ? [configMap(`${name}-z`)] : [...own, ...shared];
+    return own.length + shared.length === 0 ? [configMap(`${name}-z`, { value: '1' })] : [...own, ...shared];
   }
 
   async #change(): Promise<void> {

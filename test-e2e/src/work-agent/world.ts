@@ -191,7 +191,7 @@ export async function eventually<T>(
 }
 
 function errorsAsText(_: string, value: unknown): unknown {
-  return value instanceof Error ? (value.stack ?? value.message) : value;
+  return value instanceof Error ? value.message : value;
 }
 
 export function conditionsOf(object: ManifestWork | undefined): Record<string, string> {

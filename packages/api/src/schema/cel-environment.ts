@@ -4,16 +4,26 @@
  * not have is found at the first evaluation, not at compile time. Evaluation is bounded: each step of a
  * comprehension draws on the budget of the object. Called by cel-rules and by CRD admission.
  */
-import { type ASTNode, Environment, type ParseResult } from '@marcbachmann/cel-js';
+import type { ASTNode, Environment, ParseResult } from '@marcbachmann/cel-js';
 import { linearMatches, registerKubernetesLibrary } from './cel-library.js';
+import { celLibrary } from './cel-runtime.js';
 
 /** Steps of comprehensions that one rule, and all rules of one object, may take: about 50 ms and 0.5 s of work. */
 export const defaultBudgetOptions = Object.freeze({ stepsPerRule: 100_000, stepsPerObject: 1_000_000 });
 
-const environment = createEnvironment('dyn');
-const optionalEnvironment = createEnvironment('optional');
+type OldSelfType = 'dyn' | 'optional';
 
-function createEnvironment(oldSelfType: string): Environment {
+const environments = new Map<OldSelfType, Environment>();
+
+/** Made at the first rule that wants it. */
+function environmentFor(oldSelfType: OldSelfType): Environment {
+  const made = environments.get(oldSelfType) ?? createEnvironment(oldSelfType);
+  environments.set(oldSelfType, made);
+  return made;
+}
+
+function createEnvironment(oldSelfType: OldSelfType): Environment {
+  const { Environment } = celLibrary();
   const created = new Environment({
     enableOptionalTypes: true,
     homogeneousAggregateLiterals: false,
@@ -59,7 +69,7 @@ export function compileCel(
   expression: string,
   { type, optionalOldSelf = false }: { readonly type: 'bool' | 'string'; readonly optionalOldSelf?: boolean },
 ): CelProgram {
-  const parsed = parse(expression, optionalOldSelf ? optionalEnvironment : environment);
+  const parsed = parse(expression, environmentFor(optionalOldSelf ? 'optional' : 'dyn'));
   const meter: Meter = { ruleSteps: 0, budget: { steps: 0 } };
   guard(parsed.ast, meter);
   const checked = parsed.check();
@@ -81,7 +91,7 @@ export function compileCel(
 
 /** The syntax tree of an expression. @throws CelCompileError */
 export function parseCel(expression: string): ASTNode {
-  return parse(expression, environment).ast;
+  return parse(expression, environmentFor('dyn')).ast;
 }
 
 function parse(expression: string, env: Environment): ParseResult {

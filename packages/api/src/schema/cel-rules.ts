@@ -3,7 +3,6 @@
  * kube-apiserver. Compiled rules are cached with the schema node. Called by the validator (run) and by CRD admission
  * (compile).
  */
-import { Optional } from '@marcbachmann/cel-js';
 import type { FieldError } from '../status.js';
 import {
   type CelBudget,
@@ -14,6 +13,7 @@ import {
   defaultBudgetOptions,
   summaryOf,
 } from './cel-environment.js';
+import { celLibrary } from './cel-runtime.js';
 import { toCelValue } from './cel-values.js';
 import { isTransitionRule, type SchemaNode } from './compile.js';
 import { duplicate, forbidden, formatPath, invalid, type PathStack, required } from './field-errors.js';
@@ -84,6 +84,7 @@ export function checkRules(value: unknown, scope: RuleScope): FieldError[] {
 }
 
 function optionalOf(value: unknown): unknown {
+  const { Optional } = celLibrary();
   return value === undefined ? Optional.none() : Optional.of(value);
 }
 

@@ -3,12 +3,19 @@
  * durations or bytes, names that CEL could not spell are escaped, and content that the schema does not declare is
  * invisible. Called by cel-rules.
  */
-import { parse } from '@marcbachmann/cel-js';
 import { isObject, type JsonObject } from '../json.js';
+import { celLibrary } from './cel-runtime.js';
 import type { SchemaNode } from './compile.js';
 import { isFormat } from './formats.js';
 
-const toDuration = parse('duration(text)');
+type DurationReader = (variables: { readonly text: string }) => unknown;
+
+let durationReader: DurationReader | undefined;
+
+function toDuration(text: string): unknown {
+  durationReader ??= celLibrary().parse('duration(text)');
+  return durationReader({ text });
+}
 
 /** The CEL value of a JSON value. `resource` marks the root of an object, whose metadata shows its name only. */
 export function toCelValue(value: unknown, node: SchemaNode | undefined, resource = false): unknown {
@@ -38,7 +45,7 @@ function toCelString(value: string, format: string | undefined): unknown {
     case 'datetime':
       return isFormat(format, value) ? new Date(value) : value;
     case 'duration':
-      return /^-?(?:\d|\.)[\d.a-zµ]*$/.test(value) ? toDuration({ text: value }) : value;
+      return /^-?(?:\d|\.)[\d.a-zµ]*$/.test(value) ? toDuration(value) : value;
     case 'byte':
       return isFormat(format, value) ? new Uint8Array(Buffer.from(value, 'base64')) : value;
     default:

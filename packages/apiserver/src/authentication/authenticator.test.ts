@@ -2,7 +2,7 @@ import { newUnauthorized, StatusError } from '@flotilla/api';
 import { expect } from 'chai';
 import type { ApiRequest } from '../server/handler.js';
 import { createAuthenticator } from './authenticator.js';
-import { requestWith } from './request-test-kit.js';
+import { requestWith } from './testing/request.js';
 
 const goodChain = [Uint8Array.of(1)];
 const badChain = [Uint8Array.of(2)];

@@ -2,7 +2,7 @@ import { tokenUsedByAnnotation } from '@flotilla/api';
 import { createTestEnv } from '@flotilla/kube/testing';
 import { expect } from 'chai';
 import { createBootstrapTokenAuthenticator } from './bootstrap-token.js';
-import { MemoryReader } from './reader-test-kit.js';
+import { MemoryReader } from './testing/memory-reader.js';
 
 const id = 'abc123';
 const secretPart = '0123456789abcdef';

@@ -2,8 +2,8 @@ import type { KubeObject } from '@flotilla/api';
 import { expect } from 'chai';
 import type { UserInfo } from '../authentication/user.js';
 import { createRbacAuthorizer } from './rbac-authorizer.js';
-import { binding, RbacReader, role } from './rbac-test-kit.js';
 import type { PolicyRule } from './rules.js';
+import { binding, RbacReader, role } from './testing/rbac.js';
 
 const group = 'rbac.authorization.k8s.io';
 const podRule = (...verbs: string[]): PolicyRule => ({ verbs, apiGroups: [''], resources: ['pods'] });

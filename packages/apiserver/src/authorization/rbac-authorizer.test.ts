@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { UserInfo } from '../authentication/user.js';
 import { createRbacAuthorizer } from './rbac-authorizer.js';
-import { binding, RbacReader, role } from './rbac-test-kit.js';
+import { binding, RbacReader, role } from './testing/rbac.js';
 
 const readPods = { verbs: ['get'], apiGroups: [''], resources: ['pods'] };
 const readPaths = { verbs: ['get'], nonResourceURLs: ['/metrics'] };

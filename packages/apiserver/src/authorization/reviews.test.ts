@@ -1,8 +1,8 @@
 import type { KubeObject } from '@flotilla/api';
 import { type ResourceRef, wellKnown } from '@flotilla/kube';
 import { expect } from 'chai';
-import { startTestApi, type TestApi } from '../authentication/api-server-test-kit.js';
-import { binding, role } from './rbac-test-kit.js';
+import { startTestApi, type TestApi } from '../authentication/testing/api-server.js';
+import { binding, role } from './testing/rbac.js';
 
 const authorization = 'authorization.k8s.io';
 const authentication = 'authentication.k8s.io';

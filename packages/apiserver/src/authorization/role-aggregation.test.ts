@@ -1,8 +1,8 @@
 import type { KubeObject } from '@flotilla/api';
 import { expect } from 'chai';
 import { bootstrapRbacObjects } from './bootstrap-policy.js';
-import { role } from './rbac-test-kit.js';
 import { aggregateRules } from './role-aggregation.js';
+import { role } from './testing/rbac.js';
 
 const get = { verbs: ['get'], apiGroups: [''], resources: ['pods'] };
 const list = { verbs: ['list'], apiGroups: [''], resources: ['pods'] };

@@ -183,7 +183,7 @@ function toApiRequest(request: Request, body: Uint8Array, signal: AbortSignal): 
     method: request.method ?? 'GET',
     path: question < 0 ? url : url.slice(0, question),
     query: new URLSearchParams(question < 0 ? '' : url.slice(question + 1)),
-    headers: request.headers,
+    headers: withRepeated(request),
     body,
     signal,
     remoteAddress: socket.remoteAddress ?? '',
@@ -192,6 +192,22 @@ function toApiRequest(request: Request, body: Uint8Array, signal: AbortSignal): 
 }
 
 const certificatesByConnection = new WeakMap<object, readonly Uint8Array[]>();
+
+/** Node joins repeated headers with commas, which names of groups may hold: those of impersonation stay apart. */
+function withRepeated(request: Request): ApiRequest['headers'] {
+  if (request.headers['impersonate-user'] === undefined) return request.headers;
+  const headers: Record<string, string | readonly string[] | undefined> = { ...request.headers };
+  const apart = new Map<string, string[]>();
+  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
+    const name = (request.rawHeaders[i] ?? '').toLowerCase();
+    if (!name.startsWith('impersonate-')) continue;
+    const values = apart.get(name) ?? [];
+    values.push(request.rawHeaders[i + 1] ?? '');
+    apart.set(name, values);
+  }
+  for (const [name, values] of apart) headers[name] = values.length === 1 ? values[0] : values;
+  return headers;
+}
 
 /** What lives as long as the TLS connection; over HTTP/2 each request sees a new proxy of the socket. */
 function connectionOf(request: Request): object {

@@ -1,5 +1,9 @@
-/** What every server holds from its first start: namespaces, roles, priority classes. Made when missing, never reset. */
-import { hasReason, type KubeObject } from '@flotilla/api';
+/**
+ * What every server holds from its first start: namespaces, roles, priority classes. Made when missing, never reset,
+ * but for the issuer of client certificates, which other servers read here and which is brought up to date at each
+ * start.
+ */
+import { equal, hasReason, type KubeObject } from '@flotilla/api';
 import { type KubeClient, type ResourceRef, wellKnown } from '@flotilla/kube';
 import { bootstrapRbacObjects } from '../authorization/bootstrap-policy.js';
 
@@ -12,8 +16,14 @@ const priorityClasses: ResourceRef = {
   namespaced: false,
 };
 
+/** Where servers that leave authentication to this one look for it; the name is fixed by Kubernetes. */
+const authenticationName = 'extension-apiserver-authentication';
+const authenticationNamespace = 'kube-system';
+
 const refByKind: Readonly<Record<string, ResourceRef>> = {
   Namespace: wellKnown.namespaces,
+  ConfigMap: wellKnown.configMaps,
+  Role: wellKnown.roles,
   ClusterRole: wellKnown.clusterRoles,
   ClusterRoleBinding: wellKnown.clusterRoleBindings,
   PriorityClass: priorityClasses,
@@ -29,7 +39,38 @@ function priorityClass(name: string, value: number): KubeObject {
   };
 }
 
-export async function ensureBootstrapObjects(client: KubeClient): Promise<void> {
+/** Lets somebody who is bound to it read the configuration below, and nothing else of kube-system. */
+function authenticationReader(): KubeObject {
+  return {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'Role',
+    metadata: { namespace: authenticationNamespace, name: `${authenticationName}-reader` },
+    rules: [
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: [authenticationName],
+        verbs: ['get', 'list', 'watch'],
+      },
+    ],
+  };
+}
+
+/** There is no front proxy, so no `requestheader-` key is published: nobody may name a user in a header. */
+function authenticationConfig(clientCa: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: authenticationNamespace, name: authenticationName },
+    data: { 'client-ca-file': clientCa },
+  };
+}
+
+/** `clientCa`: PEM of the issuers of client certificates. */
+export async function ensureBootstrapObjects(
+  client: KubeClient,
+  { clientCa }: { clientCa: string },
+): Promise<void> {
   const objects: KubeObject[] = [
     ...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
     ...bootstrapRbacObjects(),
@@ -38,14 +79,31 @@ export async function ensureBootstrapObjects(client: KubeClient): Promise<void> 
   ];
   // Together: the store commits them as one group.
   await Promise.all(objects.map((object) => createIfMissing(client, object)));
+  // After the namespace that they are in.
+  await Promise.all([
+    createIfMissing(client, authenticationReader()),
+    createOrCorrect(client, authenticationConfig(clientCa)),
+  ]);
 }
 
-async function createIfMissing(client: KubeClient, object: KubeObject): Promise<void> {
+async function createOrCorrect(client: KubeClient, config: KubeObject): Promise<void> {
+  const found = await createIfMissing(client, config);
+  if (found === undefined || equal(found['data'], config['data'])) return;
+  const { namespace = '', name = '' } = config.metadata;
+  await client.patch(
+    wellKnown.configMaps,
+    { namespace, name },
+    { type: 'merge', body: { data: config['data'] } },
+  );
+}
+
+/** The object that was there already; undefined: it was made. */
+async function createIfMissing(client: KubeClient, object: KubeObject): Promise<KubeObject | undefined> {
   const ref = refByKind[object.kind];
   if (ref === undefined) throw new Error(`no resource is known for the kind ${object.kind}`);
+  const { name = '', namespace } = object.metadata;
   try {
-    await client.get(ref, { name: object.metadata.name ?? '' });
-    return;
+    return await client.get<KubeObject>(ref, { name, ...(namespace !== undefined && { namespace }) });
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error;
   }
@@ -54,4 +112,5 @@ async function createIfMissing(client: KubeClient, object: KubeObject): Promise<
   } catch (error) {
     if (!hasReason(error, 'AlreadyExists')) throw error;
   }
+  return undefined;
 }

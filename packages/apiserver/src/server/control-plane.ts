@@ -4,6 +4,7 @@
  * runs the very same. Called by whoever runs a server, once it answers.
  */
 import { type CertificateAuthority, createClient, type Env } from '@flotilla/kube';
+import { createRoleAggregator } from '../authorization/role-aggregation.js';
 import { createCsrSigner } from '../certificates/signer.js';
 import { startControllers } from '../controllers/start-controllers.js';
 import type { Store } from '../storage/store.js';
@@ -38,9 +39,11 @@ export async function startControlPlane(
 ): Promise<ControlPlane> {
   const { env, profile, store, ca, signal } = options;
   const client = createClient(server.transport(), { userAgent: 'apiserver' });
-  await ensureBootstrapObjects(client);
+  await ensureBootstrapObjects(client, { clientCa: ca.certificatePem });
   const signer = createCsrSigner({ client, env, ca });
   signer.start(signal);
+  const aggregator = createRoleAggregator({ client, env });
+  aggregator.start(signal);
   const { registry } = server;
   const controllers = startControllers({ client, env, registry, profile, ca: ca.certificatePem, signal });
   void compactPeriodically({
@@ -54,6 +57,7 @@ export async function startControlPlane(
   return {
     close: async () => {
       await controllers.close();
+      await aggregator.close();
       await signer.close();
     },
   };

@@ -1,7 +1,7 @@
 import type { KubeObject } from '@flotilla/api';
 import { type KubeClient, wellKnown } from '@flotilla/kube';
 import { expect } from 'chai';
-import { issuer, startTestApi, type TestApi } from '../authentication/api-server-test-kit.js';
+import { issuer, startTestApi, type TestApi } from '../authentication/testing/api-server.js';
 
 const tokenReviews = {
   group: 'authentication.k8s.io',

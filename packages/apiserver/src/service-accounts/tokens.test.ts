@@ -3,7 +3,7 @@ import type { KubeObject } from '@flotilla/api';
 import { generateKeyPair } from '@flotilla/kube';
 import { createTestEnv } from '@flotilla/kube/testing';
 import { expect } from 'chai';
-import { MemoryReader } from '../authentication/reader-test-kit.js';
+import { MemoryReader } from '../authentication/testing/memory-reader.js';
 import { readTokenKey, signToken } from './jwt.js';
 import { type IssueOptions, ServiceAccountTokens } from './tokens.js';
 
@@ -56,15 +56,17 @@ describe('ServiceAccountTokens', () => {
   it('issues tokens that others can check with the published key', () => {
     const { tokens, issue } = setUp();
     const answer = tokens.discoveryDocument('/openid/v1/jwks');
-    const { keys } = JSON.parse(Buffer.from(answer?.body as Uint8Array).toString()) as { keys: [JsonWebKey] };
+    const { keys } = JSON.parse(Buffer.from(answer?.body as Uint8Array).toString()) as {
+      keys: [Record<string, string>];
+    };
     const token = issue({ audiences: ['vault'] });
     const [head, body, signature = ''] = token.split('.');
-    const key = createPublicKey({ key: keys[0] as Record<string, string>, format: 'jwk' });
+    const key = createPublicKey({ key: keys[0], format: 'jwk' });
     const options = { key, dsaEncoding: 'ieee-p1363' } as const;
     expect(
       verify('sha256', Buffer.from(`${head}.${body}`), options, Buffer.from(signature, 'base64url')),
     ).to.equal(true);
-    expect(part(token, 0)).to.deep.equal({ alg: 'ES256', kid: (keys[0] as { kid?: string }).kid });
+    expect(part(token, 0)).to.deep.equal({ alg: 'ES256', kid: keys[0]['kid'] });
     expect(part(token, 1)).to.deep.include({
       iss: issuer,
       aud: ['vault'],

@@ -6,6 +6,7 @@
 import {
   clusterGroupName,
   clusterNameLabel,
+  hasReason,
   type KubeObject,
   type ManagedCluster,
   type ManifestWork,
@@ -99,8 +100,7 @@ const managedClusterRule: AdmissionRule = {
   check: async ({ object, oldObject, user, name }, client) => {
     const cluster = object as ManagedCluster; // the rule's own resource
     const old = oldObject as ManagedCluster | undefined;
-    const [error] = validateObjectName(name, 'label');
-    if (error !== undefined) throw newBadRequest(`metadata.name: ${error.message}`);
+    requireClusterName(name);
     for (const { url } of cluster.spec?.managedClusterClientConfigs ?? []) {
       if (!url.startsWith('https://')) {
         throw newBadRequest(
@@ -118,6 +118,11 @@ const managedClusterRule: AdmissionRule = {
   },
 };
 
+function requireClusterName(name: string): void {
+  const [error] = validateObjectName(name, 'label');
+  if (error !== undefined) throw newBadRequest(`metadata.name: ${error.message}`);
+}
+
 /** A bootstrap token makes one cluster, and is bound to it from then on. */
 const tokenClusterRule: AdmissionRule = {
   name: 'bootstrap-token-cluster',
@@ -128,7 +133,8 @@ const tokenClusterRule: AdmissionRule = {
   check: async ({ object, user, name, dryRun }, client) => {
     const id = bootstrapTokenId(user.username);
     if (id === undefined) return;
-    await bindToken(client, { id, cluster: name, dryRun });
+    requireClusterName(name); // before the token is bound to it
+    await bindToken(client, await readToken(client, { id, cluster: name }), { cluster: name, dryRun });
     object.metadata.annotations = { ...object.metadata.annotations, [clusterTokenAnnotation]: id };
   },
 };
@@ -152,42 +158,59 @@ const tokenCsrRule: AdmissionRule = {
     const request = readAgentRequest(csr);
     if (!request.ok)
       throw newForbidden(subject, `a bootstrap token asks for agent certificates only: ${request.why}`);
-    const { allowsRejoin } = await bindToken(client, { id, cluster: request.cluster, dryRun });
-    if (allowsRejoin || !(await isJoinedByAnother(client, { id, ...request }))) return;
+    const { cluster } = request;
+    const token = await readToken(client, { id, cluster });
+    if (allowsRejoin(token) || !(await isJoinedByAnother(client, { id, ...request }))) {
+      await bindToken(client, token, { cluster, dryRun });
+      return;
+    }
     throw newForbidden(
       subject,
-      `the cluster name ${JSON.stringify(request.cluster)} is already joined by another key; choose another name with --name, ` +
-        `or let it join again with a token of "hub token create --cluster ${request.cluster}"`,
+      `the cluster name ${JSON.stringify(cluster)} is already joined by another key; choose another name with --name, ` +
+        `or let it join again with a token of "hub token create --cluster ${cluster}"`,
     );
   },
 };
 
+function allowsRejoin(token: KubeObject): boolean {
+  return token.metadata.annotations?.[tokenRejoinAnnotation] === 'true';
+}
+
+/** @throws StatusError 403 when the token is for another cluster. */
+async function readToken(
+  client: KubeClient,
+  { id, cluster }: { id: string; cluster: string },
+): Promise<KubeObject> {
+  const key = { namespace: bootstrapTokenNamespace, name: bootstrapTokenSecretName(id) };
+  const token = await client.get<KubeObject>(wellKnown.secrets, key);
+  const bound = token.metadata.annotations?.[tokenClusterAnnotation];
+  if (bound === undefined || bound === cluster) return token;
+  throw newForbidden(
+    { group: clusterGroupName, resource: 'managedclusters', name: cluster },
+    `the bootstrap token is for the cluster ${JSON.stringify(bound)} only; make another with "hub token create"`,
+  );
+}
+
+/** Nothing else may refuse the request after this: a token that is bound stays so. */
 async function bindToken(
   client: KubeClient,
-  { id, cluster, dryRun }: { id: string; cluster: string; dryRun: boolean },
-): Promise<{ allowsRejoin: boolean }> {
-  const key = { namespace: bootstrapTokenNamespace, name: bootstrapTokenSecretName(id) };
-  const secret = await client.get<KubeObject>(wellKnown.secrets, key);
-  const bound = secret.metadata.annotations?.[tokenClusterAnnotation];
-  if (bound !== undefined && bound !== cluster) {
-    throw newForbidden(
-      { group: clusterGroupName, resource: 'managedclusters', name: cluster },
-      `the bootstrap token is for the cluster ${JSON.stringify(bound)} only; make another with "hub token create"`,
+  token: KubeObject,
+  { cluster, dryRun }: { cluster: string; dryRun: boolean },
+): Promise<void> {
+  const { name = '', resourceVersion, annotations } = token.metadata;
+  if (annotations?.[tokenClusterAnnotation] !== undefined || dryRun) return;
+  try {
+    // The version makes this a claim: of two klusterlets with one token, one is refused.
+    await client.patch(
+      wellKnown.secrets,
+      { namespace: bootstrapTokenNamespace, name },
+      { type: 'merge', body: { metadata: { resourceVersion, annotations: { [tokenClusterAnnotation]: cluster } } } },
     );
+  } catch (error) {
+    if (!hasReason(error, 'Conflict')) throw error;
+    const id = name.slice(bootstrapTokenSecretName('').length);
+    await bindToken(client, await readToken(client, { id, cluster }), { cluster, dryRun });
   }
-  if (bound === undefined && !dryRun) {
-    // The version makes this a claim: of two klusterlets with one token, one is refused by the conflict.
-    await client.patch(wellKnown.secrets, key, {
-      type: 'merge',
-      body: {
-        metadata: {
-          resourceVersion: secret.metadata.resourceVersion,
-          annotations: { [tokenClusterAnnotation]: cluster },
-        },
-      },
-    });
-  }
-  return { allowsRejoin: secret.metadata.annotations?.[tokenRejoinAnnotation] === 'true' };
 }
 
 async function isJoinedByAnother(

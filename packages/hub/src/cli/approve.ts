@@ -1,14 +1,15 @@
 /** `hub approve` and `hub csr …`: an operator's word on who may join. */
 import {
+  clusterCondition,
   clusterNameLabel,
   hasReason,
   hubFieldManager,
+  isConditionTrue,
   type KubeObject,
   type ManagedCluster,
 } from '@flotilla/api';
-import { type KubeClient, wellKnown } from '@flotilla/kube';
+import { type Env, type KubeClient, sleep, wellKnown } from '@flotilla/kube';
 import {
-  type AgentRequest,
   type CertificateSigningRequest,
   isPending,
   readAgentRequest,
@@ -29,11 +30,18 @@ export async function decideCsr(
 ): Promise<'done' | 'already'> {
   for (let attempt = 0; ; attempt++) {
     const csr = await client.get<CertificateSigningRequest>(wellKnown.certificateSigningRequests, { name });
-    if ((csr.status?.conditions ?? []).some(({ type }) => type === decision.type)) return 'already';
+    const decided = (csr.status?.conditions ?? []).map(({ type }) => type);
+    if (decided.includes(decision.type)) return 'already';
+    const opposite = decision.type === 'Approved' ? 'Denied' : 'Approved';
+    if (decided.includes(opposite)) {
+      throw new Error(
+        `the CSR ${name} was already ${opposite.toLowerCase()}, which is final; the klusterlet can ask again ("klusterlet join")`,
+      );
+    }
     const reason = decision.type === 'Approved' ? 'HubApprove' : 'HubDeny';
-    const decided = withCsrCondition(csr, { ...decision, reason });
+    const update = withCsrCondition(csr, { ...decision, reason });
     try {
-      await client.update(wellKnown.certificateSigningRequests, decided, {
+      await client.update(wellKnown.certificateSigningRequests, update, {
         subresource: 'approval',
         fieldManager: hubFieldManager,
       });
@@ -47,35 +55,53 @@ export async function decideCsr(
 export interface ApproveResult {
   readonly cluster: string;
   readonly accepted: 'done' | 'already';
+  /** The request that was approved now. */
   readonly csr: string | undefined;
+  /** The cluster has, or had, a certificate request that is not refused. */
+  readonly asked: boolean;
 }
 
+export interface ApproveOptions {
+  readonly env: Pick<Env, 'clock'>;
+  /** On the monotonic clock: how long a cluster that has not asked, or not for a certificate, is waited for. */
+  readonly deadlineMs: number;
+  /** Told once what is waited for. */
+  readonly note: (text: string) => void;
+}
+
+const pollMs = 250;
+
 /**
- * Accepts a cluster and approves its newest pending CSR.
+ * Accepts a cluster and approves its newest pending CSR. A klusterlet makes its ManagedCluster first and its CSR a
+ * moment later, so both are waited for.
  * @throws Error with what to do when the cluster has not asked to join.
  */
 export async function approveCluster(
   client: KubeClient,
   cluster: string,
-  nowMs: number,
+  options: ApproveOptions,
 ): Promise<ApproveResult> {
-  const managed = await getCluster(client, cluster);
-  const csrs = await client.list<CertificateSigningRequest>(wellKnown.certificateSigningRequests, {
-    labelSelector: `${clusterNameLabel}=${cluster}`,
-  });
-  const pending = csrs.items
-    .filter((csr) => isPending(csr))
-    .map((csr) => ({ csr, request: readAgentRequest(csr) }))
-    .sort((a, b) => (createdAt(b.csr) < createdAt(a.csr) ? -1 : 1));
-  const isAccepted = managed?.spec?.hubAcceptsClient === true;
+  const { clock } = options.env;
+  const managed = await waitFor(options, `${cluster} to ask to join`, () => getCluster(client, cluster));
   if (managed === undefined) throw new Error(await notAskedYet(client, cluster));
-  const newest = pending.find(({ request }) => request.ok);
-  if (newest === undefined && pending[0] !== undefined)
-    throw new Error(refusal(pending[0].csr, pending[0].request));
-  if (newest !== undefined) {
+  const isJoined = isConditionTrue(managed, clusterCondition.joined);
+  const known = await waitFor(options, `the certificate request of ${cluster}`, async () => {
+    const requests = await listRequests(client, cluster);
+    return isJoined || requests.length > 0 ? requests : undefined;
+  });
+  const requests = known ?? [];
+  const pending = requests.filter((csr) => isPending(csr));
+  const readable = pending.find((csr) => readAgentRequest(csr).ok);
+  if (readable === undefined && pending[0] !== undefined) throw new Error(refusal(pending[0]));
+  if (readable !== undefined) {
     const message = 'approved together with its cluster by hub approve';
-    await decideCsr(client, newest.csr.metadata.name ?? '', { type: 'Approved', message, nowMs });
+    await decideCsr(client, readable.metadata.name ?? '', {
+      type: 'Approved',
+      message,
+      nowMs: clock.now(),
+    });
   }
+  const isAccepted = managed.spec?.hubAcceptsClient === true;
   if (!isAccepted) {
     await client.patch(
       wellKnown.managedClusters,
@@ -83,14 +109,45 @@ export async function approveCluster(
       { type: 'merge', body: { spec: { hubAcceptsClient: true } }, fieldManager: hubFieldManager },
     );
   }
-  return { cluster, accepted: isAccepted ? 'already' : 'done', csr: newest?.csr.metadata.name };
+  return {
+    cluster,
+    accepted: isAccepted ? 'already' : 'done',
+    csr: readable?.metadata.name,
+    asked: isJoined || requests.length > 0,
+  };
+}
+
+/** Undefined when the deadline passes first. */
+async function waitFor<T>(
+  { env, deadlineMs, note }: ApproveOptions,
+  what: string,
+  look: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  for (let isTold = false; ; isTold = true) {
+    const found = await look();
+    const leftMs = deadlineMs - env.clock.monotonicMs();
+    if (found !== undefined || leftMs <= 0) return found;
+    if (!isTold) note(`waiting up to ${Math.ceil(leftMs / 1000)}s for ${what}`);
+    await sleep(env.clock, Math.min(pollMs, leftMs));
+  }
+}
+
+/** Requests of the cluster that nobody has refused, newest first. */
+async function listRequests(client: KubeClient, cluster: string): Promise<CertificateSigningRequest[]> {
+  const { items } = await client.list<CertificateSigningRequest>(wellKnown.certificateSigningRequests, {
+    labelSelector: `${clusterNameLabel}=${cluster}`,
+  });
+  const refused = ({ status }: CertificateSigningRequest): boolean =>
+    (status?.conditions ?? []).some(({ type }) => type === 'Denied' || type === 'Failed');
+  return items.filter((csr) => !refused(csr)).sort((a, b) => createdAt(b).localeCompare(createdAt(a)));
 }
 
 function createdAt(csr: KubeObject): string {
   return csr.metadata.creationTimestamp ?? '';
 }
 
-function refusal(csr: CertificateSigningRequest, request: AgentRequest): string {
+function refusal(csr: CertificateSigningRequest): string {
+  const request = readAgentRequest(csr);
   return `the CSR ${csr.metadata.name} is not approved: ${request.ok ? 'unknown reason' : request.why}`;
 }
 

@@ -6,19 +6,20 @@ import {
   type ManifestWork,
   validateObjectName,
 } from '@flotilla/api';
-import { type Env, wellKnown } from '@flotilla/kube';
+import { type Env, type KubeClient, wellKnown } from '@flotilla/kube';
 import {
   addCommand,
   type OutputFormat,
   outputOption,
   parseDuration,
+  parseHttpsUrl,
   renderList,
   UsageError,
 } from '@flotilla/kube/cli';
 import type { Command } from 'commander';
 import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
 import { bootstrapTokenSecret, createBootstrapToken } from '../tokens/bootstrap-token.js';
-import { approveCluster, decideCsr } from './approve.js';
+import { type ApproveResult, approveCluster, decideCsr } from './approve.js';
 import { type Connection, connect, kubeconfigOption } from './connect.js';
 import {
   clusterHeaders,
@@ -34,6 +35,8 @@ import {
 export interface CommandContext {
   readonly env: Env;
   readonly print: (text: string) => void;
+  /** For what is no part of the answer: standard error. */
+  readonly note: (text: string) => void;
 }
 
 interface CommonOptions {
@@ -82,6 +85,7 @@ function addTokenCommand(program: Command, context: CommandContext): void {
     .option(
       '--server <url>',
       "the hub's URL as the cluster reaches it; default: the server of the kubeconfig",
+      parseHttpsUrl,
     )
     .addOption(kubeconfigOption())
     .action(async (options: { cluster?: string; ttl: number; server?: string; kubeconfig?: string }) => {
@@ -93,7 +97,7 @@ function addTokenCommand(program: Command, context: CommandContext): void {
         await client.create(
           wellKnown.secrets,
           bootstrapTokenSecret(made, {
-            expiresAtMs: env.clock.now() + options.ttl,
+            expiresAtMs: (await hubTimeMs(client, env)) + options.ttl,
             ...(options.cluster !== undefined && { cluster: options.cluster }),
           }),
         );
@@ -107,6 +111,14 @@ function addTokenCommand(program: Command, context: CommandContext): void {
         );
       });
     });
+}
+
+/** Tokens live and die by the hub's clock; this machine's may be wrong. */
+async function hubTimeMs(client: KubeClient, env: Env): Promise<number> {
+  const response = await client.transport.request({ method: 'GET', path: '/version', timeoutMs: 10_000 });
+  await response.bytes();
+  const hubMs = Date.parse(response.headers['date'] ?? '');
+  return Number.isNaN(hubMs) ? env.clock.now() : hubMs;
 }
 
 function requireClusterName(name: string): void {
@@ -159,20 +171,31 @@ function addCsrCommands(program: Command, context: CommandContext): void {
 function addApproveCommand(program: Command, context: CommandContext): void {
   addCommand(program, 'approve <cluster...>', {
     description: 'accept clusters and approve their certificate requests',
-    examples: ['hub approve cluster1', 'hub approve cluster1 cluster2'],
+    examples: ['hub approve cluster1', 'hub approve cluster1 cluster2 --wait 1m'],
   })
+    .option(
+      '--wait <duration>',
+      'how long to wait for a cluster, and its certificate request, that is just asking to join',
+      parseDuration,
+      10_000,
+    )
     .addOption(kubeconfigOption())
-    .action((clusters: string[], options: { kubeconfig?: string }) =>
+    .action((clusters: string[], options: { wait: number; kubeconfig?: string }) =>
       withHub(context, options, async ({ client, env }) => {
+        const deadlineMs = env.clock.monotonicMs() + options.wait;
         for (const cluster of clusters) {
-          const result = await approveCluster(client, cluster, env.clock.now());
-          const accepted = result.accepted === 'done' ? 'accepted' : 'was already accepted';
-          const csr =
-            result.csr === undefined ? 'no certificate request is pending' : `${result.csr} approved`;
-          context.print(`${cluster}: ${accepted}, ${csr}`);
+          const approve = { env, deadlineMs, note: context.note };
+          context.print(describeApproval(await approveCluster(client, cluster, approve)));
         }
       }),
     );
+}
+
+function describeApproval({ cluster, accepted, csr, asked }: ApproveResult): string {
+  const first = accepted === 'done' ? 'accepted' : 'was already accepted';
+  if (csr !== undefined) return `${cluster}: ${first}, ${csr} approved`;
+  const more = asked ? '' : `; run "hub approve ${cluster}" again when its klusterlet has asked`;
+  return `${cluster}: ${first}, no certificate request is pending${more}`;
 }
 
 function addClustersCommand(program: Command, context: CommandContext): void {

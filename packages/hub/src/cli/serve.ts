@@ -1,14 +1,14 @@
 /** `hub serve`: runs the hub until it is told to stop. */
 import { resolve } from 'node:path';
 import type { Env } from '@flotilla/kube';
-import { addCommand, type Listen, parseListen, UsageError } from '@flotilla/kube/cli';
+import { addCommand, type Listen, parseHttpsUrl, parseListen } from '@flotilla/kube/cli';
 import type { Command } from 'commander';
 import { adminKubeconfigPath, defaultDataDir } from './connect.js';
 
 export interface ServeContext {
   readonly env: Env;
-  /** Resolves at SIGINT or SIGTERM. */
-  readonly stopped: Promise<void>;
+  /** Resolves at SIGINT or SIGTERM, which end other commands at once. */
+  readonly stopped: () => Promise<void>;
 }
 
 interface ServeOptions {
@@ -29,13 +29,18 @@ export function addServeCommand(program: Command, context: ServeContext): void {
   })
     .option('--data-dir <dir>', 'where the hub keeps its objects and keys', defaultDataDir())
     .option('--listen <host:port>', 'where it listens', parseListen, { host: '0.0.0.0', port: 6443 })
-    .option('--advertise <url>', "the hub's URL as clusters and users reach it; default: the listen address")
+    .option(
+      '--advertise <url>',
+      "the hub's URL as clusters and users reach it; default: the listen address",
+      parseHttpsUrl,
+    )
     .option(
       '--kubeconfig <file>',
       'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
     )
     .action(async (options: ServeOptions) => {
       const { env } = context;
+      const stopped = context.stopped();
       const kubeconfig = resolve(options.kubeconfig ?? adminKubeconfigPath(options.dataDir));
       // Loaded here: commands that only ask something start without the server.
       const { startEmbeddedHub } = await import('../embedded.js');
@@ -44,18 +49,11 @@ export function addServeCommand(program: Command, context: ServeContext): void {
         dataDir: options.dataDir,
         listen: options.listen,
         kubeconfig,
-        ...(options.advertise !== undefined && { advertiseUrl: checkedUrl(options.advertise) }),
+        ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
       });
       env.log.info('hub ready', { url: hub.url, kubeconfig });
-      await context.stopped;
+      await stopped;
       env.log.info('hub stops');
       await hub.close();
     });
-}
-
-function checkedUrl(text: string): string {
-  if (URL.canParse(text) && new URL(text).protocol === 'https:') return new URL(text).origin;
-  throw new UsageError(
-    `--advertise must be an https URL such as https://hub.example:6443, not ${JSON.stringify(text)}`,
-  );
 }

@@ -29,9 +29,12 @@ export function createProgram(options: ProgramOptions): Command {
     .description(options.description)
     .version(options.version, '--version', 'print the version')
     .helpOption('-h, --help', 'show this help')
-    .showHelpAfterError(`(see "${options.name} --help")`)
     .exitOverride();
-  return withExamples(program, options.examples);
+  return withExamples(withHint(program, options.name), options.examples);
+}
+
+function withHint(command: Command, path: string): Command {
+  return command.showHelpAfterError(`(see "${path} --help")`);
 }
 
 /** A sub-command in the same frame. */
@@ -44,7 +47,12 @@ export function addCommand(
     .command(usage)
     .description(options.description)
     .helpOption('-h, --help', 'show this help');
-  return withExamples(command.exitOverride(), options.examples);
+  return withExamples(withHint(command.exitOverride(), pathOf(command)), options.examples);
+}
+
+/** `hub token create`: the words that lead to a command. */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 function withExamples(command: Command, examples: readonly string[]): Command {
@@ -82,6 +90,13 @@ export function parseDuration(text: string): number {
     throw new InvalidArgumentError('give a duration such as 90s, 5m, 1h or 2d.');
   }
   return Number(match[1]) * unit;
+}
+
+/** Reads `https://host:port` into its origin; for commander's argument parser. */
+export function parseHttpsUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'https:' && url.username === '' && url.pathname === '/') return url.origin;
+  throw new InvalidArgumentError('give a URL such as https://hub.example:6443.');
 }
 
 const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
@@ -129,10 +144,10 @@ export interface RunContext {
   readonly debug: boolean;
 }
 
-/** Parses and runs; returns the exit code. */
-export async function runProgram(program: Command, context: RunContext): Promise<number> {
+/** Builds the program, parses and runs; returns the exit code. What building throws is told like the rest. */
+export async function runProgram(build: () => Command, context: RunContext): Promise<number> {
   try {
-    await program.parseAsync([...context.argv]);
+    await build().parseAsync([...context.argv]);
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) {

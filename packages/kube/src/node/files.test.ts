@@ -45,6 +45,14 @@ for (const { name, make } of implementations) {
       expect(await files.list(folder)).to.deep.equal([]);
     });
 
+    it('take many writes into one new folder at the same time', async () => {
+      const names = Array.from({ length: 50 }, (_, i) => `file-${String(i).padStart(2, '0')}`);
+      await Promise.all(names.map((name) => files.write(join(folder, 'new/sub', name), name)));
+      expect(await files.list(join(folder, 'new/sub'))).to.deep.equal(names);
+      const last = await files.read(join(folder, 'new/sub/file-49'));
+      expect(Buffer.from(last ?? []).toString()).to.equal('file-49');
+    });
+
     it('keep the order of writes to one path', async () => {
       const path = join(folder, 'a');
       await Promise.all(Array.from({ length: 20 }, (_, i) => files.write(path, String(i))));

@@ -10,15 +10,19 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Files } from '../env/env.js';
 
 const temporarySuffix = '.flotilla-tmp';
+const ownerOnly = 0o600;
 
 export function createNodeFiles(): Files {
   const tails = new Map<string, Promise<void>>();
+  const folders = new FolderSyncs();
   return {
     read: (path) => absentAs(readFile(path), undefined),
     write: async (path, data, options) => {
       const target = resolve(path);
       const before = tails.get(target) ?? Promise.resolve();
-      const job = before.then(() => writeDurably(target, data, options?.mode ?? 0o600));
+      const job = before.then(() =>
+        writeDurably(target, data, { mode: options?.mode ?? ownerOnly, folders }),
+      );
       const tail = job.catch(() => undefined); // the caller has the failure; the next write only waits
       tails.set(target, tail);
       try {
@@ -44,22 +48,64 @@ async function absentAs<T, D>(promise: Promise<T>, absent: D): Promise<T | D> {
   }
 }
 
-async function writeDurably(target: string, data: Uint8Array | string, mode: number): Promise<void> {
+interface WriteDurablyOptions {
+  readonly mode: number;
+  readonly folders: FolderSyncs;
+}
+
+async function writeDurably(
+  target: string,
+  data: Uint8Array | string,
+  { mode, folders }: WriteDurablyOptions,
+): Promise<void> {
   const folder = dirname(target);
-  await makeFolder(folder);
   const temporary = join(folder, `.${basename(target)}.${randomBytes(6).toString('hex')}${temporarySuffix}`);
+  const fill = async (file: FileHandle): Promise<void> => {
+    // Before the data: the umask must not widen it, nor an instant pass without it.
+    if (mode !== ownerOnly) await file.chmod(mode);
+    await file.writeFile(data);
+    await file.sync();
+  };
   try {
-    await withFile(temporary, 'wx', async (file) => {
-      await file.chmod(mode); // before the data: the umask must not widen it, nor an instant pass without it
-      await file.writeFile(data);
-      await file.sync();
-    });
+    if ((await absentAs(withFile(temporary, 'wx', fill), 'absent')) === 'absent') {
+      await makeFolder(folder);
+      await withFile(temporary, 'wx', fill);
+    }
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(folder);
+  await folders.sync(folder);
+}
+
+/** Writes into one folder at the same time share a sync of it: those that came during one wait for the next. */
+class FolderSyncs {
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #next = new Map<string, Promise<void>>();
+
+  /** Resolves after a sync that began after the call. */
+  sync(folder: string): Promise<void> {
+    const running = this.#running.get(folder);
+    if (running === undefined) return this.#run(folder);
+    const waiting = this.#next.get(folder);
+    if (waiting !== undefined) return waiting;
+    const begin = (): Promise<void> => {
+      this.#next.delete(folder);
+      return this.#run(folder);
+    };
+    const next = running.then(begin, begin); // its failure is told to those who wait for it
+    this.#next.set(folder, next);
+    return next;
+  }
+
+  #run(folder: string): Promise<void> {
+    const run = syncFolder(folder).finally(() => {
+      if (this.#running.get(folder) === run) this.#running.delete(folder);
+    });
+    this.#running.set(folder, run);
+    return run;
+  }
 }
 
 /** Makes missing folders and puts their names on disk too. */
@@ -82,7 +128,7 @@ async function withFile(
   flags: string | number,
   use: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
-  const file = await open(path, flags, 0o600);
+  const file = await open(path, flags, ownerOnly);
   try {
     await use(file);
   } finally {

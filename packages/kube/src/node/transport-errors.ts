@@ -30,12 +30,12 @@ const known: Readonly<Record<string, Entry>> = {
   EPIPE: ['closed', 'the connection was closed by the server'],
   ERR_STREAM_PREMATURE_CLOSE: ['closed', 'the connection was closed before the answer was complete'],
   ERR_HTTP2_PING_CANCEL: ['closed', 'the connection was lost'],
-  CERT_HAS_EXPIRED: ['ca', "its certificate has expired, or this machine's clock is wrong"],
-  CERT_NOT_YET_VALID: ['ca', "its certificate is not valid yet, or this machine's clock is wrong"],
-  CERT_REVOKED: ['ca', 'its certificate has been revoked'],
-  INVALID_CA: ['ca', 'a CA certificate in its chain is not allowed to sign'],
-  INVALID_PURPOSE: ['ca', 'its certificate is not meant for servers'],
-  CERT_SIGNATURE_FAILURE: ['ca', 'the signature of its certificate is wrong'],
+  CERT_HAS_EXPIRED: ['ca', "its certificate has expired, or this machine's clock is wrong (clock)"],
+  CERT_NOT_YET_VALID: ['ca', "its certificate is not valid yet, or this machine's clock is wrong (clock)"],
+  CERT_REVOKED: ['ca', 'its certificate has been revoked (CA)'],
+  INVALID_CA: ['ca', 'a CA certificate in its chain is not allowed to sign (CA)'],
+  INVALID_PURPOSE: ['ca', 'its certificate is not meant for servers (CA)'],
+  CERT_SIGNATURE_FAILURE: ['ca', 'the signature of its certificate is wrong (CA)'],
 };
 
 const untrusted = new Set([
@@ -59,27 +59,27 @@ function classify(cause: unknown, phase: 'dial' | 'tls' | 'http'): Entry {
   const error = firstError(cause);
   const code = error?.code ?? '';
   const message = error?.message ?? String(cause);
-  if (untrusted.has(code)) return ['ca', 'its certificate is not signed by the trusted CA'];
+  if (untrusted.has(code)) return ['ca', 'its certificate is not signed by the trusted CA (CA)'];
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return ['ca', nameMismatch(error)];
   if (/ALERT/i.test(code) || /alert (number|bad|unknown|certificate)/i.test(message)) {
     return [
       'tls',
-      `the server refused the TLS connection or the client certificate (${alertName(code, message)})`,
+      `the server refused the TLS connection or the client certificate: ${alertName(code, message)} (TLS)`,
     ];
   }
   if (
     code === 'ERR_SSL_WRONG_VERSION_NUMBER' ||
     /wrong version number|packet length too long/i.test(message)
   ) {
-    return ['tls', 'the server does not speak TLS on this port'];
+    return ['tls', 'the server does not speak TLS on this port (TLS)'];
   }
   if (code.startsWith('ERR_SSL') || code === 'EPROTO')
-    return ['tls', `the TLS handshake failed (${message})`];
+    return ['tls', `the TLS handshake failed: ${message} (TLS)`];
   if (code.startsWith('ERR_OSSL') || code === 'ERR_TLS_INVALID_CONTEXT') {
     return ['config', `the client certificate, its key or the CA cannot be used (${message})`];
   }
   if (phase === 'tls' && (code === 'ECONNRESET' || code === 'EPIPE')) {
-    return ['tls', 'the connection was closed during the TLS handshake'];
+    return ['tls', 'the connection was closed during the TLS handshake (TLS)'];
   }
   return known[code] ?? [phase === 'http' ? 'closed' : 'tcp', message];
 }
@@ -98,8 +98,8 @@ function firstError(cause: unknown): NodeError | undefined {
 function nameMismatch(error: NodeError | undefined): string {
   const names = error?.cert?.subjectaltname?.replaceAll(/DNS:|IP Address:/g, '') ?? error?.cert?.subject?.CN;
   return names === undefined
-    ? 'its certificate is for another name'
-    : `its certificate is for other names (${names})`;
+    ? 'its certificate is for another name (CA)'
+    : `its certificate is for other names: ${names} (CA)`;
 }
 
 function alertName(code: string, message: string): string {

@@ -79,7 +79,10 @@ function validateSpecUpdate(object: KubeObject, old: KubeObject): FieldError[] {
   const kept = listAt(before, 'tolerations').every((one) =>
     listAt(spec, 'tolerations').some((other) => sameValue(one, other)),
   );
-  if (kept && sameValue(frozenPart(spec), frozenPart(before))) return [];
+  const [now, then] = [frozenPart(spec), frozenPart(before)];
+  // The binding subresource sets the node, once.
+  if (textAt(before, 'nodeName') === '') delete now['nodeName'];
+  if (kept && sameValue(now, then)) return [];
   return [
     forbidden(
       'spec',

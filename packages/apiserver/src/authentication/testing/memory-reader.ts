@@ -1,6 +1,6 @@
 /** For tests: an ObjectReader over a map, which tells of changes as the watch cache does. */
 import type { KubeObject } from '@flotilla/api';
-import type { ObjectChange, ObjectReader } from './object-reader.js';
+import type { ObjectChange, ObjectReader } from '../object-reader.js';
 
 export class MemoryReader implements ObjectReader {
   readonly #objects = new Map<string, Map<string, KubeObject>>();

@@ -1,5 +1,5 @@
 /** For tests: a request that carries the given credentials. */
-import type { ApiRequest } from '../server/handler.js';
+import type { ApiRequest } from '../../server/handler.js';
 
 export function requestWith(parts: Partial<ApiRequest> = {}): ApiRequest {
   return {

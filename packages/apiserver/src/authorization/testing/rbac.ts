@@ -1,7 +1,7 @@
 /** For tests: roles and bindings in few words. */
 import type { KubeObject } from '@flotilla/api';
-import { MemoryReader } from '../authentication/reader-test-kit.js';
-import type { PolicyRule } from './rules.js';
+import { MemoryReader } from '../../authentication/testing/memory-reader.js';
+import type { PolicyRule } from '../rules.js';
 
 const apiVersion = 'rbac.authorization.k8s.io/v1';
 const group = 'rbac.authorization.k8s.io';

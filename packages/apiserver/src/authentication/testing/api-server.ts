@@ -1,10 +1,10 @@
 /** For tests: a whole API server in process, on a virtual clock, and clients of any user. */
 import { createCertificateAuthority, createClient, generateKeyPair, type KubeClient } from '@flotilla/kube';
 import { createTestEnv } from '@flotilla/kube/testing';
-import { type ApiServer, createApiServer } from '../server/api-server.js';
-import { createInProcessTransport } from '../server/in-process-transport.js';
-import { createMemoryStore } from '../storage/memory-store.js';
-import type { UserInfo } from './user.js';
+import { type ApiServer, createApiServer } from '../../server/api-server.js';
+import { createInProcessTransport } from '../../server/in-process-transport.js';
+import { createMemoryStore } from '../../storage/memory-store.js';
+import type { UserInfo } from '../user.js';
 
 export const issuer = 'https://hub.example:6443';
 

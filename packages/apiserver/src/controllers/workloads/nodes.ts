@@ -1,0 +1,163 @@
+/**
+ * The one Node of the stand-in cluster: registers it, gives it capacity and a Ready condition, says that every other
+ * node that somebody makes is ready too, and renews the lease of its own. There is no machine behind any of them.
+ */
+import { formatMicroTime, formatTime, hasReason, type JsonObject, type KubeObject } from '@flotilla/api';
+import { type Controller, createController, keyOf, wellKnown } from '@flotilla/kube';
+import { objectAt, objectsAt } from '../../builtin/access.js';
+import type { SimulatedCluster } from './simulated-cluster.js';
+
+export const standInNodeName = 'stand-in';
+
+const leaseNamespace = 'kube-node-lease';
+const leaseDurationSeconds = 40;
+/** Half of the duration: one renewal may fail. */
+const renewMs = (leaseDurationSeconds * 1000) / 2;
+const capacity = {
+  cpu: '32',
+  memory: '64Gi',
+  pods: '1000',
+  'ephemeral-storage': '200Gi',
+  'hugepages-1Gi': '0',
+  'hugepages-2Mi': '0',
+};
+
+export function createNodeLoop(cluster: SimulatedCluster, options: { kubeletVersion: string }): Controller {
+  const nodes = cluster.informer('', 'nodes');
+  const controller = createController({
+    name: 'stand-in-nodes',
+    env: cluster.env,
+    maxDelayMs: 10_000,
+    reconcile: async (name) => {
+      const node = nodes.cache.get(name);
+      if (node !== undefined) {
+        if (node.metadata.deletionTimestamp === undefined) {
+          await cluster.writeStatus(
+            wellKnown.nodes,
+            node,
+            nodeStatus(node, { ...options, nowMs: cluster.nowMs }),
+          );
+        }
+      } else if (name === standInNodeName) await cluster.create(wellKnown.nodes, newNode());
+      if (name !== standInNodeName) return undefined;
+      await renewLease(cluster, nodes.cache.get(name));
+      return { requeueAfterMs: renewMs };
+    },
+  });
+  controller.enqueue(standInNodeName);
+  nodes.onChange(({ object }) => controller.enqueue(keyOf(object)));
+  return controller;
+}
+
+function newNode(): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name: standInNodeName,
+      labels: {
+        'kubernetes.io/hostname': standInNodeName,
+        'kubernetes.io/os': 'linux',
+        'kubernetes.io/arch': 'amd64',
+        'beta.kubernetes.io/os': 'linux',
+        'beta.kubernetes.io/arch': 'amd64',
+        'node-role.kubernetes.io/control-plane': '',
+      },
+      annotations: { 'node.alpha.kubernetes.io/ttl': '0' },
+    },
+    spec: { podCIDR: '10.244.0.0/16', podCIDRs: ['10.244.0.0/16'] },
+  };
+}
+
+/** Heartbeats go to the lease, so that a status is written once. */
+function nodeStatus(
+  node: KubeObject,
+  { kubeletVersion, nowMs }: { kubeletVersion: string; nowMs: number },
+): JsonObject {
+  const time = formatTime(nowMs);
+  const old = objectsAt(node, 'status', 'conditions');
+  const conditions = [
+    {
+      type: 'MemoryPressure',
+      status: 'False',
+      reason: 'StandIn',
+      message: 'there is no machine behind this node',
+    },
+    {
+      type: 'DiskPressure',
+      status: 'False',
+      reason: 'StandIn',
+      message: 'there is no machine behind this node',
+    },
+    {
+      type: 'PIDPressure',
+      status: 'False',
+      reason: 'StandIn',
+      message: 'there is no machine behind this node',
+    },
+    {
+      type: 'Ready',
+      status: 'True',
+      reason: 'StandInReady',
+      message: 'pods on this node are said to run; nothing does',
+    },
+  ].map(
+    (condition) =>
+      old.find((one) => one['type'] === condition.type) ?? {
+        ...condition,
+        lastHeartbeatTime: time,
+        lastTransitionTime: time,
+      },
+  );
+  return {
+    ...objectAt(node, 'status'),
+    capacity,
+    allocatable: capacity,
+    conditions: [...conditions, ...old.filter((one) => !conditions.some(({ type }) => type === one['type']))],
+    addresses: [
+      { type: 'InternalIP', address: '172.18.0.2' },
+      { type: 'Hostname', address: node.metadata.name },
+    ],
+    nodeInfo: {
+      machineID: node.metadata.uid,
+      systemUUID: node.metadata.uid,
+      bootID: node.metadata.uid,
+      kernelVersion: 'none',
+      osImage: 'stand-in',
+      containerRuntimeVersion: 'stand-in://1',
+      kubeletVersion,
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture: 'amd64',
+    },
+  };
+}
+
+async function renewLease({ client, env }: SimulatedCluster, node: KubeObject | undefined): Promise<void> {
+  const key = { namespace: leaseNamespace, name: standInNodeName };
+  const uid = node?.metadata.uid;
+  const spec = {
+    holderIdentity: standInNodeName,
+    leaseDurationSeconds,
+    renewTime: formatMicroTime(env.clock.now()),
+  };
+  try {
+    await client.patch(wellKnown.leases, key, { type: 'merge', body: { spec } });
+    return;
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error;
+  }
+  if (uid === undefined) return; // comes again when the node is there
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: standInNodeName, uid }];
+  const lease = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { ...key, ownerReferences },
+    spec,
+  };
+  try {
+    await client.create(wellKnown.leases, lease);
+  } catch (error) {
+    if (!hasReason(error, 'AlreadyExists', 'NotFound')) throw error;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * A klusterlet as a simulated process under a supervisor: its data directory outlives it, a crash loses what was not
+ * synced, and a process that ends by itself is started again after a pause, as a node does with a container.
+ */
+import {
+  defaultAgentOptions,
+  type HubAddress,
+  type KlusterletConfig,
+  KlusterletState,
+  runAgent,
+} from '@flotilla/klusterlet';
+import {
+  createClient,
+  createStopController,
+  type Env,
+  fromPem,
+  type Transport,
+  writeKubeconfig,
+} from '@flotilla/kube';
+import { createMemoryFiles, type MemoryFiles } from '@flotilla/kube/testing';
+import { Life } from './life.js';
+import type { ServerProcess } from './server-process.js';
+
+export interface KlusterletProcessOptions {
+  readonly clusterName: string;
+  readonly env: Env;
+  readonly hub: ServerProcess;
+  readonly hubCa: string;
+  readonly cluster: ServerProcess;
+  /** The networks between it and the two servers. */
+  readonly toHub: (transport: Transport) => Transport;
+  readonly toCluster: (transport: Transport) => Transport;
+  /** Ended by itself. */
+  readonly onExit: (error: unknown) => void;
+}
+
+const restartMs = 5000;
+
+export class KlusterletProcess {
+  readonly #options: KlusterletProcessOptions;
+  readonly #files: MemoryFiles;
+  #life: Life | undefined;
+
+  constructor(options: KlusterletProcessOptions) {
+    this.#options = options;
+    const { clock, random } = options.env;
+    this.#files = createMemoryFiles({ clock, random, writeLatencyMs: 1 });
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** What it has on disk, to look at. */
+  get files(): MemoryFiles {
+    return this.#files;
+  }
+
+  /** What `klusterlet join` leaves behind. */
+  async configure(token: string): Promise<void> {
+    const { clusterName, hub, hubCa, env } = this.#options;
+    const state = new KlusterletState(this.#files, '/data');
+    const config: KlusterletConfig = {
+      formatVersion: 1,
+      clusterName,
+      agentId: env.random.uuid(),
+      hubServer: hub.url,
+      hubCa,
+    };
+    await state.writeConfig(config);
+    await state.writeBootstrapKubeconfig(
+      writeKubeconfig({ server: hub.url, ca: hubCa, credential: { token } }),
+    );
+  }
+
+  start(): void {
+    if (this.#life !== undefined) throw new Error('the klusterlet runs already');
+    const life = new Life({ ...this.#options.env, files: this.#files });
+    this.#life = life;
+    this.#run(life).catch((error: unknown) => {
+      if (life.isOver) return;
+      this.#options.onExit(error);
+      life.end();
+      this.#life = undefined;
+      this.#options.env.clock.setTimer(restartMs, () => {
+        if (this.#life === undefined && !this.#isHeldDown) this.start();
+      });
+    });
+  }
+
+  /** Ends it as a power failure would, and holds it down until `start`. */
+  crash(): void {
+    this.#isHeldDown = true;
+    this.#life?.end();
+    this.#life = undefined;
+    this.#files.crash();
+  }
+
+  revive(): void {
+    this.#isHeldDown = false;
+    if (this.#life === undefined) this.start();
+  }
+
+  #isHeldDown = false;
+
+  async #run(life: Life): Promise<void> {
+    const { env } = life;
+    const { cluster, toCluster } = this.#options;
+    const state = new KlusterletState(env.files, '/data');
+    const config = await state.readConfig();
+    if (config === undefined) throw new Error('the configuration is gone');
+    const managed = life.transport(toCluster(cluster.dial(() => ({ user: clusterAdmin }))));
+    await runAgent(
+      {
+        ...defaultAgentOptions,
+        env,
+        state,
+        config,
+        managed: createClient(managed, { userAgent: 'klusterlet' }),
+        clientConfigs: [],
+        dialHub: (address) => life.transport(this.#dialHub(address)),
+        onProgress: () => undefined,
+      },
+      createStopController().signal,
+    );
+  }
+
+  #dialHub({ credentials, token }: HubAddress): Transport {
+    const { hub, toHub } = this.#options;
+    return toHub(
+      hub.dial(() => {
+        if (credentials === undefined) return { ...(token !== undefined && { token }) };
+        return { clientCertificates: [fromPem('CERTIFICATE', credentials().certificatePem)] };
+      }),
+    );
+  }
+}
+
+const clusterAdmin = { username: 'klusterlet', groups: ['system:masters', 'system:authenticated'] };

@@ -1,0 +1,184 @@
+/**
+ * Looks at the stores of a hub and its managed clusters, event by event, as they are made durable, and notes every
+ * breach of a promise at the very moment. It asks nobody and changes nothing. Fed by the world.
+ */
+import { createHash } from 'node:crypto';
+import type { KubeObject, ManifestWork } from '@flotilla/api';
+import type { StoreEvent } from '@flotilla/apiserver';
+import { tokenOf } from './items.js';
+import { WorkHistory } from './work-history.js';
+
+/** An object of a managed cluster as its store has it. */
+export interface SeenObject {
+  readonly object: KubeObject;
+  readonly sinceMs: number;
+}
+
+export interface ObserverOptions {
+  readonly nowMs: () => number;
+  readonly onBreach: (promise: string, what: string) => void;
+}
+
+/** One managed cluster's objects. */
+export class ClusterView {
+  readonly objects = new Map<string, SeenObject>();
+  /** Tokens that an object has ever had, by its key. */
+  readonly tokens = new Map<string, Set<string>>();
+  /** Objects (uid) that the world planted: nobody but the world may delete or change them. */
+  readonly foreign = new Map<string, { readonly key: string; readonly mayChange: boolean }>();
+  /** Objects (uid) that the world itself deletes. */
+  readonly doomed = new Set<string>();
+}
+
+const workPrefix = '/registry/work.open-cluster-management.io/manifestworks/';
+const inventoryPrefix = '/registry/work.open-cluster-management.io/appliedmanifestworks/';
+
+/** What differs from run to run with the same seed, since keys are never seeded. */
+const unhashed = /\/certificatesigningrequests\/|\/kube-root-ca\.crt$|\/secrets\//;
+
+export class Observer {
+  readonly #options: ObserverOptions;
+  readonly #hash = createHash('sha256');
+  readonly clusters = new Map<string, ClusterView>();
+  /** Works of the hub by `<cluster>/<name>`. */
+  readonly works = new Map<string, ManifestWork>();
+  readonly histories = new Map<string, WorkHistory>();
+  events = 0;
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+  }
+
+  /** Of all that has become durable so far, in order. */
+  get traceHash(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
+  cluster(name: string): ClusterView {
+    let view = this.clusters.get(name);
+    if (view === undefined) this.clusters.set(name, (view = new ClusterView()));
+    return view;
+  }
+
+  hearHub(event: StoreEvent): void {
+    this.#trace('hub', event);
+    if (!event.key.startsWith(workPrefix)) return;
+    const id = event.key.slice(workPrefix.length);
+    let history = this.histories.get(id);
+    if (history === undefined) this.histories.set(id, (history = new WorkHistory(id)));
+    const nowMs = this.#options.nowMs();
+    if (event.value === undefined) {
+      this.works.delete(id);
+      history.gone(nowMs);
+      return;
+    }
+    const work = read(event.value) as ManifestWork; // the prefix's kind
+    this.works.set(id, work);
+    const view = this.cluster(id.split('/')[0] ?? '');
+    for (const what of history.see(work, { nowMs, view }))
+      this.#options.onBreach('P4', `work ${id}: ${what}`);
+  }
+
+  hearCluster(name: string, event: StoreEvent): void {
+    this.#trace(name, event);
+    const view = this.cluster(name);
+    const before = view.objects.get(event.key);
+    const nowMs = this.#options.nowMs();
+    if (event.value === undefined) {
+      view.objects.delete(event.key);
+      if (before !== undefined && before.object.metadata.deletionTimestamp === undefined) {
+        this.#judgeDeletion(name, event.key, before);
+      }
+      return;
+    }
+    const object = read(event.value);
+    const isSame = before?.object.metadata.uid === object.metadata.uid;
+    view.objects.set(event.key, { object, sinceMs: isSame ? (before?.sinceMs ?? nowMs) : nowMs });
+    const token = tokenOf(object);
+    if (token !== undefined) {
+      const seen = view.tokens.get(event.key);
+      if (seen === undefined) view.tokens.set(event.key, new Set([token]));
+      else seen.add(token);
+    }
+    if (before === undefined || !isSame) return;
+    const isDeletion =
+      object.metadata.deletionTimestamp !== undefined &&
+      before.object.metadata.deletionTimestamp === undefined;
+    if (isDeletion) this.#judgeDeletion(name, event.key, before);
+    this.#judgeChange(name, { key: event.key, before: before.object, after: object });
+  }
+
+  /** P3: only what the system applied and owns, and only if some spec since then did not name it. */
+  #judgeDeletion(cluster: string, key: string, { object, sinceMs }: SeenObject): void {
+    const view = this.cluster(cluster);
+    const { uid = '', ownerReferences = [], namespace } = object.metadata;
+    if (view.doomed.has(uid)) return;
+    const breach = (what: string): void => this.#options.onBreach('P3', `${cluster} ${key}: ${what}`);
+    if (view.foreign.has(uid)) {
+      breach('a foreign object was deleted');
+      return;
+    }
+    if (tokenOf(object) === undefined) return; // made by the cluster's own controllers
+    const space = namespace && view.objects.get(`/registry/core/namespaces/${namespace}`);
+    if (space && space.object.metadata.deletionTimestamp !== undefined) return; // goes with its namespace
+    const owners = ownerReferences.filter(({ kind }) => kind === 'AppliedManifestWork');
+    if (owners.length === 0) {
+      if (!this.#goesWithDefinition(view, key)) breach('deleted although no work owned it');
+      return;
+    }
+    for (const owner of owners) {
+      const name = owner.name.slice(owner.name.indexOf('-') + 1);
+      const history = this.histories.get(`${cluster}/${name}`);
+      if (
+        history !== undefined &&
+        history.namedThroughout(key, sinceMs) &&
+        !this.#goesWithDefinition(view, key)
+      ) {
+        breach(`deleted although work ${name} has named it all the time`);
+      }
+    }
+  }
+
+  #goesWithDefinition(view: ClusterView, key: string): boolean {
+    const [, , group = '', resource = ''] = key.split('/');
+    const definition = view.objects.get(
+      `/registry/apiextensions.k8s.io/customresourcedefinitions/${resource}.${group}`,
+    );
+    return group === 'sim.example' && definition?.object.metadata.deletionTimestamp !== undefined;
+  }
+
+  #judgeChange(cluster: string, change: { key: string; before: KubeObject; after: KubeObject }): void {
+    const { key, before, after } = change;
+    const planted = this.cluster(cluster).foreign.get(after.metadata.uid ?? '');
+    if (planted === undefined || planted.mayChange) return;
+    if (essence(before) === essence(after)) return;
+    this.#options.onBreach('P3', `${cluster} ${key}: a foreign object was changed`);
+  }
+
+  #trace(where: string, event: StoreEvent): void {
+    this.events++;
+    this.#hash.update(`${this.#options.nowMs()} ${where} ${event.revision} ${event.type} ${event.key}\n`);
+    if (event.value !== undefined && !unhashed.test(event.key)) this.#hash.update(event.value);
+  }
+}
+
+/** The inventories of a managed cluster, by the name of their work. */
+export function inventoriesOf(view: ClusterView): Map<string, KubeObject> {
+  const found = new Map<string, KubeObject>();
+  for (const [key, { object }] of view.objects) {
+    if (!key.startsWith(inventoryPrefix)) continue;
+    const name = key.slice(inventoryPrefix.length);
+    found.set(name.slice(name.indexOf('-') + 1), object);
+  }
+  return found;
+}
+
+function essence(object: KubeObject): string {
+  const { managedFields: _, resourceVersion: __, ...metadata } = object.metadata;
+  return JSON.stringify({ ...object, metadata });
+}
+
+/** The store keeps JSON. */
+function read(value: Uint8Array): KubeObject {
+  return JSON.parse(Buffer.from(value).toString('utf8')) as KubeObject;
+}

@@ -1,0 +1,125 @@
+/**
+ * All that the hub's store has ever shown of one work: what each generation asked for, when it asked, and what the
+ * status has claimed. Judges P4 with each new state. Made and fed by the observer.
+ */
+import { findCondition, type KubeObject, type ManifestWork } from '@flotilla/api';
+import { tokenOf } from './items.js';
+import type { ClusterView } from './observer.js';
+
+interface Demand {
+  readonly fromMs: number;
+  /** Store keys of the named objects; undefined: the work is being deleted or gone. */
+  readonly keys: ReadonlySet<string> | undefined;
+}
+
+interface Wanted {
+  readonly key: string;
+  readonly token: string | undefined;
+  readonly strategy: string;
+}
+
+export class WorkHistory {
+  readonly id: string;
+  #uid: string | undefined;
+  readonly #demands: Demand[] = [];
+  readonly #specs = new Map<number, readonly Wanted[]>();
+  #claimed = 0;
+  readonly #counts = new Map<string, number>();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  gone(nowMs: number): void {
+    this.#demands.push({ fromMs: nowMs, keys: undefined });
+  }
+
+  /** Whether the work has named the object without a gap since then. */
+  namedThroughout(key: string, sinceMs: number): boolean {
+    const from = this.#demands.findLastIndex(({ fromMs }) => fromMs <= sinceMs);
+    if (from < 0) return false;
+    return this.#demands.slice(from).every(({ keys }) => keys?.has(key) === true);
+  }
+
+  /** Takes in a state; returns what is wrong with it. */
+  see(work: ManifestWork, { nowMs, view }: { nowMs: number; view: ClusterView }): string[] {
+    const { uid, generation = 0, deletionTimestamp } = work.metadata;
+    if (uid !== this.#uid) {
+      this.#uid = uid;
+      this.#specs.clear();
+      this.#counts.clear();
+      this.#claimed = 0;
+    }
+    if (!this.#specs.has(generation)) this.#specs.set(generation, wantedOf(work));
+    const keys =
+      deletionTimestamp === undefined
+        ? new Set((this.#specs.get(generation) ?? []).map(({ key }) => key))
+        : undefined;
+    this.#demands.push({ fromMs: nowMs, keys });
+    return [...this.#judgeClaim(work, view), ...this.#judgeFeedback(work)];
+  }
+
+  #judgeClaim(work: ManifestWork, view: ClusterView): string[] {
+    const { generation = 0 } = work.metadata;
+    const wrong: string[] = [];
+    for (const type of ['Applied', 'Available']) {
+      const condition = findCondition(work.status?.conditions, type);
+      const claimed = condition?.observedGeneration ?? 0;
+      if (claimed > generation) wrong.push(`${type} claims generation ${claimed} of ${generation}`);
+    }
+    const applied = findCondition(work.status?.conditions, 'Applied');
+    const claimed = applied?.observedGeneration ?? 0;
+    if (claimed < this.#claimed) {
+      wrong.push(`the status went back from generation ${this.#claimed} to ${claimed}`);
+    }
+    const isNew = claimed > this.#claimed;
+    this.#claimed = Math.max(this.#claimed, claimed);
+    if (!isNew || applied?.status !== 'True') return wrong;
+    for (const { key, token, strategy } of this.#specs.get(claimed) ?? []) {
+      if (strategy === 'ReadOnly') continue;
+      const had = view.tokens.get(key);
+      const isThere = strategy === 'CreateOnly' ? had !== undefined : had?.has(token ?? '') === true;
+      if (!isThere) wrong.push(`generation ${claimed} is called applied, but ${key} never had ${token}`);
+    }
+    return wrong;
+  }
+
+  /** The count in an object only grows: a smaller one is an older truth. */
+  #judgeFeedback(work: ManifestWork): string[] {
+    const wrong: string[] = [];
+    for (const { resourceMeta, statusFeedback } of work.status?.resourceStatus?.manifests ?? []) {
+      const value = statusFeedback?.values?.find(({ name }) => name === 'count')?.fieldValue.string;
+      if (value === undefined) continue;
+      const id = `${resourceMeta.resource}/${resourceMeta.namespace}/${resourceMeta.name}`;
+      const before = this.#counts.get(id) ?? 0;
+      if (Number(value) < before) wrong.push(`the feedback of ${id} went back from ${before} to ${value}`);
+      this.#counts.set(id, Math.max(before, Number(value)));
+    }
+    return wrong;
+  }
+}
+
+function wantedOf(work: ManifestWork): Wanted[] {
+  const configs = work.spec?.manifestConfigs ?? [];
+  const wanted = new Map<string, Wanted>();
+  for (const manifest of work.spec?.workload?.manifests ?? []) {
+    const object = manifest as unknown as KubeObject; // what items.ts made
+    const { name = '', namespace = '' } = object.metadata;
+    const config = configs.find(
+      ({ resourceIdentifier: id }) =>
+        id.name === name && (id.namespace ?? '') === namespace && id.resource === pluralOf(object),
+    );
+    const group = object.apiVersion.includes('/') ? (object.apiVersion.split('/')[0] ?? '') : 'core';
+    const key = `/registry/${group}/${pluralOf(object)}/${namespace === '' ? '' : `${namespace}/`}${name}`;
+    wanted.set(key, {
+      key,
+      token: tokenOf(object),
+      strategy: config?.updateStrategy?.type ?? 'Update',
+    });
+  }
+  return [...wanted.values()];
+}
+
+function pluralOf({ kind, metadata }: KubeObject): string {
+  return kind.startsWith('Gadget') ? `${metadata.name}s` : `${kind.toLowerCase()}s`;
+}
