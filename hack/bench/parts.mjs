@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { Agent, get } from 'node:https';
 import { join } from 'node:path';
-import { createClient } from '@flotilla/kube';
+import { createClient, wellKnown } from '@flotilla/kube';
 import { createNodeEnv, transportFromKubeconfig } from '@flotilla/kube/node';
 import { freePort, ours, start, until } from '../demo/processes.mjs';
 
@@ -114,10 +114,6 @@ export async function follow(client, ref, { onEvent, ...options }) {
 
 /** One hub, one stand-in cluster, one klusterlet that has joined. */
 export async function startFleet(directory) {
-  const [{ approveCluster }, { wellKnown }] = await Promise.all([
-    import('../../packages/hub/dist/cli/approve.js'),
-    import('@flotilla/kube'),
-  ]);
   const hub = await startHub(directory);
   const cluster = await startApiServer(directory, 'cluster1');
   const client = await connect(hub);
@@ -143,7 +139,7 @@ export async function startFleet(directory) {
     },
     { watching },
   );
-  await approveCluster(client, 'cluster1', Date.now());
+  must('hub', ['approve', 'cluster1', '--kubeconfig', hub.kubeconfig]);
   await until(
     'The join',
     async () => {

@@ -21,6 +21,7 @@ export async function runBenchmark({ only, runs, profileDirectory }) {
   if (profileDirectory !== undefined) profileInto(profileDirectory);
   const state = join(root, '.flotilla', `bench-${process.pid}`);
   mkdirSync(state, { recursive: true });
+  process.on('exit', () => rmSync(state, { recursive: true, force: true })); // also after a crash
   const stopped = new Promise((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
       process.once(signal, () => reject(new Error(`stopped by ${signal}`)));
@@ -37,7 +38,6 @@ export async function runBenchmark({ only, runs, profileDirectory }) {
     return { machine, rows, failures: bench.failures, text: render({ machine, rows, done, bench }) };
   } finally {
     await stopAll();
-    rmSync(state, { recursive: true, force: true });
   }
 }
 
@@ -65,6 +65,7 @@ async function runOnce(bench, { run, chosen }) {
       },
     };
     try {
+      if (performance.now() - bench.began > totalMs) throw new Error('no time was left');
       await Promise.race([part.run(context), timeout(part.name), bench.stopped]);
     } catch (error) {
       const final = error.message.startsWith('stopped by');

@@ -235,11 +235,11 @@ function workIsDone(work) {
 
 /** The klusterlets' word is not enough: the clusters themselves must hold what was asked. */
 async function checkClusters() {
-  const { createClient, transportFromKubeconfig } = await import('@flotilla/kube');
-  const { createNodeEnv } = await import('@flotilla/kube/node');
+  const { createClient } = await import('@flotilla/kube');
+  const { createNodeEnv, transportFromKubeconfig } = await import('@flotilla/kube/node');
   const env = createNodeEnv({ logLevel: 'error' });
   for (const cluster of clusters) {
-    const transport = await transportFromKubeconfig({ path: cluster.kubeconfig }, { env });
+    const { transport } = await transportFromKubeconfig({ file: cluster.kubeconfig }, { env });
     const client = createClient(transport, { userAgent: 'flotilla-demo' });
     try {
       const paths = {

@@ -5,11 +5,14 @@ import type { Command } from 'commander';
 import { addAskingCommands } from './cli/commands.js';
 import { addServeCommand } from './cli/serve.js';
 
+// Timers keep no process alive on their own, and a command that waits for a cluster has nothing else.
+const keepAlive = setInterval(() => undefined, 60_000);
 process.exitCode = await runProgram(buildProgram, {
   argv: process.argv,
   stderr: (text) => void process.stderr.write(text),
   debug: process.env['FLOTILLA_DEBUG'] === '1',
 });
+clearInterval(keepAlive);
 
 function buildProgram(): Command {
   const program = createProgram({

@@ -3,25 +3,23 @@
  * The work agent starts at once from the saved works, whether or not the hub can be reached; everything that talks
  * to the hub waits for it.
  */
-import {
-  kinds,
-  type ManagedCluster,
-  parseAgentUserName,
-  toCrd,
-} from '@flotilla/api';
+import { kinds, type ManagedCluster, parseAgentUserName, StatusError, toCrd } from '@flotilla/api';
 import {
   createClient,
   createInformer,
+  createStopController,
   type Env,
   type KubeClient,
   loadKubeconfig,
+  onAbort,
   parseCertificate,
   spawn,
   type Transport,
   wellKnown,
   writeHubKubeconfig,
 } from '@flotilla/kube';
-import { bootstrap } from './registration/bootstrap.js';
+import { patiently } from './patiently.js';
+import { bootstrap, DeniedError, isFinal } from './registration/bootstrap.js';
 import { createCertificateRotation } from './registration/certificate-rotation.js';
 import { createLeaseRenewer } from './registration/lease-renewer.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
@@ -54,11 +52,30 @@ export const defaultAgentOptions = Object.freeze({
   maxCustomClusterClaims: 20,
 });
 
-/** Runs until the signal aborts. @throws what bootstrap throws when the hub refuses this agent for good. */
+/**
+ * Runs until the signal aborts. An agent that has asked to join before waits for a hub or a managed cluster that is
+ * away; at a first join the user is told at once.
+ * @throws what bootstrap throws when the hub refuses this agent for good.
+ */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  await installManagedCrds(options);
-  let credentials = await validCredentials(options);
-  if (credentials === undefined) credentials = await join(options, signal);
+  const isFirst = !(await options.state.isBound());
+  if (isFirst) await installManagedCrds(options);
+  const credentials =
+    (await validCredentials(options)) ?? (await join(options, { isPatient: !isFirst, signal }));
+  const stop = createStopController();
+  const unlisten = onAbort(signal, () => stop.abort(signal.reason));
+  try {
+    await runJoined(options, { credentials, signal: stop.signal });
+  } finally {
+    unlisten();
+    stop.abort(new Error('the agent has ended')); // one part failed: the others end with it
+  }
+}
+
+async function runJoined(
+  options: AgentOptions,
+  { credentials, signal }: { credentials: HubCredentials; signal: AbortSignal },
+): Promise<void> {
   const holder = { current: credentials };
   const { config } = options;
   const transport = options.dialHub({
@@ -68,21 +85,28 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   });
   try {
     const hub = createClient(transport, { userAgent: 'klusterlet' });
-    await Promise.all([
-      runRegistration(options, { hub, holder, signal }),
-      createWorkAgent({
-        env: options.env,
-        hub,
-        managed: options.managed,
-        clusterName: config.clusterName,
-        agentId: config.agentId,
-        hubServer: config.hubServer,
-        worksDir: options.state.path('works'),
-      }).run(signal),
-    ]);
+    await Promise.all([runRegistration(options, { hub, holder, signal }), runWork(options, { hub, signal })]);
   } finally {
     await transport.close();
   }
+}
+
+async function runWork(
+  options: AgentOptions,
+  { hub, signal }: { hub: KubeClient; signal: AbortSignal },
+): Promise<void> {
+  const { env, managed, config, state } = options;
+  await patiently({ env, signal, what: 'managed cluster not ready' }, () => installManagedCrds(options));
+  if (signal.aborted) return;
+  await createWorkAgent({
+    env,
+    hub,
+    managed,
+    clusterName: config.clusterName,
+    agentId: config.agentId,
+    hubServer: config.hubServer,
+    worksDir: state.path('works'),
+  }).run(signal);
 }
 
 /** The kinds that OCM's agent brings along: the inventory of what is applied, and the cluster's claims. */
@@ -115,8 +139,11 @@ async function validCredentials({ state, config, env }: AgentOptions): Promise<H
   return isOurs && certificate.notAfterMs > env.clock.now() ? saved : undefined;
 }
 
-async function join(options: AgentOptions, signal: AbortSignal): Promise<HubCredentials> {
-  const { state, config } = options;
+async function join(
+  options: AgentOptions,
+  { isPatient, signal }: { isPatient: boolean; signal: AbortSignal },
+): Promise<HubCredentials> {
+  const { state, config, env } = options;
   const kubeconfig = await state.readBootstrapKubeconfig();
   const token = kubeconfig === undefined ? undefined : loadKubeconfig(kubeconfig).user.token;
   if (token === undefined) {
@@ -127,14 +154,29 @@ async function join(options: AgentOptions, signal: AbortSignal): Promise<HubCred
   const transport = options.dialHub({ server: config.hubServer, ca: config.hubCa, token });
   try {
     const hub = createClient(transport, { userAgent: 'klusterlet' });
-    const credentials = await bootstrap(hub, { ...options, ...config, signal });
+    const ask = () => bootstrap(hub, { ...options, ...config, signal });
+    const credentials = isPatient
+      ? await patiently({ env, signal, what: 'hub not reached', isFinal }, ask)
+      : await ask();
+    if (credentials === undefined) throw signal.reason;
     await saveCredentials(options, credentials);
     await state.forgetPending();
     options.onProgress(`joined the hub at ${config.hubServer} as ${config.clusterName}`);
     return credentials;
+  } catch (error) {
+    if (error instanceof DeniedError) await state.forgetPending(); // the next join asks anew
+    throw refusedToken(error, config.hubServer);
   } finally {
     await transport.close();
   }
+}
+
+/** A 401 while joining is always about the token of the join string. */
+function refusedToken(error: unknown, hubServer: string): unknown {
+  if (!(error instanceof StatusError) || error.code !== 401) return error;
+  const why = error.message.replace(/^Unauthorized: /, '');
+  const remedy = why.includes('hub token create') ? '' : '; make a new join string with "hub token create"';
+  return new Error(`the hub at ${hubServer} refused the token (token): ${why}${remedy}`, { cause: error });
 }
 
 async function saveCredentials({ state, config }: AgentOptions, credentials: HubCredentials): Promise<void> {
@@ -169,6 +211,7 @@ async function runRegistration(
       agentId,
       hub,
       env,
+      cluster,
       credentials: () => holder.current,
       onRotated: async (credentials) => {
         await saveCredentials(options, credentials);

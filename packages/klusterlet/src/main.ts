@@ -2,26 +2,34 @@
 import { createStopController } from '@flotilla/kube';
 import { createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
+import type { Command } from 'commander';
 import { addCommands } from './cli/commands.js';
 
-const stop = createStopController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
-}
 // Timers of the agent keep no process alive on their own, and while the hub is away there may be nothing else.
 const keepAlive = setInterval(() => undefined, 60_000);
-
-const env = createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) });
-const program = createProgram({
-  name: 'klusterlet',
-  description: 'The agent of a managed cluster: joins a hub, pulls its works, applies them, reports back.',
-  version: '0.1.0',
-  examples: ["klusterlet join 'JOIN STRING' --name cluster1", 'klusterlet status', 'klusterlet leave'],
-});
-addCommands(program, { env, print: (text) => void process.stdout.write(`${text}\n`), signal: stop.signal });
-process.exitCode = await runProgram(program, {
+process.exitCode = await runProgram(buildProgram, {
   argv: process.argv,
   stderr: (text) => void process.stderr.write(text),
   debug: process.env['FLOTILLA_DEBUG'] === '1',
 });
 clearInterval(keepAlive);
+
+function buildProgram(): Command {
+  const env = createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) });
+  const program = createProgram({
+    name: 'klusterlet',
+    description: 'The agent of a managed cluster: joins a hub, pulls its works, applies them, reports back.',
+    version: '0.1.0',
+    examples: ["klusterlet join 'JOIN STRING' --name cluster1", 'klusterlet status', 'klusterlet leave'],
+  });
+  addCommands(program, { env, print: (text) => void process.stdout.write(`${text}\n`), stopSignal });
+  return program;
+}
+
+function stopSignal(): AbortSignal {
+  const stop = createStopController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+  }
+  return stop.signal;
+}

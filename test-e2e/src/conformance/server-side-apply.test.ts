@@ -89,7 +89,7 @@ describe('server-side apply', () => {
         'f:parts': { 'k:{"name":"x"}': { '.': {}, 'f:name': {}, 'f:count': {} } },
         'f:tags': { 'v:"t"': {} },
         'f:steps': {},
-        'f:free': { 'f:deep': { 'f:a': {} } },
+        'f:free': { 'f:deep': { '.': {}, 'f:a': {} } },
       },
     });
   });
@@ -138,7 +138,7 @@ describe('server-side apply', () => {
   it('hands a field to who updates it, and keeps status and scale as entries of their own', async () => {
     const namespace = await server.namespace();
     const path = widgets(namespace, 'w');
-    await ok(apply(path, 'one', widget('Widget', 'w', { size: 1, replicas: 1 })));
+    await ok(apply(path, 'one', widget('Widget', 'w', { size: 1, replicas: 1, color: 'red' })));
     const updated = await ok(server.patch(`${path}?fieldManager=hand`, 'merge', { spec: { size: 2 } }));
     expect(owners(updated)).to.deep.equal(['one Apply', 'hand Update']);
     expect(fieldsOf(updated, 'hand')).to.deep.equal({ 'f:spec': { 'f:size': {} } });
@@ -173,13 +173,15 @@ describe('server-side apply', () => {
     ).to.contain('"x":"2"');
   });
 
-  it('goes back to client-side apply, finding nothing to do', async () => {
+  it('goes back to client-side apply, which changes nothing but its annotation', async () => {
     const namespace = await server.namespace();
     const one = configMap('a', { x: '1' }, { namespace });
     await server.feed(one, 'apply');
     await server.feed(one, 'apply', '--server-side');
     const back = await server.feed(one, 'apply');
-    expect(back.stdout, back.stderr).to.equal('configmap/a unchanged\n');
+    expect(back.stdout, back.stderr).to.equal('configmap/a configured\n'); // its annotation only
+    expect((await server.feed(one, 'apply')).stdout).to.equal('configmap/a unchanged\n');
+    expect(at(await server.read(configMaps(namespace, 'a')), 'data')).to.deep.equal({ x: '1' });
   });
 
   it('refuses what no apply may say', async () => {

@@ -24,6 +24,8 @@ export class ClusterView {
   readonly objects = new Map<string, SeenObject>();
   /** Tokens that an object has ever had, by its key. */
   readonly tokens = new Map<string, Set<string>>();
+  /** Keys under which there has ever been an object. */
+  readonly keys = new Set<string>();
   /** Objects (uid) that the world planted: nobody but the world may delete or change them. */
   readonly foreign = new Map<string, { readonly key: string; readonly mayChange: boolean }>();
   /** Objects (uid) that the world itself deletes. */
@@ -94,6 +96,7 @@ export class Observer {
     const object = read(event.value);
     const isSame = before?.object.metadata.uid === object.metadata.uid;
     view.objects.set(event.key, { object, sinceMs: isSame ? (before?.sinceMs ?? nowMs) : nowMs });
+    view.keys.add(event.key);
     const token = tokenOf(object);
     if (token !== undefined) {
       const seen = view.tokens.get(event.key);

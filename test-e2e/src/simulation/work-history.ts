@@ -77,8 +77,8 @@ export class WorkHistory {
     if (!isNew || applied?.status !== 'True') return wrong;
     for (const { key, token, strategy } of this.#specs.get(claimed) ?? []) {
       if (strategy === 'ReadOnly') continue;
-      const had = view.tokens.get(key);
-      const isThere = strategy === 'CreateOnly' ? had !== undefined : had?.has(token ?? '') === true;
+      const isThere =
+        strategy === 'CreateOnly' ? view.keys.has(key) : view.tokens.get(key)?.has(token ?? '') === true;
       if (!isThere) wrong.push(`generation ${claimed} is called applied, but ${key} never had ${token}`);
     }
     return wrong;

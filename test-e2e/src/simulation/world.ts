@@ -127,7 +127,7 @@ export class World {
         ),
       );
       cluster.klusterlet.start();
-      await this.#until(`${cluster.name} asks to join`, () => this.#approve(cluster.name));
+      await this.#approve(cluster.name);
     }
     for (const { name } of this.clusters) {
       await this.#until(`${name} is available`, () => this.isAvailable(name));
@@ -238,15 +238,12 @@ export class World {
     }
   }
 
-  async #approve(name: string): Promise<boolean> {
+  /** An operator's word, once the klusterlet has asked. */
+  async #approve(name: string): Promise<void> {
     const client = createClient(this.hub.dial(() => ({ user: admin })));
-    try {
-      const result = await this.#whileTimePasses(approveCluster(client, name, this.clock.now()));
-      return result.csr !== undefined;
-    } catch (error) {
-      this.env.log.debug('not to be approved yet', { name, error: String(error) });
-      return false;
-    }
+    const deadlineMs = this.clock.monotonicMs() + 120_000;
+    const options = { env: this.env, deadlineMs, note: () => undefined };
+    await this.#whileTimePasses(approveCluster(client, name, options));
   }
 
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {

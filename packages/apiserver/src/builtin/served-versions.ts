@@ -1,7 +1,9 @@
 /**
- * Which API versions of a built-in resource a Kubernetes minor serves, as the Kubernetes deprecation guide has it, so
- * that a stand-in cluster of an old version refuses what the real one refuses. Resources that are not listed have been
- * served as v1 since before 1.16. Pure data.
+ * Which API versions of a built-in resource a Kubernetes minor serves, as the Kubernetes deprecation guide and the
+ * lifecycle comments of k8s.io/api have it, so that a stand-in cluster of an old version refuses what the real one
+ * refuses. Resources that are not listed have been served as v1 since before 1.16. Left out are versions whose objects
+ * have another form and that nobody needs in a stand-in: autoscaling/v2beta1 (until 1.24) and
+ * flowcontrol.apiserver.k8s.io/v1beta1 and v1beta2 (until 1.25 and 1.28). Pure data.
  */
 
 /** One version of a resource. */
@@ -18,6 +20,9 @@ export interface VersionSpan {
 }
 
 const v1: VersionSpan = { version: 'v1' };
+
+/** Before this minor no server sends warnings. */
+const firstWarningMinor = 19;
 
 function beta(
   until: number,
@@ -76,12 +81,8 @@ const spans: Readonly<Record<string, readonly VersionSpan[]>> = {
   'events.': [
     v1,
     { group: 'events.k8s.io', version: 'v1', since: 19 },
-    {
-      group: 'events.k8s.io',
-      version: 'v1beta1',
-      until: 24,
-      deprecated: { since: 22, replacement: 'events.k8s.io/v1 Event' },
-    },
+    // Kubernetes names no replacement for this one, nor for RuntimeClass.
+    { group: 'events.k8s.io', version: 'v1beta1', until: 24, deprecated: { since: 22 } },
   ],
   'roles.rbac.authorization.k8s.io': rbac('Role'),
   'rolebindings.rbac.authorization.k8s.io': rbac('RoleBinding'),
@@ -118,7 +119,7 @@ const spans: Readonly<Record<string, readonly VersionSpan[]>> = {
   'volumeattributesclasses.storage.k8s.io': [{ version: 'v1', since: 34 }],
   'runtimeclasses.node.k8s.io': [
     { version: 'v1', since: 20 },
-    beta(24, { deprecated: 22, group: 'node.k8s.io', kind: 'RuntimeClass' }),
+    { version: 'v1beta1', until: 24, deprecated: { since: 22 } },
   ],
   'flowschemas.flowcontrol.apiserver.k8s.io': flowControl('FlowSchema'),
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': flowControl('PriorityLevelConfiguration'),
@@ -169,8 +170,8 @@ export function servedVersions(
   return known
     .filter(({ since = 0, until = Number.POSITIVE_INFINITY }) => since <= minor && minor <= until)
     .map(({ group = own, version, until, deprecated }) => {
-      if (deprecated === undefined || deprecated.since > minor || until === undefined)
-        return { group, version };
+      const warned = deprecated !== undefined && Math.max(deprecated.since, firstWarningMinor) <= minor;
+      if (!warned || until === undefined) return { group, version };
       const replacement = deprecated.replacement === undefined ? '' : `; use ${deprecated.replacement}`;
       return {
         group,

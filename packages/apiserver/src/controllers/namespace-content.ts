@@ -1,26 +1,37 @@
 /** What every namespace gets: the ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`. They come back when deleted. */
 import { hasReason, type KubeObject } from '@flotilla/api';
-import { createController, createInformer, type ResourceRef, wellKnown } from '@flotilla/kube';
+import { createController, createInformer, type Informer, type ResourceRef, wellKnown } from '@flotilla/kube';
+import { textAt } from '../builtin/access.js';
 import type { ControlLoop, StartControllersOptions } from './start-controllers.js';
 
 const rootCaName = 'kube-root-ca.crt';
 
-export function createNamespaceContentController(options: StartControllersOptions): ControlLoop {
+export function createNamespaceContentController(
+  options: StartControllersOptions,
+  namespaces: Informer<KubeObject>,
+): ControlLoop {
   const { client, env, ca } = options;
-  const namespaces = createInformer<KubeObject>(client, wellKnown.namespaces, { env });
   const accounts = createInformer<KubeObject>(client, wellKnown.serviceAccounts, {
     env,
     metadataOnly: true,
     fieldSelector: 'metadata.name=default',
+    transform: (object) => ({ ...object, metadata: identity(object.metadata) }),
   });
   const configMaps = createInformer<KubeObject>(client, wellKnown.configMaps, {
     env,
     fieldSelector: `metadata.name=${rootCaName}`,
+    // One copy of the certificates is enough for all namespaces.
+    transform: ({ apiVersion, kind, metadata, data }) => ({
+      apiVersion,
+      kind,
+      metadata: identity(metadata),
+      isCurrent: textAt(data, 'ca.crt') === ca,
+    }),
   });
   const controller = createController({
     name: 'namespace-content',
     env,
-    concurrency: 4,
+    concurrency: 8,
     maxDelayMs: 30_000,
     reconcile: async (namespace) => {
       const found = namespaces.cache.get(namespace);
@@ -37,23 +48,35 @@ export function createNamespaceContentController(options: StartControllersOption
       const data = { 'ca.crt': ca };
       if (known === undefined) {
         const metadata = { namespace, name: rootCaName };
-        await create(options, wellKnown.configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
-      } else if ((known['data'] as { 'ca.crt'?: string } | undefined)?.['ca.crt'] !== ca) {
-        await client.patch(
-          wellKnown.configMaps,
-          { namespace, name: rootCaName },
-          { type: 'merge', body: { data } },
-        );
-      }
+        await create(options, wellKnown.configMaps, {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata,
+          data,
+        });
+      } else if (known['isCurrent'] !== true) await restore(options, { namespace, data });
     },
   });
-  namespaces.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
+  namespaces.onChange(({ type, object }) => {
+    if (type !== 'deleted') controller.enqueue(object.metadata.name ?? '');
+  });
   for (const informer of [accounts, configMaps]) {
     informer.onChange(({ type, object }) => {
-      if (type !== 'added') controller.enqueue(object.metadata.namespace ?? '');
+      if (type !== 'added' || object['isCurrent'] === false)
+        controller.enqueue(object.metadata.namespace ?? '');
     });
   }
-  return { informers: [namespaces, accounts, configMaps], controllers: [controller] };
+  return { informers: [accounts, configMaps], controllers: [controller] };
+}
+
+/** All that is asked of the metadata here. */
+function identity({ name, namespace, uid, resourceVersion }: KubeObject['metadata']): KubeObject['metadata'] {
+  return {
+    ...(name !== undefined && { name }),
+    ...(namespace !== undefined && { namespace }),
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
 }
 
 async function create(
@@ -66,5 +89,17 @@ async function create(
   } catch (error) {
     // Forbidden or NotFound: the namespace has begun to go away meanwhile.
     if (!hasReason(error, 'AlreadyExists', 'NotFound', 'Forbidden')) throw error;
+  }
+}
+
+async function restore(
+  { client }: StartControllersOptions,
+  { namespace, data }: { namespace: string; data: Record<string, string> },
+): Promise<void> {
+  const key = { namespace, name: rootCaName };
+  try {
+    await client.patch(wellKnown.configMaps, key, { type: 'merge', body: { data } });
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error; // deleted meanwhile: its own event brings it back
   }
 }

@@ -2,149 +2,145 @@
  * Empties a namespace that is going away, pods first, and lets it go. What stays says why in the namespace's
  * conditions. k8s pkg/controller/namespace; apiserver.md 5.2.
  */
-import { type Condition, hasReason, type KubeObject, setCondition } from '@flotilla/api';
-import { createController, createInformer, type ResourceRef, wellKnown } from '@flotilla/kube';
+import { type Condition, hasReason, type KubeObject, parseTime } from '@flotilla/api';
+import { createController, type Informer, wellKnown } from '@flotilla/kube';
 import type { ResourceDefinition } from '../registry/resource.js';
-import type { ResourceRegistry } from '../registry/resource-registry.js';
+import { deletableResources, refOf } from './deletable-resources.js';
+import { inBatches } from './in-batches.js';
+import { deletionConditions, type Emptying, type Remaining } from './namespace-conditions.js';
 import type { ControlLoop, ControllerContext } from './start-controllers.js';
 
-/** Finalizers of the content end without a word to the namespace. */
-const recheckMs = 500;
+/** Finalizers of the content end without a word to the namespace: it is looked at again, less and less often. */
+const firstRecheckMs = 200;
+const longestRecheckMs = 15_000;
 
-export function createNamespaceController(context: ControllerContext): ControlLoop {
-  const { client, env } = context;
-  const namespaces = createInformer<KubeObject>(client, wellKnown.namespaces, { env });
+export function createNamespaceController(
+  context: ControllerContext,
+  namespaces: Informer<KubeObject>,
+): ControlLoop {
   const controller = createController({
     name: 'namespace',
-    env,
-    concurrency: 4,
+    env: context.env,
+    concurrency: 8,
     maxDelayMs: 30_000,
     reconcile: async (name) => {
       const namespace = namespaces.cache.get(name);
-      if (namespace?.metadata.deletionTimestamp === undefined) return undefined;
-      const remaining = await empty(context, name);
-      if (remaining.length === 0) {
+      const { deletionTimestamp } = namespace?.metadata ?? {};
+      if (namespace === undefined || deletionTimestamp === undefined) return undefined;
+      if (!finalizersOf(namespace).includes('kubernetes')) return undefined; // others hold it
+      const outcome = await empty(context, name);
+      if (outcome.remaining.length === 0 && outcome.failures.length === 0) {
         await finalize(context, namespace);
         return undefined;
       }
-      await reportRemaining(context, namespace, remaining);
-      return { requeueAfterMs: recheckMs };
+      if (outcome.failures.length > 0) {
+        context.env.log.warn('namespace content not deleted', {
+          namespace: name,
+          failures: outcome.failures,
+        });
+      }
+      await report(context, namespace, outcome);
+      const ageMs = context.env.clock.now() - parseTime(deletionTimestamp);
+      return { requeueAfterMs: Math.min(Math.max(ageMs / 4, firstRecheckMs), longestRecheckMs) };
     },
   });
   namespaces.onChange(({ object }) => {
     if (object.metadata.deletionTimestamp !== undefined) controller.enqueue(object.metadata.name ?? '');
   });
-  return { informers: [namespaces], controllers: [controller] };
+  return { informers: [], controllers: [controller] };
 }
 
-/** One definition for each stored resource, in its preferred version. */
-export function deletableResources(registry: ResourceRegistry): ResourceDefinition[] {
-  const seen = new Map<string, ResourceDefinition>();
-  for (const definition of registry.all()) {
-    const key = `${definition.group}/${definition.resource}`;
-    if (definition.virtual !== undefined || !definition.verbs.includes('delete')) continue;
-    if (!seen.has(key))
-      seen.set(key, registry.findPreferred(definition.group, definition.resource) ?? definition);
-  }
-  return [...seen.values()];
+/** Asks for the deletion of everything in the namespace. Whatever uses the rest goes first: that is the pods. */
+async function empty(context: ControllerContext, namespace: string): Promise<Emptying> {
+  const definitions = deletableResources(context.registry).filter(({ namespaced }) => namespaced);
+  const isPods = ({ group, resource }: ResourceDefinition): boolean => group === '' && resource === 'pods';
+  const pods = await emptyAll(context, namespace, definitions.filter(isPods));
+  if (pods.remaining.length > 0 || pods.failures.length > 0) return pods;
+  return emptyAll(
+    context,
+    namespace,
+    definitions.filter((definition) => !isPods(definition)),
+  );
 }
 
-export function refOf({ group, version, resource, namespaced }: ResourceDefinition): ResourceRef {
-  return { group, version, resource, namespaced };
-}
-
-interface Remaining {
-  readonly resource: string;
-  readonly count: number;
-  readonly finalizers: readonly string[];
-}
-
-async function empty({ client, registry }: ControllerContext, namespace: string): Promise<Remaining[]> {
-  const definitions = deletableResources(registry).filter(({ namespaced }) => namespaced);
-  // Pods first: what they use must outlive them.
-  definitions.sort((a, b) => Number(b.resource === 'pods') - Number(a.resource === 'pods'));
+async function emptyAll(
+  context: ControllerContext,
+  namespace: string,
+  definitions: readonly ResourceDefinition[],
+): Promise<Emptying> {
   const remaining: Remaining[] = [];
+  const failures: string[] = [];
   for (const definition of definitions) {
-    const ref = refOf(definition);
-    const { items } = await client.list<KubeObject>(ref, { namespace, metadataOnly: true });
-    for (const { metadata } of items) {
-      if (metadata.deletionTimestamp !== undefined) continue;
-      try {
-        const key = { namespace, name: metadata.name ?? '' };
-        await client.delete(ref, key, { propagationPolicy: 'Background', gracePeriodSeconds: 0 });
-      } catch (error) {
-        if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
-      }
-    }
-    const left =
-      items.length === 0
-        ? items
-        : (await client.list<KubeObject>(ref, { namespace, metadataOnly: true })).items;
-    if (left.length > 0) {
+    try {
+      const left = await emptyOne(context, namespace, definition);
+      if (left.length === 0) continue;
       const finalizers = left.flatMap(({ metadata }) => metadata.finalizers ?? []);
-      const { group, resource } = definition;
-      remaining.push({
-        resource: group === '' ? `${resource}.` : `${resource}.${group}`,
-        count: left.length,
-        finalizers,
-      });
+      const resource = `${definition.resource}.${definition.group}`;
+      remaining.push({ resource, count: left.length, finalizers });
+    } catch (error) {
+      // One resource that cannot be emptied keeps the namespace, and no other resource.
+      failures.push(error instanceof Error ? error.message : String(error));
     }
   }
-  return remaining;
+  return { remaining, failures };
+}
+
+/** What is still there afterwards. */
+async function emptyOne(
+  { client }: ControllerContext,
+  namespace: string,
+  definition: ResourceDefinition,
+): Promise<readonly KubeObject[]> {
+  const ref = refOf(definition);
+  const { items } = await client.list<KubeObject>(ref, { namespace, metadataOnly: true });
+  if (items.length === 0) return [];
+  const doomed = items.filter(
+    ({ metadata }) => metadata.deletionTimestamp === undefined || isDying(metadata),
+  );
+  await inBatches(doomed, async ({ metadata }) => {
+    const key = { namespace, name: metadata.name ?? '' };
+    try {
+      await client.delete(ref, key, { propagationPolicy: 'Background', gracePeriodSeconds: 0 });
+    } catch (error) {
+      if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
+    }
+  });
+  return (await client.list<KubeObject>(ref, { namespace, metadataOnly: true })).items;
+}
+
+/** Within its grace period, which nobody waits for here. */
+function isDying({ deletionGracePeriodSeconds = 0 }: KubeObject['metadata']): boolean {
+  return deletionGracePeriodSeconds > 0;
+}
+
+function finalizersOf(namespace: KubeObject): readonly string[] {
+  return ((namespace['spec'] ?? {}) as { finalizers?: string[] }).finalizers ?? []; // v1 NamespaceSpec
 }
 
 async function finalize({ client }: ControllerContext, namespace: KubeObject): Promise<void> {
-  const spec = (namespace['spec'] ?? {}) as { finalizers?: string[] }; // v1 NamespaceSpec
-  const finalizers = (spec.finalizers ?? []).filter((finalizer) => finalizer !== 'kubernetes');
+  const finalizers = finalizersOf(namespace).filter((finalizer) => finalizer !== 'kubernetes');
+  const { apiVersion, kind, metadata } = namespace;
+  const body = { apiVersion, kind, metadata, spec: { finalizers } };
   try {
-    await client.update(
-      wellKnown.namespaces,
-      { ...namespace, spec: { ...spec, finalizers } },
-      { subresource: 'finalize' },
-    );
+    await client.update(wellKnown.namespaces, body, { subresource: 'finalize' });
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error;
   }
 }
 
-async function reportRemaining(
+async function report(
   { client, env }: ControllerContext,
   namespace: KubeObject,
-  remaining: readonly Remaining[],
+  outcome: Emptying,
 ): Promise<void> {
-  const finalizers = new Map<string, number>();
-  for (const name of remaining.flatMap((one) => one.finalizers))
-    finalizers.set(name, (finalizers.get(name) ?? 0) + 1);
   const status = (namespace['status'] ?? {}) as { conditions?: Condition[] }; // v1 NamespaceStatus
-  const nowMs = env.clock.now();
-  let conditions: readonly Condition[] = setCondition(
-    status.conditions,
-    {
-      type: 'NamespaceContentRemaining',
-      status: 'True',
-      reason: 'SomeResourcesRemain',
-      message: `Some resources are remaining: ${remaining.map(({ resource, count }) => `${resource} has ${count} resource instances`).join(', ')}`,
-    },
-    nowMs,
-  );
-  if (finalizers.size > 0) {
-    const text = [...finalizers].map(([name, count]) => `${name} in ${count} resource instances`).join(', ');
-    conditions = setCondition(
-      conditions,
-      {
-        type: 'NamespaceFinalizersRemaining',
-        status: 'True',
-        reason: 'SomeFinalizersRemain',
-        message: `Some content in the namespace has finalizers remaining: ${text}`,
-      },
-      nowMs,
-    );
-  }
+  const conditions = deletionConditions(status.conditions, outcome, env.clock.now());
   if (conditions === status.conditions) return;
-  const key = { name: namespace.metadata.name ?? '' };
-  await client.patch(wellKnown.namespaces, key, {
-    type: 'merge',
-    subresource: 'status',
-    body: { status: { conditions } },
-  });
+  const { name = '', uid } = namespace.metadata;
+  const body = { metadata: { uid }, status: { conditions } };
+  try {
+    await client.patch(wellKnown.namespaces, { name }, { type: 'merge', subresource: 'status', body });
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error;
+  }
 }

@@ -4,11 +4,23 @@
  */
 
 import type { KubeObject } from '@flotilla/api';
-import { type Controller, type Env, type Informer, type KubeClient, spawn } from '@flotilla/kube';
+import {
+  type Controller,
+  createInformer,
+  dropManagedFields,
+  type Env,
+  type Informer,
+  type KubeClient,
+  spawn,
+  wellKnown,
+} from '@flotilla/kube';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
+import { createEventExpiry } from './event-expiry.js';
 import { createGarbageCollector } from './garbage-collector.js';
+import { createKubernetesServiceLoop } from './kubernetes-service.js';
 import { createNamespaceContentController } from './namespace-content.js';
 import { createNamespaceController } from './namespace-controller.js';
+import { createTokenCleaner } from './token-cleaner.js';
 import { createWorkloadSimulator } from './workload-simulator.js';
 
 export interface ControllerContext {
@@ -35,12 +47,20 @@ export interface RunningControllers {
 }
 
 export function startControllers(options: StartControllersOptions): RunningControllers {
+  const namespaces = createInformer<KubeObject>(options.client, wellKnown.namespaces, {
+    env: options.env,
+    transform: dropManagedFields,
+  });
   const loops: ControlLoop[] = [
-    createNamespaceController(options),
-    createNamespaceContentController(options),
+    createNamespaceController(options, namespaces),
+    createNamespaceContentController(options, namespaces),
+    createTokenCleaner(options),
+    createEventExpiry(options),
   ];
-  if (options.profile === 'cluster') loops.push(createWorkloadSimulator(options));
-  const informers = loops.flatMap((loop) => loop.informers);
+  if (options.profile === 'cluster') {
+    loops.push(createKubernetesServiceLoop(options), createWorkloadSimulator(options));
+  }
+  const informers = [namespaces, ...loops.flatMap((loop) => loop.informers)];
   const controllers = loops.flatMap((loop) => loop.controllers);
   for (const informer of informers) informer.start(options.signal);
   const { log } = options.env;

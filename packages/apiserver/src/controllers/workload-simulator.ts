@@ -5,21 +5,35 @@
  * about the workloads themselves.
  */
 import type { ControlLoop, StartControllersOptions } from './start-controllers.js';
+import { createAutoscalerLoop } from './workloads/autoscalers.js';
+import { createDaemonSetLoop } from './workloads/daemon-sets.js';
 import { createDeploymentLoop } from './workloads/deployments.js';
+import { createDisruptionBudgetLoop } from './workloads/disruption-budgets.js';
+import { createJobLoop } from './workloads/jobs.js';
 import { createNodeLoop } from './workloads/nodes.js';
 import { PodControl } from './workloads/pod-control.js';
 import { createPodLoop } from './workloads/pods.js';
 import { createReplicaSetLoop } from './workloads/replica-sets.js';
+import { createServiceLoop } from './workloads/services.js';
 import { SimulatedCluster } from './workloads/simulated-cluster.js';
+import { createStatefulSetLoop } from './workloads/stateful-sets.js';
+import { createVolumeClaimLoop } from './workloads/volume-claims.js';
 
 export function createWorkloadSimulator(options: StartControllersOptions): ControlLoop {
   const cluster = new SimulatedCluster(options);
   const pods = new PodControl(cluster);
   const controllers = [
-    createNodeLoop(cluster, { kubeletVersion: 'v1.35.0+flotilla' }),
+    createNodeLoop(cluster),
     createPodLoop(cluster, pods),
     createReplicaSetLoop(cluster, pods),
     createDeploymentLoop(cluster),
+    createStatefulSetLoop(cluster, pods),
+    createDaemonSetLoop(cluster, pods),
+    createJobLoop(cluster, pods),
+    createServiceLoop(cluster, pods),
+    createVolumeClaimLoop(cluster),
+    createDisruptionBudgetLoop(cluster, pods),
+    createAutoscalerLoop(cluster),
   ];
   return { informers: cluster.informers, controllers };
 }

@@ -192,7 +192,7 @@ export class LmdbDatabase {
     if (version > formatVersion) {
       throw new StoreError(
         'newer-format',
-        `this data directory was written by a newer version (format ${version}, this version reads ${formatVersion})`,
+        `the data directory ${this.#directory} was written by a newer version (format ${version}, this version reads ${formatVersion})`,
       );
     }
   }

@@ -125,7 +125,7 @@ describe('opening an lmdb store', () => {
     const error = await openingError(directory);
     expect(error.code).to.equal('newer-format');
     expect(error.message).to.equal(
-      'this data directory was written by a newer version (format 2, this version reads 1)',
+      `the data directory ${directory} was written by a newer version (format 2, this version reads 1)`,
     );
   });
 

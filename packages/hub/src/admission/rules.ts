@@ -204,7 +204,10 @@ async function bindToken(
     await client.patch(
       wellKnown.secrets,
       { namespace: bootstrapTokenNamespace, name },
-      { type: 'merge', body: { metadata: { resourceVersion, annotations: { [tokenClusterAnnotation]: cluster } } } },
+      {
+        type: 'merge',
+        body: { metadata: { resourceVersion, annotations: { [tokenClusterAnnotation]: cluster } } },
+      },
     );
   } catch (error) {
     if (!hasReason(error, 'Conflict')) throw error;

@@ -93,6 +93,15 @@ export async function approveCluster(
   const pending = requests.filter((csr) => isPending(csr));
   const readable = pending.find((csr) => readAgentRequest(csr).ok);
   if (readable === undefined && pending[0] !== undefined) throw new Error(refusal(pending[0]));
+  const isAccepted = managed.spec?.hubAcceptsClient === true;
+  // Before the certificate: the cluster's first requests with it should find their rights.
+  if (!isAccepted) {
+    await client.patch(
+      wellKnown.managedClusters,
+      { name: cluster },
+      { type: 'merge', body: { spec: { hubAcceptsClient: true } }, fieldManager: hubFieldManager },
+    );
+  }
   if (readable !== undefined) {
     const message = 'approved together with its cluster by hub approve';
     await decideCsr(client, readable.metadata.name ?? '', {
@@ -100,14 +109,6 @@ export async function approveCluster(
       message,
       nowMs: clock.now(),
     });
-  }
-  const isAccepted = managed.spec?.hubAcceptsClient === true;
-  if (!isAccepted) {
-    await client.patch(
-      wellKnown.managedClusters,
-      { name: cluster },
-      { type: 'merge', body: { spec: { hubAcceptsClient: true } }, fieldManager: hubFieldManager },
-    );
   }
   return {
     cluster,

@@ -1,29 +1,23 @@
 /** The `klusterlet` commands: join and run keep running, status and leave ask and end. */
 
 import { homedir } from 'node:os';
-import { join as joinPath, resolve } from 'node:path';
-import { parseJoinString, validateObjectName } from '@flotilla/api';
-import { createClient, type Env, type KubeClient, writeKubeconfig } from '@flotilla/kube';
-import { addCommand, type OutputFormat, outputOption, renderList, UsageError } from '@flotilla/kube/cli';
-import {
-  createHttpsTransport,
-  lockDirectory,
-  probeTls,
-  transportFromKubeconfig,
-  transportInCluster,
-} from '@flotilla/kube/node';
+import { join as joinPath } from 'node:path';
+import type { Env } from '@flotilla/kube';
+import { addCommand, type OutputFormat, outputOption, renderObject, UsageError } from '@flotilla/kube/cli';
+import { lockDirectory } from '@flotilla/kube/node';
 import type { Command } from 'commander';
-import { defaultAgentOptions, type HubAddress, runAgent } from '../agent.js';
+import { defaultAgentOptions, runAgent } from '../agent.js';
 import { leaveHub } from '../leave.js';
-import { fetchPinnedCa } from '../registration/pinned-ca.js';
 import { type KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { readStatus, statusHeaders } from '../status.js';
+import { connectManaged, dialHub } from './connections.js';
+import { type JoinOptions, prepareJoin } from './prepare-join.js';
 
 export interface CommandContext {
   readonly env: Env;
   readonly print: (text: string) => void;
-  /** Aborted by SIGINT and SIGTERM. */
-  readonly signal: AbortSignal;
+  /** Aborted by SIGINT and SIGTERM from the first call on; before, they end the process at once. */
+  readonly stopSignal: () => AbortSignal;
 }
 
 interface DataDirOption {
@@ -49,11 +43,6 @@ export function addCommands(program: Command, context: CommandContext): void {
   addLeaveCommand(program, context);
 }
 
-interface JoinOptions extends DataDirOption {
-  readonly name?: string;
-  readonly kubeconfig?: string;
-}
-
 function addJoinCommand(program: Command, context: CommandContext): void {
   const command = addCommand(program, 'join <join-string>', {
     description: 'join a hub and keep running as its agent; a second run goes on with what the first one got',
@@ -71,7 +60,7 @@ function addJoinCommand(program: Command, context: CommandContext): void {
     const state = new KlusterletState(context.env.files, options.dataDir);
     const lock = await lockDirectory(options.dataDir);
     try {
-      const config = await prepareJoin(text, { options, state, context });
+      const config = await prepareJoin(text, { options, state, env: context.env });
       await run(config, { state, context });
     } finally {
       await lock.release();
@@ -79,112 +68,13 @@ function addJoinCommand(program: Command, context: CommandContext): void {
   });
 }
 
-/** Checks everything that can be checked before anything is changed, here or on the hub. */
-async function prepareJoin(
-  text: string,
-  { options, state, context }: { options: JoinOptions; state: KlusterletState; context: CommandContext },
-): Promise<KlusterletConfig> {
-  const { env } = context;
-  const join = parse(text);
-  const clusterName = options.name ?? join.cluster;
-  if (clusterName === undefined) throw new UsageError('--name is missing: the join string names no cluster');
-  const [error] = validateObjectName(clusterName, 'label');
-  if (error !== undefined) throw new UsageError(`--name is refused: ${error.message}`);
-  if (join.cluster !== undefined && join.cluster !== clusterName) {
-    throw new UsageError(`the join string is for the cluster ${join.cluster}, not for ${clusterName}`);
-  }
-  const known = await state.readConfig();
-  if (known !== undefined && (known.clusterName !== clusterName || known.hubServer !== join.server)) {
-    throw new UsageError(
-      `${options.dataDir} belongs to ${known.clusterName} on ${known.hubServer}: leave that hub first ("klusterlet leave"), or give another --data-dir`,
-    );
-  }
-  if (known !== undefined && (await state.readCredentials()) !== undefined) return known;
-  const kubeconfig = await managedKubeconfig(options);
-  await checkManaged(env, kubeconfig);
-  const hubCa = await fetchPinnedCa(join, {
-    probe: async (address) => (await probeTls({ ...address, clock: env.clock, label: 'hub' })).certificates,
-    nowMs: env.clock.now(),
-  });
-  const config: KlusterletConfig = {
-    formatVersion: 1,
-    clusterName,
-    agentId: known?.agentId ?? env.random.uuid().slice(0, 8),
-    hubServer: join.server,
-    hubCa,
-    ...(kubeconfig !== undefined && { kubeconfig }),
-  };
-  await state.writeConfig(config);
-  await state.writeBootstrapKubeconfig(
-    writeKubeconfig({
-      server: join.server,
-      ca: hubCa,
-      clusterName: 'hub',
-      credential: { token: join.token },
-    }),
-  );
-  return config;
-}
-
-function parse(text: string): ReturnType<typeof parseJoinString> {
-  try {
-    return parseJoinString(text);
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
-}
-
-/** Undefined: in-cluster. */
-async function managedKubeconfig({ kubeconfig }: JoinOptions): Promise<string | undefined> {
-  const named = kubeconfig ?? process.env['KUBECONFIG'];
-  if (named !== undefined) return resolve(named);
-  return process.env['KUBERNETES_SERVICE_HOST'] === undefined
-    ? joinPath(homedir(), '.kube', 'config')
-    : undefined;
-}
-
-interface ManagedConnection {
-  readonly client: KubeClient;
-  readonly server: string;
-  readonly ca: string | undefined;
-}
-
-async function connectManaged(env: Env, kubeconfig: string | undefined): Promise<ManagedConnection> {
-  const label = 'managed cluster';
-  if (kubeconfig === undefined) {
-    const host = process.env['KUBERNETES_SERVICE_HOST'] ?? '';
-    const port = process.env['KUBERNETES_SERVICE_PORT'] ?? '443';
-    const { transport } = await transportInCluster({ env, host, port, label });
-    const client = createClient(transport, { userAgent: 'work-agent' });
-    return { client, server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, ca: undefined };
-  }
-  const { transport, kubeconfig: loaded } = await transportFromKubeconfig(
-    { file: kubeconfig },
-    { env, label },
-  );
-  const client = createClient(transport, { userAgent: 'work-agent' });
-  return { client, server: loaded.cluster.server, ca: loaded.cluster.caData };
-}
-
-async function checkManaged(env: Env, kubeconfig: string | undefined): Promise<void> {
-  const { client } = await connectManaged(env, kubeconfig);
-  try {
-    await client.getText('/version', { timeoutMs: 10_000 });
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`the managed cluster of ${kubeconfig ?? 'this pod'} cannot be reached: ${why}`, {
-      cause,
-    });
-  } finally {
-    await client.transport.close();
-  }
-}
-
+/** A join that the hub refused, or has not heard of yet when it is stopped, leaves the directory free for another. */
 async function run(
   config: KlusterletConfig,
   { state, context }: { state: KlusterletState; context: CommandContext },
 ): Promise<void> {
-  const { env, signal } = context;
+  const { env } = context;
+  const signal = context.stopSignal();
   const { client, server, ca } = await connectManaged(env, config.kubeconfig);
   try {
     await runAgent(
@@ -206,23 +96,8 @@ async function run(
     if (!signal.aborted) throw error;
   } finally {
     await client.transport.close();
+    if (!(await state.isBound())) await state.forgetHub();
   }
-}
-
-function dialHub(env: Env, { server, ca, credentials, token }: HubAddress) {
-  return createHttpsTransport({
-    server,
-    ca,
-    label: 'hub',
-    clock: env.clock,
-    ...(credentials && {
-      clientCertificate: () => {
-        const { certificatePem, privateKeyPem } = credentials();
-        return { cert: certificatePem, key: privateKeyPem };
-      },
-    }),
-    ...(token !== undefined && { bearerToken: () => token }),
-  });
 }
 
 function addRunCommand(program: Command, context: CommandContext): void {
@@ -264,8 +139,7 @@ function addStatusCommand(program: Command, context: CommandContext): void {
       config,
       dialHub: (address) => dialHub(context.env, address),
     });
-    const rows = Object.entries(status).map(([name, value]) => [name, String(value)]);
-    context.print(renderList(options.output, { headers: statusHeaders, rows, objects: [status], empty: '' }));
+    context.print(renderObject(options.output, status, statusHeaders));
   });
 }
 
@@ -280,19 +154,29 @@ function addLeaveCommand(program: Command, context: CommandContext): void {
     const config = await mustConfig(state);
     const lock = await lockDirectory(options.dataDir);
     try {
-      const { client } = await connectManaged(context.env, config.kubeconfig);
-      const result = await leaveHub({
-        client,
-        state,
-        config,
-        deleteWorkloads: options.deleteWorkloads === true,
-      });
-      await client.transport.close();
+      const deleteWorkloads = options.deleteWorkloads === true;
+      const { works } = await leave({ state, config, context, deleteWorkloads });
+      const done = `${works} ${works === 1 ? 'work' : 'works'} ${deleteWorkloads ? 'deleted' : 'disowned'}`;
       context.print(
-        `left ${config.hubServer}: ${result.works} works ${options.deleteWorkloads === true ? 'deleted' : 'disowned'}; to forget the cluster there too: kubectl delete managedcluster ${config.clusterName}`,
+        `left ${config.hubServer}: ${done}; to forget the cluster there too: kubectl delete managedcluster ${config.clusterName}`,
       );
     } finally {
       await lock.release();
     }
   });
+}
+
+async function leave(options: {
+  readonly state: KlusterletState;
+  readonly config: KlusterletConfig;
+  readonly context: CommandContext;
+  readonly deleteWorkloads: boolean;
+}): Promise<{ works: number }> {
+  const { state, config, context, deleteWorkloads } = options;
+  const { client } = await connectManaged(context.env, config.kubeconfig);
+  try {
+    return await leaveHub({ client, state, config, deleteWorkloads });
+  } finally {
+    await client.transport.close();
+  }
 }

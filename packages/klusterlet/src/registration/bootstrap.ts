@@ -6,7 +6,9 @@
 import {
   agentGroups,
   agentUserName,
+  clusterCondition,
   clusterNameLabel,
+  findCondition,
   hasReason,
   type KubeObject,
   klusterletFieldManager,
@@ -37,6 +39,10 @@ export interface BootstrapOptions {
   readonly onProgress: (text: string) => void;
 }
 
+/** Rejoining after it was shut out, a cluster waits for the same command as a new one. */
+const deniedNote = (name: string): string =>
+  `the hub has denied the cluster ${name}: its certificate request stays unanswered until "hub approve ${name}" there`;
+
 /** How often an unanswered request is looked at when no watch is to be had, and how long errors wait. */
 const pollMs = 1000;
 
@@ -62,7 +68,8 @@ export async function bootstrap(hub: KubeClient, options: BootstrapOptions): Pro
 async function ensureManagedCluster(hub: KubeClient, options: BootstrapOptions): Promise<void> {
   const name = options.clusterName;
   try {
-    await hub.get<ManagedCluster>(wellKnown.managedClusters, { name });
+    const known = await hub.get<ManagedCluster>(wellKnown.managedClusters, { name });
+    if (isDenied(known)) options.onProgress(deniedNote(name));
     return;
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error;
@@ -83,6 +90,11 @@ async function ensureManagedCluster(hub: KubeClient, options: BootstrapOptions):
   } catch (error) {
     if (!hasReason(error, 'AlreadyExists')) throw error;
   }
+}
+
+/** An operator took the cluster's acceptance back. A cluster that was never accepted is not denied. */
+export function isDenied(cluster: ManagedCluster): boolean {
+  return findCondition(cluster.status?.conditions, clusterCondition.hubAccepted)?.status === 'False';
 }
 
 /** The saved request, if the hub still has it. */
@@ -209,6 +221,6 @@ function certificateOf(csr: KubeObject): string | undefined {
 /** Errors that waiting does not mend. */
 export function isFinal(error: unknown): boolean {
   if (error instanceof DeniedError) return true;
-  if (error instanceof StatusError) return error.code === 401 || error.code === 403 || error.code === 422;
+  if (error instanceof StatusError) return [400, 401, 403, 422].includes(error.code);
   return !(error instanceof TransportError) && error instanceof TypeError;
 }

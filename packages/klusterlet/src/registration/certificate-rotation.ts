@@ -2,17 +2,18 @@
  * Renews the agent's client certificate in the last fifth of its life, with a fresh key and the identity it has, and
  * hands the new pair to whoever holds the connection. registration.md 2.1. When a renewal is lost, it asks again.
  */
-import { type KubeObject, klusterletFieldManager } from '@flotilla/api';
+import { type KubeObject, klusterletFieldManager, type ManagedCluster } from '@flotilla/api';
 import {
   type Controller,
   createController,
   type Env,
   generateKeyPair,
+  type Informer,
   type KubeClient,
   parseCertificate,
   wellKnown,
 } from '@flotilla/kube';
-import { agentCsr, waitForCertificate } from './bootstrap.js';
+import { agentCsr, isDenied, waitForCertificate } from './bootstrap.js';
 import type { HubCredentials } from './state.js';
 
 export interface RotationOptions {
@@ -20,6 +21,8 @@ export interface RotationOptions {
   readonly agentId: string;
   readonly hub: KubeClient;
   readonly env: Env;
+  /** This cluster's own object on the hub: a denied cluster gets no certificate, and need not ask. */
+  readonly cluster: Informer<ManagedCluster>;
   readonly credentials: () => HubCredentials;
   /** Must have saved them when it resolves. */
   readonly onRotated: (credentials: HubCredentials) => Promise<void>;
@@ -28,6 +31,7 @@ export interface RotationOptions {
 /** Longest that one timer waits: a certificate's life can be longer than what timers take. */
 const longestWaitMs = 24 * 3_600_000;
 const answerTimeoutMs = 5 * 60_000;
+const deniedRetryMs = 60_000;
 
 /** When to renew: at random in the last 20 to 25 % of the certificate's life. */
 export function renewalTimeMs(certificatePem: string, random: number): number {
@@ -46,6 +50,11 @@ export function createCertificateRotation(options: RotationOptions): Controller 
       renewAtMs ??= renewalTimeMs(options.credentials().certificatePem, env.random.next());
       const waitMs = renewAtMs - env.clock.now();
       if (waitMs > 0) return { requeueAfterMs: Math.min(waitMs, longestWaitMs) };
+      const own = options.cluster.cache.get(clusterName);
+      if (own !== undefined && isDenied(own)) {
+        env.log.warn('certificate not renewed: the hub has denied this cluster', { cluster: clusterName });
+        return { requeueAfterMs: deniedRetryMs };
+      }
       const { privateKeyPem } = generateKeyPair();
       const csr = await hub.create<KubeObject>(
         wellKnown.certificateSigningRequests,

@@ -87,6 +87,11 @@ export class KlusterletState {
       : { certificatePem, privateKeyPem };
   }
 
+  /** Whether the directory is bound to its cluster name: by credentials, or by a request that the hub has. */
+  async isBound(): Promise<boolean> {
+    return (await this.readCredentials()) !== undefined || (await this.readPending()) !== undefined;
+  }
+
   /** The key first: a certificate is only ever found together with a key that is at least as new. */
   async writeCredentials(
     credentials: HubCredentials,

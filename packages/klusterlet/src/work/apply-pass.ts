@@ -47,8 +47,8 @@ export interface ApplyPassDependencies {
 export interface PassInput {
   readonly work: ManifestWork;
   readonly inventory: AppliedManifestWork;
-  /** Earlier manifests that may still be in effect. */
-  readonly previous: readonly KubeObject[];
+  /** Resolves with earlier manifests that may still be in effect, when the work is saved and may be acted on. */
+  readonly prepared: Promise<readonly KubeObject[]>;
   readonly signal: AbortSignal;
 }
 
@@ -79,6 +79,9 @@ class ApplyPass {
   readonly #after = new Map<string, ObjectMemory>();
   #inventory: AppliedManifestWork;
   #planned: readonly PlannedManifest[] = [];
+  #previous: readonly KubeObject[] = [];
+  /** Claims change one list: they take turns. */
+  #claims: Promise<void> = Promise.resolve();
 
   constructor(deps: ApplyPassDependencies, input: PassInput) {
     this.#deps = deps;
@@ -165,6 +168,7 @@ class ApplyPass {
     const intent = withIntent(this.#recordedResources(), targets);
     this.#track(intent);
     this.#inventory = await inventories.record(this.#inventory, intent, this.#input.signal);
+    this.#previous = await this.#input.prepared;
     for (const group of groupByRank(targets, ({ ref }) => ref.resource)) {
       await forEachLimited(group, options.manifestConcurrency, (target) => this.#apply(target));
     }
@@ -225,14 +229,29 @@ class ApplyPass {
       previous,
       remembered: before?.outcome.ok ? before.outcome : undefined,
       expectAbsent: seen === undefined || (seen === 'unknown' && !isKnown),
+      claim: (uid) => this.#claim(target, uid),
       contestedBy: this.#deps.contestedBy(this.#name, target),
       correctionDelayMs: () => (isCorrection ? limiter.admitMs(limiterId) : 0),
     });
   }
 
+  /** Turns the inventory's entry of another object of this name back into an intention. */
+  #claim(target: Target, uid: string | undefined): Promise<void> {
+    const next = this.#claims.then(async () => {
+      const recorded = this.#recordedResources();
+      const stale = recorded.find((resource) => resourceId(resource) === target.id);
+      if (stale?.uid === undefined || stale.uid === uid) return;
+      const { uid: _, ...intent } = stale;
+      const resources = recorded.map((resource) => (resource === stale ? intent : resource));
+      this.#inventory = await this.#deps.inventories.record(this.#inventory, resources, this.#input.signal);
+    });
+    this.#claims = next.catch(() => undefined); // the caller has the failure; the next claim only waits
+    return next;
+  }
+
   #previousOf(target: Target): readonly KubeObject[] {
     const id = manifestId(target.manifest);
-    return this.#input.previous.filter((manifest) => manifestId(manifest) === id);
+    return this.#previous.filter((manifest) => manifestId(manifest) === id);
   }
 
   #resultOf(target: Target): TargetResult {

@@ -107,14 +107,12 @@ function essence({ apiVersion, kind, metadata, spec }: ManifestWork): ManifestWo
 /** Manifests of objects that the work still has, in a form that it has not any more. */
 export function planPrevious(old: SavedWork, next: ManifestWork): KubeObject[] {
   if (old.work.metadata.uid !== next.metadata.uid && old.work.metadata.uid !== undefined) return [];
-  const wanted = readAll(next);
-  const names = new Set(wanted.map(manifestId));
-  const candidates = [...old.previous, ...readAll(old.work)];
+  const wanted = new Map(readAll(next).map((manifest) => [manifestId(manifest), manifest]));
   const kept: KubeObject[] = [];
-  for (const candidate of candidates) {
-    const isStill = names.has(manifestId(candidate));
-    const isSame = wanted.some((manifest) => equal(manifest, candidate));
-    if (isStill && !isSame && !kept.some((each) => equal(each, candidate))) kept.push(candidate);
+  for (const candidate of [...old.previous, ...readAll(old.work)]) {
+    const now = wanted.get(manifestId(candidate));
+    const isHistory = now !== undefined && !equal(now, candidate);
+    if (isHistory && !kept.some((each) => equal(each, candidate))) kept.push(candidate);
   }
   return kept.slice(-maxPrevious);
 }

@@ -86,16 +86,22 @@ export class WorkReconciler {
   async #apply(work: ManifestWork, signal: AbortSignal): Promise<ReconcileResult> {
     const { source, saved, hubWriter, inventories, env, options, random } = this.#deps;
     const { name = '', uid = '', generation = 0 } = work.metadata;
-    const [entry, inventory] = await Promise.all([
+    const preparing = Promise.all([
       saved.save(work),
-      inventories.ensure(work, signal),
       // A saved work was finalized when it was first seen; the hub is asked about it when it is there again.
       source.isFromHub(name) ? hubWriter.ensureFinalizer(work, signal) : undefined,
     ]);
-    if (inventory.metadata.deletionTimestamp !== undefined) return { requeueAfterMs: 1000 }; // until it is gone
+    preparing.catch(() => undefined); // awaited below and by the pass, but perhaps after it has failed
+    const inventory = await inventories.ensure(work, signal);
+    if (inventory.metadata.deletionTimestamp !== undefined) {
+      await preparing;
+      return { requeueAfterMs: 1000 }; // until it is gone, which is told at once
+    }
+    const prepared = preparing.then(([entry]) => entry.previous);
+    prepared.catch(() => undefined); // as above
     const result = await runApplyPass(
       { ...this.#deps, contestedBy: (other, target) => this.#contestedBy(other, target) },
-      { work, inventory, previous: entry.previous, signal },
+      { work, inventory, prepared, signal },
     );
     const observedAtMs = env.clock.now();
     hubWriter.report(name, { uid, generation, manifests: result.observations, observedAtMs });

@@ -82,6 +82,16 @@ export function renderList(
   return format === 'json' ? JSON.stringify(value, null, 2) : stringifyYaml(value).trimEnd();
 }
 
+/** One thing as the user asked: a table with a row for each field, or the thing itself. */
+export function renderObject(
+  format: OutputFormat,
+  object: Readonly<Record<string, string>>,
+  headers: readonly string[],
+): string {
+  if (format === 'table') return formatTable(headers, Object.entries(object));
+  return format === 'json' ? JSON.stringify(object, null, 2) : stringifyYaml(object).trimEnd();
+}
+
 /** Reads `90s`, `5m`, `1h`, `2d` or plain seconds into milliseconds; for commander's argument parser. */
 export function parseDuration(text: string): number {
   const match = /^(\d+)(ms|s|m|h|d)?$/.exec(text);

@@ -58,7 +58,7 @@ export async function readText(
     data = await files.read(path);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new KubeconfigError(`${label}: cannot read ${path}: ${why}`, { cause });
+    throw new KubeconfigError(`${label}: ${why}`, { cause });
   }
   if (data === undefined) throw new KubeconfigError(`${label}: the file ${path} does not exist`);
   return Buffer.from(data).toString('utf8');

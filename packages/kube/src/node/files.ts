@@ -8,6 +8,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Files } from '../env/env.js';
+import { toFileError } from './file-errors.js';
 
 const temporarySuffix = '.flotilla-tmp';
 const ownerOnly = 0o600;
@@ -16,7 +17,7 @@ export function createNodeFiles(): Files {
   const tails = new Map<string, Promise<void>>();
   const folders = new FolderSyncs();
   return {
-    read: (path) => absentAs(readFile(path), undefined),
+    read: (path) => told('read', path, absentAs(readFile(path), undefined)),
     write: async (path, data, options) => {
       const target = resolve(path);
       const before = tails.get(target) ?? Promise.resolve();
@@ -26,17 +27,25 @@ export function createNodeFiles(): Files {
       const tail = job.catch(() => undefined); // the caller has the failure; the next write only waits
       tails.set(target, tail);
       try {
-        await job;
+        await told('write', path, job);
       } finally {
         if (tails.get(target) === tail) tails.delete(target);
       }
     },
     list: async (path) => {
-      const names = await absentAs(readdir(path), []);
+      const names = await told('read', path, absentAs(readdir(path), []));
       return names.filter((name) => !name.endsWith(temporarySuffix)).sort();
     },
-    remove: (path) => rm(path, { recursive: true, force: true }),
+    remove: (path) => told('remove', path, rm(path, { recursive: true, force: true })),
   };
+}
+
+async function told<T>(action: 'read' | 'write' | 'remove', path: string, promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw toFileError(error, action, path);
+  }
 }
 
 async function absentAs<T, D>(promise: Promise<T>, absent: D): Promise<T | D> {

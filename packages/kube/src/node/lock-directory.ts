@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, readlink, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { toFileError } from './file-errors.js';
 
 interface Holder {
   readonly pid: number;
@@ -30,8 +31,20 @@ const lockName = /^lock\.(\d+)$/;
 const draftName = /^lock\.draft\./;
 const attempts = 10;
 
-/** Makes the directory when absent. Rejects with DirectoryInUseError while a live process holds the directory. */
+/**
+ * Makes the directory when absent. Rejects with DirectoryInUseError while a live process holds the directory, with
+ * FileError when it cannot be made or written.
+ */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  try {
+    return await lock(directory);
+  } catch (error) {
+    if (error instanceof DirectoryInUseError) throw error;
+    throw toFileError(error, 'use the data directory', directory);
+  }
+}
+
+async function lock(directory: string): Promise<DirectoryLock> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const self = await describeSelf();
   for (let attempt = 0; attempt < attempts; attempt++) {

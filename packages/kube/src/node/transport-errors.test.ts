@@ -84,7 +84,7 @@ describe('https transport tells which hop failed:', () => {
     {
       name: 'a server that speaks no TLS',
       hop: 'tls',
-      message: /the server does not speak TLS on this port$/,
+      message: /the server does not speak TLS on this port \(TLS\)$/,
       server: { protocol: 'http' },
     },
     {
@@ -97,7 +97,8 @@ describe('https transport tells which hop failed:', () => {
     {
       name: 'a server that demands a client certificate',
       hop: 'tls',
-      message: /the server refused the TLS connection or the client certificate \(certificate required\)$/,
+      message:
+        /the server refused the TLS connection or the client certificate: certificate required \(TLS\)$/,
       server: { clientCa: other.certificatePem },
     },
     {

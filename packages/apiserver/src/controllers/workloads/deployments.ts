@@ -5,6 +5,7 @@
 import { hasReason, type JsonObject, type KubeObject } from '@flotilla/api';
 import { type Controller, createController, type IndexLookup } from '@flotilla/kube';
 import { at, numberAt, objectAt, textAt } from '../../builtin/access.js';
+import { inBatches } from '../in-batches.js';
 import { deploymentStatus, progressDeadlineMs } from './deployment-status.js';
 import { planNewSet, planOldSets, rolloutLimits, sum, wanted } from './rollout-plan.js';
 import {
@@ -13,7 +14,6 @@ import {
   controllerUid,
   enqueueChanged,
   enqueueOwners,
-  inBatches,
   type SimulatedCluster,
 } from './simulated-cluster.js';
 import { templateHash } from './template-hash.js';
@@ -148,7 +148,7 @@ class Rollouts {
           ...sizeAnnotations(deployment),
           [revisionAnnotation]: revision,
         },
-        ownerReferences: [controllerReference(deployment)] as never, // the wire's shape
+        ownerReferences: [controllerReference(deployment)],
       },
       spec: {
         replicas,

@@ -4,7 +4,7 @@
  */
 import { formatMicroTime, formatTime, hasReason, type JsonObject, type KubeObject } from '@flotilla/api';
 import { type Controller, createController, keyOf, wellKnown } from '@flotilla/kube';
-import { objectAt, objectsAt } from '../../builtin/access.js';
+import { objectAt, objectsAt, textAt } from '../../builtin/access.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
 
 export const standInNodeName = 'stand-in';
@@ -22,8 +22,9 @@ const capacity = {
   'hugepages-2Mi': '0',
 };
 
-export function createNodeLoop(cluster: SimulatedCluster, options: { kubeletVersion: string }): Controller {
+export function createNodeLoop(cluster: SimulatedCluster): Controller {
   const nodes = cluster.informer('', 'nodes');
+  let kubeletVersion: string | undefined;
   const controller = createController({
     name: 'stand-in-nodes',
     env: cluster.env,
@@ -32,10 +33,11 @@ export function createNodeLoop(cluster: SimulatedCluster, options: { kubeletVers
       const node = nodes.cache.get(name);
       if (node !== undefined) {
         if (node.metadata.deletionTimestamp === undefined) {
+          kubeletVersion ??= await serverVersion(cluster);
           await cluster.writeStatus(
             wellKnown.nodes,
             node,
-            nodeStatus(node, { ...options, nowMs: cluster.nowMs }),
+            nodeStatus(node, { kubeletVersion, nowMs: cluster.nowMs }),
           );
         }
       } else if (name === standInNodeName) await cluster.create(wellKnown.nodes, newNode());
@@ -47,6 +49,12 @@ export function createNodeLoop(cluster: SimulatedCluster, options: { kubeletVers
   controller.enqueue(standInNodeName);
   nodes.onChange(({ object }) => controller.enqueue(keyOf(object)));
   return controller;
+}
+
+/** Nodes of a cluster run its own version. */
+async function serverVersion({ client }: SimulatedCluster): Promise<string> {
+  const version: unknown = JSON.parse(await client.getText('/version'));
+  return textAt(version, 'gitVersion');
 }
 
 function newNode(): KubeObject {

@@ -90,7 +90,7 @@ export class PodControl {
         labels: { ...textsOf(metadata['labels']), ...pod.labels },
         annotations: { ...textsOf(metadata['annotations']), ...pod.annotations },
         finalizers: Array.isArray(metadata['finalizers']) ? metadata['finalizers'] : [],
-        ownerReferences: [controllerReference(owner)] as never, // the wire's shape, made above
+        ownerReferences: [controllerReference(owner)],
       },
       spec: { ...objectAt(pod.template, 'spec'), ...pod.spec },
     });

@@ -2,14 +2,9 @@
 import { formatTime, type JsonObject, type KubeObject } from '@flotilla/api';
 import { type Controller, createController } from '@flotilla/kube';
 import { at, numberAt, objectAt, objectsAt } from '../../builtin/access.js';
+import { inBatches } from '../in-batches.js';
 import { byDispensability, isActive, isAvailable, isReady, type PodControl } from './pod-control.js';
-import {
-  enqueueChanged,
-  enqueueOwners,
-  inBatches,
-  nonZero,
-  type SimulatedCluster,
-} from './simulated-cluster.js';
+import { enqueueChanged, enqueueOwners, nonZero, type SimulatedCluster } from './simulated-cluster.js';
 
 export function createReplicaSetLoop(cluster: SimulatedCluster, pods: PodControl): Controller {
   const sets = cluster.informer('apps', 'replicasets');

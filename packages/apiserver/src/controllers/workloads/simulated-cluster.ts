@@ -3,7 +3,13 @@
  * write a status that writes nothing when nothing changed. Every write names the uid that it is meant for, so that it
  * never lands on a namesake.
  */
-import { createMergePatch, hasReason, type JsonObject, type KubeObject } from '@flotilla/api';
+import {
+  createMergePatch,
+  hasReason,
+  type JsonObject,
+  type KubeObject,
+  type OwnerReference,
+} from '@flotilla/api';
 import {
   type Controller,
   createInformer,
@@ -147,8 +153,8 @@ export function controllerOf({
 }
 
 /** The reference that makes `owner` the controller of what it makes. */
-export function controllerReference({ apiVersion, kind, metadata }: KubeObject): JsonObject {
-  const { name, uid } = metadata;
+export function controllerReference({ apiVersion, kind, metadata }: KubeObject): OwnerReference {
+  const { name = '', uid = '' } = metadata;
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
@@ -156,15 +162,6 @@ export function controllerReference({ apiVersion, kind, metadata }: KubeObject):
 export function controllerUid(object: KubeObject): readonly string[] {
   const owner = controllerOf(object);
   return owner === undefined ? [] : [owner.uid];
-}
-
-/** Runs the calls at most 32 at a time: enough to share a group commit. All have ended when it throws. */
-export async function inBatches<T>(items: readonly T[], call: (item: T) => Promise<unknown>): Promise<void> {
-  const batchSize = 32;
-  for (let start = 0; start < items.length; start += batchSize) {
-    const outcomes = await Promise.allSettled(items.slice(start, start + batchSize).map(call));
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  }
 }
 
 /** Counts as the API writes them: zeros are left out. */

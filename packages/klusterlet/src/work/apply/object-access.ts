@@ -32,6 +32,7 @@ export async function createOwned(
   context: ApplyContext,
 ): Promise<KubeObject | undefined> {
   const { client, signal, owner } = context;
+  await context.claim(undefined);
   const asked = manifest.metadata.ownerReferences ?? [];
   const ownerReferences = target.owned ? [...asked, owner] : asked;
   const { ownerReferences: _, ...metadata } = manifest.metadata;
@@ -63,17 +64,18 @@ function withoutRemovals(metadata: KubeObject['metadata']): KubeObject['metadata
 }
 
 /** Merges the patch into the very object that was read. @throws StatusError Conflict when it changed since. */
-export function patchLive(
+export async function patchLive(
   target: Target,
   patch: {
     readonly live: KubeObject;
     readonly body: JsonObject;
     readonly owners?: readonly OwnerReference[];
   },
-  { client, signal }: ApplyContext,
+  { client, signal, claim }: ApplyContext,
 ): Promise<KubeObject> {
   const { live, body, owners } = patch;
   const { uid, resourceVersion } = live.metadata;
+  if (owners !== undefined) await claim(uid);
   const metadata = body['metadata'] as JsonObject | undefined; // an object or absent, as planPatch makes it
   return client.patch<KubeObject>(target.ref, target.key, {
     type: 'merge',

@@ -45,6 +45,11 @@ export interface ApplyContext {
   readonly expectAbsent: boolean;
   /** The work that has this object's fields, when it is another one. */
   readonly contestedBy: string | undefined;
+  /**
+   * To be awaited before a request may make an object ours: the inventory must not name another object of this name
+   * then, or the one made now would be taken for somebody else's. The uid of the object, if it is there already.
+   */
+  readonly claim: (uid: string | undefined) => Promise<void>;
   /** How long a correction must wait, because too many were made lately; 0: not at all. */
   readonly correctionDelayMs: () => number;
 }

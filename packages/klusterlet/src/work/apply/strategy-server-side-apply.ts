@@ -30,6 +30,7 @@ export async function applyServerSide(
   try {
     live = context.expectAbsent ? undefined : await readLive(target, context);
     const wanted = planApply(live, { body, config, context });
+    if (live === undefined) await context.claim(undefined);
     const applied = wanted && (await send(target, { body: wanted, config }, context));
     const object = applied ?? live;
     if (object === undefined) return { ok: true, live, wrote: false };

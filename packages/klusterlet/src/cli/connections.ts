@@ -1,0 +1,70 @@
+/** The two servers of a klusterlet, as its commands reach them: its own cluster, and the hub. */
+import { homedir } from 'node:os';
+import { join as joinPath, resolve } from 'node:path';
+import { createClient, type Env, type KubeClient, type Transport } from '@flotilla/kube';
+import { createHttpsTransport, transportFromKubeconfig, transportInCluster } from '@flotilla/kube/node';
+import type { HubAddress } from '../agent.js';
+
+/** The path of the managed cluster's kubeconfig; undefined: in-cluster. */
+export function managedKubeconfig(given: string | undefined): string | undefined {
+  const named = given ?? process.env['KUBECONFIG'];
+  if (named !== undefined) return resolve(named);
+  return process.env['KUBERNETES_SERVICE_HOST'] === undefined
+    ? joinPath(homedir(), '.kube', 'config')
+    : undefined;
+}
+
+export interface ManagedConnection {
+  readonly client: KubeClient;
+  readonly server: string;
+  readonly ca: string | undefined;
+}
+
+export async function connectManaged(env: Env, kubeconfig: string | undefined): Promise<ManagedConnection> {
+  const label = 'managed cluster';
+  if (kubeconfig === undefined) {
+    const host = process.env['KUBERNETES_SERVICE_HOST'] ?? '';
+    const port = process.env['KUBERNETES_SERVICE_PORT'] ?? '443';
+    const { transport } = await transportInCluster({ env, host, port, label });
+    const client = createClient(transport, { userAgent: 'work-agent' });
+    return { client, server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, ca: undefined };
+  }
+  const { transport, kubeconfig: loaded } = await transportFromKubeconfig(
+    { file: kubeconfig },
+    { env, label },
+  );
+  const client = createClient(transport, { userAgent: 'work-agent' });
+  return { client, server: loaded.cluster.server, ca: loaded.cluster.caData };
+}
+
+/** @throws Error that names the kubeconfig and says why its cluster does not answer. */
+export async function checkManaged(env: Env, kubeconfig: string | undefined): Promise<void> {
+  const { client } = await connectManaged(env, kubeconfig);
+  try {
+    await client.getText('/version', { timeoutMs: 10_000 });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`the managed cluster of ${kubeconfig ?? 'this pod'} cannot be reached: ${why}`, {
+      cause,
+    });
+  } finally {
+    await client.transport.close();
+  }
+}
+
+/** Says nothing until the first request. */
+export function dialHub(env: Env, { server, ca, credentials, token }: HubAddress): Transport {
+  return createHttpsTransport({
+    server,
+    ca,
+    label: 'hub',
+    clock: env.clock,
+    ...(credentials && {
+      clientCertificate: () => {
+        const { certificatePem, privateKeyPem } = credentials();
+        return { cert: certificatePem, key: privateKeyPem };
+      },
+    }),
+    ...(token !== undefined && { bearerToken: () => token }),
+  });
+}

@@ -1,0 +1,93 @@
+/**
+ * From a join string to a data directory that knows its hub. Whatever is wrong is found before anything is written;
+ * a directory is bound to its cluster name only once the hub has taken the request of its klusterlet.
+ */
+import { type JoinString, parseJoinString, validateObjectName } from '@flotilla/api';
+import { type Env, parseCertificate, publicKeyHash, writeKubeconfig } from '@flotilla/kube';
+import { UsageError } from '@flotilla/kube/cli';
+import { probeTls } from '@flotilla/kube/node';
+import { fetchPinnedCa } from '../registration/pinned-ca.js';
+import type { KlusterletConfig, KlusterletState } from '../registration/state.js';
+import { checkManaged, managedKubeconfig } from './connections.js';
+
+export interface JoinOptions {
+  readonly dataDir: string;
+  readonly name?: string;
+  readonly kubeconfig?: string;
+}
+
+/** Checks everything that can be checked before anything is changed, here or on the hub. */
+export async function prepareJoin(
+  text: string,
+  { options, state, env }: { options: JoinOptions; state: KlusterletState; env: Env },
+): Promise<KlusterletConfig> {
+  const join = parse(text);
+  const clusterName = options.name ?? join.cluster;
+  if (clusterName === undefined) throw new UsageError('--name is missing: the join string names no cluster');
+  const [error] = validateObjectName(clusterName, 'label');
+  if (error !== undefined) throw new UsageError(`--name is refused: ${error.message}`);
+  if (join.cluster !== undefined && join.cluster !== clusterName) {
+    throw new UsageError(`the join string is for the cluster ${join.cluster}, not for ${clusterName}`);
+  }
+  const saved = await savedJoin(join, { dataDir: options.dataDir, clusterName, state, env });
+  if (saved?.isComplete === true) return saved.config;
+  const kubeconfig = managedKubeconfig(options.kubeconfig);
+  await checkManaged(env, kubeconfig);
+  const hubCa = await fetchPinnedCa(join, {
+    probe: async (address) => (await probeTls({ ...address, clock: env.clock, label: 'hub' })).certificates,
+    nowMs: env.clock.now(),
+  });
+  const config: KlusterletConfig = {
+    formatVersion: 1,
+    clusterName,
+    agentId: saved?.config.agentId ?? env.random.uuid().slice(0, 8),
+    hubServer: join.server,
+    hubCa,
+    ...(kubeconfig !== undefined && { kubeconfig }),
+  };
+  await state.writeConfig(config);
+  await state.writeBootstrapKubeconfig(
+    writeKubeconfig({
+      server: join.server,
+      ca: hubCa,
+      clusterName: 'hub',
+      credential: { token: join.token },
+    }),
+  );
+  return config;
+}
+
+interface SavedJoin {
+  readonly config: KlusterletConfig;
+  /** Its credentials are valid: there is nothing left to ask the hub for. */
+  readonly isComplete: boolean;
+}
+
+/** What an earlier join left. @throws UsageError when the directory is bound to another name or hub. */
+async function savedJoin(
+  join: JoinString,
+  options: { dataDir: string; clusterName: string; state: KlusterletState; env: Env },
+): Promise<SavedJoin | undefined> {
+  const { dataDir, clusterName, state, env } = options;
+  const config = await state.readConfig();
+  if (config === undefined || !(await state.isBound())) return undefined;
+  const isSameHub = config.hubServer === join.server && publicKeyHash(config.hubCa) === join.caHash;
+  if (config.clusterName !== clusterName || !isSameHub) {
+    const other = config.hubServer === join.server && !isSameHub ? ', a hub with another CA' : '';
+    throw new UsageError(
+      `${dataDir} belongs to ${config.clusterName} on ${config.hubServer}${other}: leave that hub first ("klusterlet leave"), or give another --data-dir`,
+    );
+  }
+  const saved = await state.readCredentials();
+  const isComplete =
+    saved !== undefined && parseCertificate(saved.certificatePem).notAfterMs > env.clock.now();
+  return { config, isComplete };
+}
+
+function parse(text: string): JoinString {
+  try {
+    return parseJoinString(text);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

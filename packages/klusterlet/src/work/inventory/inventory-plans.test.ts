@@ -1,0 +1,176 @@
+import type { AppliedManifestWork, KubeObject, OwnerReference } from '@flotilla/api';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { planOwners } from '../apply/owner-references.js';
+import type { PlannedManifest, Target } from '../planning/plan-manifests.js';
+import { type AppliedResource, afterPass, resourceId, untracked, withIntent } from './applied-resources.js';
+import { planEviction } from './eviction.js';
+import { hashHub } from './inventories.js';
+import { planRelease, type ReleaseStep } from './release.js';
+
+const inventory: AppliedManifestWork = {
+  apiVersion: 'work.open-cluster-management.io/v1',
+  kind: 'AppliedManifestWork',
+  metadata: { name: 'hash-web', uid: 'ours' },
+};
+
+const owner = (uid: string, kind = 'AppliedManifestWork'): OwnerReference => ({
+  apiVersion: 'work.open-cluster-management.io/v1',
+  kind,
+  name: `n-${uid}`,
+  uid,
+});
+
+const resource = (name: string, uid?: string): AppliedResource => ({
+  group: '',
+  version: 'v1',
+  resource: 'configmaps',
+  namespace: 'd',
+  name,
+  ...(uid !== undefined && { uid }),
+});
+
+const target = (name: string, strategy: 'Update' | 'ReadOnly' = 'Update'): Target =>
+  ({
+    id: resourceId(resource(name)),
+    ref: { group: '', version: 'v1', resource: 'configmaps', namespaced: true },
+    key: { namespace: 'd', name },
+    settings: { strategy: { type: strategy }, feedbackRules: [], conditionRules: [] },
+  }) as unknown as Target; // no more of it is looked at
+
+describe('release of an object', () => {
+  const cases: [string, KubeObject['metadata'], AppliedResource, ReleaseStep][] = [
+    ['ours alone', { uid: 'u', ownerReferences: [owner('ours')] }, resource('a', 'u'), 'delete'],
+    ['only intended', { uid: 'u', ownerReferences: [owner('ours')] }, resource('a'), 'delete'],
+    ['not ours any more', { uid: 'u', ownerReferences: [owner('other')] }, resource('a', 'u'), 'forget'],
+    ['never ours', { uid: 'u' }, resource('a', 'u'), 'forget'],
+    ['another of that name', { uid: 'v', ownerReferences: [owner('ours')] }, resource('a', 'u'), 'forget'],
+    [
+      'owned by two works',
+      { uid: 'u', ownerReferences: [owner('other'), owner('ours')] },
+      resource('a', 'u'),
+      'disown',
+    ],
+    [
+      'owned by something else too',
+      { uid: 'u', ownerReferences: [owner('x', 'Deployment'), owner('ours')] },
+      resource('a', 'u'),
+      'delete',
+    ],
+    [
+      'terminating',
+      { uid: 'u', ownerReferences: [owner('ours')], deletionTimestamp: 't' },
+      resource('a', 'u'),
+      'wait',
+    ],
+    ['kept', { uid: 'kept', ownerReferences: [owner('ours')] }, resource('a', 'kept'), 'forget'],
+  ];
+  for (const [what, metadata, entry, step] of cases) {
+    it(`of one that is ${what}: ${step}`, () => {
+      const live = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
+      expect(planRelease(live, entry, { inventory, keepUids: new Set(['kept']) })).to.equal(step);
+    });
+  }
+
+  it('never deletes what has no reference to this inventory', () => {
+    const uids = fc.constantFrom('a', 'b', 'c');
+    fc.assert(
+      fc.property(fc.array(uids), uids, fc.option(uids, { nil: undefined }), (owners, uid, recorded) => {
+        const live = {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { uid, ownerReferences: owners.map((each) => owner(each)) },
+        };
+        const step = planRelease(live, resource('a', recorded), { inventory, keepUids: new Set() });
+        expect(step).to.equal('forget');
+      }),
+    );
+  });
+});
+
+describe('owner references', () => {
+  it('settle after one plan and touch no other owner', () => {
+    const uids = fc.constantFrom('ours', 'a', 'b');
+    fc.assert(
+      fc.property(fc.uniqueArray(uids), fc.boolean(), (now, owned) => {
+        const before = now.map((uid) => owner(uid));
+        const planned = planOwners(before, { owner: owner('ours'), owned }) ?? before;
+        expect(planOwners(planned, { owner: owner('ours'), owned })).to.equal(undefined);
+        expect(planned.some(({ uid }) => uid === 'ours')).to.equal(owned);
+        const others = (list: readonly OwnerReference[]) => list.filter(({ uid }) => uid !== 'ours');
+        expect(others(planned)).to.deep.equal(others(before));
+      }),
+    );
+  });
+});
+
+describe('list of applied resources', () => {
+  it('has every target before it is applied, and keeps what it had', () => {
+    const intent = withIntent([resource('b', 'ub'), resource('old', 'uo')], [target('b'), target('a')]);
+    expect(intent).to.deep.equal([resource('a'), resource('b', 'ub'), resource('old', 'uo')]);
+  });
+
+  it('does not intend what is only read', () => {
+    expect(withIntent([], [target('a', 'ReadOnly')])).to.deep.equal([]);
+  });
+
+  it('has what was seen, what may be there and what is going away after a pass', () => {
+    const results = [
+      { target: target('seen'), uid: 'us', absent: false },
+      { target: target('unknown'), uid: undefined, absent: false },
+      { target: target('refused'), uid: undefined, absent: true },
+    ];
+    const after = afterPass([resource('refused')], results, [resource('going', 'ug')]);
+    expect(after).to.deep.equal([resource('going', 'ug'), resource('seen', 'us'), resource('unknown')]);
+  });
+
+  it('gives nothing up that an unplaced manifest may stand for', () => {
+    const planned: PlannedManifest[] = [
+      {
+        type: 'failed',
+        problem: '',
+        unserved: true,
+        meta: {
+          ordinal: 0,
+          group: 'x',
+          version: 'v1',
+          kind: 'X',
+          resource: '',
+          name: 'held',
+          namespace: 'd',
+        },
+      },
+    ];
+    const doomed = untracked([resource('held', 'u'), resource('gone', 'v')], planned);
+    expect(doomed.map(({ name }) => name)).to.deep.equal(['gone']);
+  });
+});
+
+describe('eviction', () => {
+  const facts = { hubHash: 'hash', hasWork: false, gracePeriodMs: 60_000, nowMs: 1_000_000_000_000 };
+  const since = (ms: number): AppliedManifestWork => ({
+    ...inventory,
+    status: { evictionStartTime: new Date(facts.nowMs - ms).toISOString() },
+  });
+
+  it('begins, waits and ends', () => {
+    expect(planEviction(inventory, facts)).to.deep.equal({ type: 'begin', waitMs: 60_000 });
+    expect(planEviction(since(20_000), facts)).to.deep.equal({ type: 'wait', waitMs: 40_000 });
+    expect(planEviction(since(60_000), facts)).to.deep.equal({ type: 'delete' });
+  });
+
+  it('is called off when the work is there, and off for a very long grace period', () => {
+    expect(planEviction(since(90_000), { ...facts, hasWork: true })).to.deep.equal({ type: 'clear' });
+    expect(planEviction(inventory, { ...facts, hasWork: true })).to.deep.equal({ type: 'none' });
+    const gracePeriodMs = 100 * 365 * 24 * 3_600_000;
+    expect(planEviction(inventory, { ...facts, gracePeriodMs })).to.deep.equal({ type: 'none' });
+  });
+
+  it('takes the inventory of another hub for missed even if this hub has a work of that name', () => {
+    expect(planEviction(inventory, { ...facts, hubHash: 'new', hasWork: true }).type).to.equal('begin');
+  });
+
+  it('names a hub as OCM does', () => {
+    expect(hashHub('https://127.0.0.1:6443')).to.match(/^[0-9a-f]{64}$/);
+  });
+});

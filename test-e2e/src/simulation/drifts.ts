@@ -1,0 +1,186 @@
+/**
+ * Somebody who changes and deletes objects behind the system's back, and the watch over how soon that is corrected
+ * (P7: also while the hub is away). Time during which the klusterlet or its cluster is down does not count.
+ */
+import { type KubeObject, StatusError } from '@flotilla/api';
+import { type ResourceRef, TransportError } from '@flotilla/kube';
+import { tokenKey, tokenOf } from './items.js';
+import { clusterLink, type Drift } from './scenario.js';
+import { holds, type User } from './user.js';
+import type { FleetCluster, World } from './world.js';
+
+interface Open {
+  readonly cluster: string;
+  readonly key: string;
+  readonly drift: Drift;
+  /** The uid of the inventory that owned the object. */
+  readonly owner: string;
+  readonly uid: string;
+  readonly token: string;
+  sinceMs: number;
+  readonly limitMs: number;
+}
+
+/** Corrected at once if nothing else is going on. */
+const promptMs = 5_000;
+/** After an outage: watches come back after a backoff of 30 s at most. */
+const afterOutageMs = 90_000;
+/** The pace of corrections of an object that somebody keeps changing back. */
+const limitedMs = 300_000;
+const strikesMs = 600_000;
+
+export class Drifts {
+  readonly #world: World;
+  readonly #user: User;
+  #open: Open[] = [];
+  readonly #lastOutageMs = new Map<string, number>();
+  readonly #strikes = new Map<string, number[]>();
+  /** Objects that the system may leave behind: somebody has taken its mark off them. */
+  readonly disowned = new Set<string>();
+  #count = 0;
+
+  constructor(world: World, user: User) {
+    this.#world = world;
+    this.#user = user;
+  }
+
+  /** Changes the picked one of the objects that works hold; nothing when there is none. */
+  async commit(cluster: FleetCluster, drift: Drift, pick: number): Promise<string> {
+    const candidates = this.#candidates(cluster.name);
+    const key = candidates[pick % Math.max(1, candidates.length)];
+    const object = key === undefined ? undefined : this.#objectOf(cluster.name, key);
+    if (key === undefined || object === undefined) return 'nothing to change';
+    const { uid = '', ownerReferences = [] } = object.metadata;
+    const owner = ownerReferences.find(({ kind }) => kind === 'AppliedManifestWork')?.uid ?? '';
+    const token = `drift.${++this.#count}`;
+    if (drift === 'disown' || drift === 'replace') this.disowned.add(`${cluster.name} ${key}`);
+    if (drift === 'delete' || drift === 'replace') this.#world.observer.cluster(cluster.name).doomed.add(uid);
+    try {
+      await this.#change(cluster, { key, object, drift, token });
+    } catch (error) {
+      if (!(error instanceof StatusError || error instanceof TransportError)) throw error;
+      return `${key}: ${error.message}`;
+    }
+    if (drift !== 'count') this.#watch({ cluster: cluster.name, key, drift, owner, uid, token });
+    return key;
+  }
+
+  /** What is not corrected in time is a breach. Call often. */
+  judge(): void {
+    const nowMs = this.#world.clock.monotonicMs();
+    for (const cluster of this.#world.clusters) {
+      const isWell =
+        cluster.server.isReady &&
+        cluster.klusterlet.isRunning &&
+        !this.#world.network.isCut(clusterLink(cluster.name));
+      if (!isWell) this.#lastOutageMs.set(cluster.name, nowMs);
+    }
+    this.#open = this.#open.filter((open) => {
+      if (this.#isCorrected(open)) return false;
+      const outageMs = this.#lastOutageMs.get(open.cluster) ?? Number.NEGATIVE_INFINITY;
+      const isFresh = outageMs < open.sinceMs - afterOutageMs;
+      const dueMs = isFresh
+        ? open.sinceMs + open.limitMs
+        : Math.max(open.sinceMs, outageMs) + Math.max(afterOutageMs, open.limitMs);
+      if (nowMs <= dueMs) return true;
+      const lateMs = Math.round(nowMs - open.sinceMs);
+      this.#world.breach('P7', `${open.cluster} ${open.key}: ${open.drift} is not corrected after ${lateMs} ms`);
+      return false;
+    });
+  }
+
+  #candidates(cluster: string): string[] {
+    const { objects } = this.#world.observer.cluster(cluster);
+    return [...objects]
+      .filter(([key, { object }]) => {
+        const isOwned = object.metadata.ownerReferences?.some(({ kind }) => kind === 'AppliedManifestWork');
+        const isGoing = object.metadata.deletionTimestamp !== undefined;
+        const isSpecial = key.includes('/customresourcedefinitions/') || key.includes('/namespaces/');
+        return isOwned && !isGoing && !isSpecial && holds(this.#user.planOf(tokenOf(object)), key);
+      })
+      .map(([key]) => key)
+      .sort();
+  }
+
+  #objectOf(cluster: string, key: string): KubeObject | undefined {
+    return this.#world.observer.cluster(cluster).objects.get(key)?.object;
+  }
+
+  #watch(drift: Pick<Open, 'cluster' | 'key' | 'drift' | 'owner' | 'uid' | 'token'>): void {
+    const nowMs = this.#world.clock.monotonicMs();
+    const id = `${drift.cluster} ${drift.key}`;
+    const strikes = (this.#strikes.get(id) ?? []).filter((atMs) => nowMs - atMs < strikesMs);
+    strikes.push(nowMs);
+    this.#strikes.set(id, strikes);
+    this.#open.push({ ...drift, sinceMs: nowMs, limitMs: strikes.length > 3 ? limitedMs : promptMs });
+  }
+
+  #isCorrected({ cluster, key, drift, owner, uid, token }: Open): boolean {
+    const view = this.#world.observer.cluster(cluster);
+    const inventory = [...view.objects.values()].find(({ object }) => object.metadata.uid === owner)?.object;
+    if (inventory === undefined || inventory.metadata.deletionTimestamp !== undefined) return true;
+    const object = this.#objectOf(cluster, key);
+    if (object === undefined) return !isListed(inventory, key);
+    if (object.metadata.deletionTimestamp !== undefined) return true;
+    switch (drift) {
+      case 'edit':
+        return tokenOf(object) !== token;
+      case 'disown':
+        return (object.metadata.ownerReferences ?? []).length > 0 || !isListed(inventory, key);
+      case 'delete':
+        return object.metadata.uid !== uid;
+      case 'replace':
+        return tokenOf(object) !== undefined || !isListed(inventory, key);
+      case 'count':
+        return true;
+    }
+  }
+
+  async #change(
+    { foreigner }: FleetCluster,
+    { key, object, drift, token }: { key: string; object: KubeObject; drift: Drift; token: string },
+  ): Promise<void> {
+    const { ref, at } = placeOf(key, object);
+    const patch = (metadata: object): Promise<unknown> =>
+      foreigner.patch(ref, at, { type: 'merge', body: { metadata }, fieldManager: 'foreigner' });
+    switch (drift) {
+      case 'edit':
+        await patch({ annotations: { [tokenKey]: token } });
+        return;
+      case 'disown':
+        await patch({ ownerReferences: [] });
+        return;
+      case 'count':
+        await patch({ labels: { count: String(this.#count) } });
+        return;
+      case 'delete':
+        await foreigner.delete(ref, at);
+        return;
+      case 'replace': {
+        await foreigner.delete(ref, at);
+        const { metadata: _, status: __, ...rest } = object;
+        await foreigner.create(ref, { ...rest, kind: object.kind, apiVersion: object.apiVersion, metadata: at });
+        return;
+      }
+    }
+  }
+}
+
+/** The object's address; a stored version is served in all minors that the scenarios use, but for old cron jobs. */
+function placeOf(key: string, { apiVersion }: KubeObject) {
+  const [, , , resource = '', namespace = '', name = ''] = key.split('/');
+  const slash = apiVersion.indexOf('/');
+  const ref: ResourceRef = {
+    group: slash < 0 ? '' : apiVersion.slice(0, slash),
+    version: apiVersion.slice(slash + 1),
+    resource,
+    namespaced: true,
+  };
+  return { ref, at: { namespace, name } };
+}
+
+function isListed(inventory: KubeObject, key: string): boolean {
+  const status = inventory['status'] as { appliedResources?: { resource: string; name: string }[] } | undefined;
+  const [, , , resource = '', , name = ''] = key.split('/');
+  return (status?.appliedResources ?? []).some((each) => each.resource === resource && each.name === name);
+}

@@ -1,0 +1,186 @@
+/**
+ * Runs one scenario from beginning to end: its steps with the promises checked after each, then peace, and the wait
+ * for convergence in bounded time, then a rest in which nothing but heartbeats may be written.
+ */
+import { findProblems } from './convergence.js';
+import { Drifts } from './drifts.js';
+import type { Scenario, Step } from './scenario.js';
+import { User } from './user.js';
+import { type Breach, World } from './world.js';
+
+export interface RunResult {
+  readonly breaches: readonly Breach[];
+  /** Over every durable change and its time. */
+  readonly traceHash: string;
+  /** Steps as they went, with the virtual time. */
+  readonly steps: readonly string[];
+  readonly log: readonly string[];
+  readonly events: number;
+  readonly simulatedMs: number;
+}
+
+/** Backoffs are 240 s at most; works that vanished from the hub are missed for an hour. */
+const convergenceLimitMs = 100 * 60_000;
+const restMs = 12 * 60_000;
+/** Checked at least so often while time passes. */
+const checkEveryMs = 30_000;
+
+export async function runScenario(scenario: Scenario): Promise<RunResult> {
+  return new Run(scenario).run();
+}
+
+class Run {
+  readonly #scenario: Scenario;
+  readonly #world: World;
+  readonly #user: User;
+  readonly #drifts: Drifts;
+  readonly #steps: string[] = [];
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    this.#world = new World(scenario);
+    this.#user = new User(this.#world);
+    this.#drifts = new Drifts(this.#world, this.#user);
+  }
+
+  async run(): Promise<RunResult> {
+    const world = this.#world;
+    try {
+      await world.start();
+      for (const step of this.#scenario.steps) {
+        if (world.breaches.length > 0) break;
+        await this.#take(step);
+        await this.#pass(step.thenMs);
+      }
+      if (world.breaches.length === 0) await this.#converge();
+      if (world.breaches.length === 0) await this.#rest();
+    } catch (error) {
+      world.breach('run', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    } finally {
+      world.close();
+    }
+    return {
+      breaches: world.breaches,
+      traceHash: world.observer.traceHash,
+      steps: this.#steps,
+      log: world.env.log.entries.map((entry) => JSON.stringify(entry, errorAsText)),
+      events: world.observer.events,
+      simulatedMs: Math.round(world.clock.monotonicMs()),
+    };
+  }
+
+  async #take(step: Step): Promise<void> {
+    const world = this.#world;
+    const at = (world.clock.monotonicMs() / 1000).toFixed(3);
+    const { thenMs, ...what } = step;
+    const index = this.#steps.push(`${at} ${JSON.stringify(what)}`) - 1;
+    switch (step.do) {
+      case 'apply':
+        this.#user.apply(step.plan);
+        break;
+      case 'remove':
+        this.#user.remove(step);
+        break;
+      case 'cut':
+        world.network.cut(step.link, step.mode);
+        break;
+      case 'heal':
+        world.network.heal(step.link);
+        break;
+      case 'crash hub':
+        world.restartHubAfter(step.downMs);
+        break;
+      case 'crash klusterlet':
+        world.restartKlusterletAfter(world.cluster(step.cluster), step.downMs);
+        break;
+      case 'crash cluster':
+        world.restartClusterAfter(world.cluster(step.cluster), step.downMs);
+        break;
+      case 'upgrade': {
+        const cluster = world.cluster(step.cluster);
+        cluster.server.upgrade({ major: 1, minor: step.minor, patch: 0 });
+        world.restartClusterAfter(cluster, 2000);
+        break;
+      }
+      case 'drift': {
+        const changed = await this.#whileTimePasses(
+          this.#drifts.commit(world.cluster(step.cluster), step.drift, step.pick),
+        );
+        this.#steps[index] += ` -> ${changed}`;
+        break;
+      }
+      case 'noise':
+        for (const { name } of world.clusters) {
+          const loss = step.loss;
+          const faults = { loseRequest: loss, loseResponse: loss, breakStream: loss };
+          world.network.setFaults(faults, `hub-${name}`);
+        }
+        break;
+      case 'wait':
+        break;
+    }
+  }
+
+  async #pass(durationMs: number): Promise<void> {
+    const { clock } = this.#world;
+    const untilMs = clock.monotonicMs() + durationMs;
+    do {
+      await clock.advance(Math.min(checkEveryMs, untilMs - clock.monotonicMs()));
+      await this.#check();
+    } while (clock.monotonicMs() < untilMs && this.#world.breaches.length === 0);
+  }
+
+  async #check(): Promise<void> {
+    this.#drifts.judge();
+    if (this.#world.hub.isReady) this.#user.judge(await this.#world.listWorks());
+  }
+
+  async #converge(): Promise<void> {
+    const world = this.#world;
+    this.#note('peace');
+    world.mend();
+    const endMs = world.clock.monotonicMs() + convergenceLimitMs;
+    for (let pauseMs = 1000; ; pauseMs = Math.min(pauseMs * 1.5, 60_000)) {
+      const problems = await findProblems(world, this.#user, this.#drifts);
+      if (problems.length === 0) break;
+      if (world.clock.monotonicMs() > endMs) {
+        for (const problem of problems) world.breach('P2/P6', problem);
+        return;
+      }
+      await this.#pass(pauseMs);
+      if (world.breaches.length > 0) return;
+    }
+    this.#note('converged');
+  }
+
+  async #rest(): Promise<void> {
+    const world = this.#world;
+    await this.#pass(restMs);
+    for (const problem of await findProblems(world, this.#user, this.#drifts)) {
+      world.breach('P2/P6', `after it had converged: ${problem}`);
+    }
+    this.#note('rested');
+  }
+
+  #note(what: string): void {
+    this.#steps.push(`${(this.#world.clock.monotonicMs() / 1000).toFixed(3)} ${what}`);
+  }
+
+  async #whileTimePasses<T>(promise: Promise<T>): Promise<T> {
+    let isDone = false;
+    const done = promise.finally(() => {
+      isDone = true;
+    });
+    done.catch(() => undefined); // awaited below
+    const { clock } = this.#world;
+    await clock.settle();
+    const endMs = clock.monotonicMs() + 60_000;
+    while (!isDone && clock.monotonicMs() < endMs) await clock.advance(1);
+    if (!isDone) throw new Error('a request had no answer within a minute');
+    return done;
+  }
+}
+
+function errorAsText(_: string, value: unknown): unknown {
+  return value instanceof Error ? value.message : value;
+}

@@ -1,0 +1,108 @@
+/**
+ * The people around a fleet: a user who applies and removes works on the hub and remembers what was acknowledged (P1),
+ * and somebody else who meddles with objects in the managed clusters. Called by the run of a scenario.
+ */
+import { type ManifestWork, StatusError } from '@flotilla/api';
+import { TransportError, wellKnown } from '@flotilla/kube';
+import { itemKey, toWork, tokenOf, type WorkPlan } from './items.js';
+import type { World } from './world.js';
+
+/** The last thing that the hub has acknowledged of a work. */
+interface Acknowledged {
+  readonly uid: string;
+  readonly generation: number;
+  readonly token: string;
+  readonly isRemoved: boolean;
+}
+
+export class User {
+  readonly #world: World;
+  readonly #acknowledged = new Map<string, Acknowledged>();
+  /** Works that somebody has tried to remove since they were last acknowledged. */
+  readonly #removals = new Set<string>();
+  readonly #queues = new Map<string, Promise<void>>();
+  readonly #plans = new Map<string, WorkPlan>();
+  #edition = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** The plan that a token is of. */
+  planOf(token: string | undefined): WorkPlan | undefined {
+    return token === undefined ? undefined : this.#plans.get(token);
+  }
+
+  apply(plan: WorkPlan): void {
+    const token = `${plan.name}.${++this.#edition}`;
+    this.#plans.set(token, plan);
+    this.#inOrder(plan, async (id) => {
+      const body = toWork(plan, token);
+      const answer = await this.#world.user.patch<ManifestWork>(
+        wellKnown.manifestWorks,
+        { namespace: plan.cluster, name: plan.name },
+        { type: 'apply', body, fieldManager: 'user', force: true },
+      );
+      const { uid = '', generation = 0, deletionTimestamp } = answer.metadata;
+      const isRemoved = deletionTimestamp !== undefined; // a change of what is going away keeps nothing
+      if (!isRemoved) this.#removals.delete(id);
+      this.#acknowledged.set(id, { uid, generation, token, isRemoved });
+    });
+  }
+
+  remove(work: Pick<WorkPlan, 'cluster' | 'name'>): void {
+    this.#inOrder(work, async (id) => {
+      this.#removals.add(id);
+      await this.#world.user.delete(wellKnown.manifestWorks, { namespace: work.cluster, name: work.name });
+      const before = this.#acknowledged.get(id);
+      if (before !== undefined) this.#acknowledged.set(id, { ...before, isRemoved: true });
+    });
+  }
+
+  /** Compares what the hub says with what it has acknowledged. */
+  judge(works: readonly ManifestWork[]): void {
+    const live = new Map(works.map((work) => [`${work.metadata.namespace}/${work.metadata.name}`, work]));
+    for (const [id, acknowledged] of this.#acknowledged) {
+      const wrong = this.#compare(live.get(id), acknowledged, this.#removals.has(id));
+      if (wrong !== undefined) this.#world.breach('P1', `work ${id}: ${wrong}`);
+    }
+  }
+
+  #compare(live: ManifestWork | undefined, known: Acknowledged, mayBeGone: boolean): string | undefined {
+    if (live === undefined || live.metadata.uid !== known.uid) {
+      return mayBeGone ? undefined : `the acknowledged ${known.token} is gone`;
+    }
+    const { generation = 0, deletionTimestamp } = live.metadata;
+    if (known.isRemoved && deletionTimestamp === undefined) return 'its acknowledged removal is undone';
+    if (generation < known.generation) return `generation ${known.generation} was lost, it is ${generation}`;
+    const token = tokenOf(live.spec?.workload?.manifests?.[0] as never); // what items.ts made
+    return generation === known.generation && token !== known.token
+      ? `the acknowledged ${known.token} was lost, it is ${token}`
+      : undefined;
+  }
+
+  /** One request after the other for one work; what the hub refuses or does not answer is not repeated. */
+  #inOrder({ cluster, name }: Pick<WorkPlan, 'cluster' | 'name'>, act: (id: string) => Promise<void>): void {
+    const id = `${cluster}/${name}`;
+    const run = async (): Promise<void> => {
+      try {
+        await act(id);
+      } catch (error) {
+        const isExpected =
+          error instanceof TransportError ||
+          (error instanceof StatusError && (error.code === 404 || error.code === 409 || error.code >= 500));
+        if (!isExpected) this.#world.breach('user', `work ${id}: ${String(error)}`);
+      }
+    };
+    this.#queues.set(id, (this.#queues.get(id) ?? Promise.resolve()).then(run));
+  }
+}
+
+/** Whether the plan's work would correct an object of this key. */
+export function holds(plan: WorkPlan | undefined, key: string): boolean {
+  return (
+    plan?.items.some(
+      (item) => itemKey(item) === key && (item.strategy === 'Update' || item.strategy === 'ServerSideApply'),
+    ) ?? false
+  );
+}
