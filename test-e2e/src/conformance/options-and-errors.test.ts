@@ -109,7 +109,7 @@ describe('options and errors', () => {
     expect(several.stderr.split('\n').slice(0, 1)).to.deep.equal(['The Widget "w" is invalid: ']);
     expect(several.stderr)
       .to.contain('* spec.size: Invalid value: 0')
-      .and.to.contain('* spec.color: Unsupported value: "green": supported values: "blue", "red"');
+      .and.to.contain('* spec.color: Unsupported value: "green": supported values: "red", "blue"');
     const wrongType = await server.send('POST', widgets(namespace), {
       body: widget('Widget', 'w', { size: 'big' }),
     });

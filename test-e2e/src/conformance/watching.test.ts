@@ -218,7 +218,8 @@ describe('watching', () => {
       let line: WatchLine;
       try {
         line = await watch.next();
-      } catch {
+      } catch (error) {
+        expect(String(error)).to.contain('the watch ended');
         watch = await server.watch(`${widgets(namespace)}?watch=1&resourceVersion=${last}`);
         continue;
       }
@@ -269,8 +270,11 @@ describe('watching', () => {
       await server.patch(`${crdPath}/${crd.metadata.name}`, 'merge', { spec: { versions: unserved } }),
     );
     await second.rest();
+    first.close();
+    const served = await server.watch(`${widgetPath(namespace, 'fleetings')}?watch=1`);
     await server.send('DELETE', `${crdPath}/${crd.metadata.name}`);
-    const types = (await first.rest()).map(({ type }) => type);
+    const types = (await served.rest()).map(({ type }) => type);
+    expect(types.at(0)).to.equal('ADDED');
     expect(types.at(-1)).to.equal('DELETED');
   });
 

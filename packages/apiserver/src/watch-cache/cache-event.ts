@@ -50,6 +50,11 @@ export class Change implements ChangeParts {
     return 400 + (this.previous?.json.length ?? 0);
   }
 
+  /** Roughly what an event of this change weighs on the wire. */
+  get eventBytes(): number {
+    return (this.object ?? this.previous)?.json.length ?? 0;
+  }
+
   /** The change as a watcher with this selector sees it; undefined when it does not concern it. */
   seenBy(select: Select): CacheEvent | undefined {
     const { object, previous } = this;

@@ -161,14 +161,21 @@ export class Delivery {
     const events: CacheEvent[] = [];
     // Entries looked at count as well as events found: a selector that matches nothing must not hold up a turn.
     let looks = this.#options.eventsPerDelivery * 4;
-    while (events.length < this.#options.eventsPerDelivery && looks-- > 0) {
+    let bytes = 0;
+    while (
+      events.length < this.#options.eventsPerDelivery &&
+      bytes < this.#options.bytesPerDelivery &&
+      looks-- > 0
+    ) {
       watch.cursor = window.seek(watch.cursor, watch);
       const change = window.at(watch.cursor);
       if (change === undefined) break;
       watch.cursor++;
       if (!inScope(watch, change) || change.revision <= watch.after) continue;
       const event = change.seenBy(watch.select);
-      if (event !== undefined) events.push(event);
+      if (event === undefined) continue;
+      events.push(event);
+      bytes += change.eventBytes;
     }
     return events;
   }

@@ -15,6 +15,7 @@ export const defaultWatchCacheOptions: WatchCacheOptions = Object.freeze({
   // About 5 us each when the bytes are shared: some milliseconds per turn.
   watchesPerTurn: 500,
   eventsPerDelivery: 256,
+  bytesPerDelivery: mebibyte,
   sweepIntervalMs: 5_000,
   freezeObjects: false,
 });

@@ -114,6 +114,8 @@ export interface WatchCacheOptions {
   readonly watchesPerTurn: number;
   /** Events handed to one watch at a time when it catches up. */
   readonly eventsPerDelivery: number;
+  /** And no more bytes of objects than about these, or a peer that reads well would still be given too much at once. */
+  readonly bytesPerDelivery: number;
   /** How often age and blocked watches are looked at. */
   readonly sweepIntervalMs: number;
   /** Freezes parsed objects deeply. For tests: it costs as much as parsing. */

@@ -331,6 +331,10 @@ describe('watches of a watch cache', () => {
     const { sink } = record(stepped.cache, { after: none });
     await stepped.clock.advance(0);
     expect(sink.turns).to.deep.equal([4, 4, 2]);
+    const small = await startCache({ bytesPerDelivery: 1 }, kit.store);
+    const one = record(small.cache, { after: none });
+    await small.clock.advance(0);
+    expect(one.sink.turns).to.deep.equal(Array.from({ length: 10 }, () => 1));
     stepped.cache.close();
   });
 });

@@ -44,19 +44,24 @@ export function addCommands(program: Command, context: CommandContext): void {
 }
 
 function addJoinCommand(program: Command, context: CommandContext): void {
-  const command = addCommand(program, 'join <join-string>', {
+  const command = addCommand(program, 'join [join-string]', {
     description: 'join a hub and keep running as its agent; a second run goes on with what the first one got',
     examples: [
       "klusterlet join 'https://hub:6443/?token=abcdef.0123456789abcdef&ca=sha256:…' --name cluster1",
       "klusterlet join 'https://hub:6443/?token=…' --name edge7 --kubeconfig ~/.kube/edge7",
+      'klusterlet join --bootstrap-kubeconfig ./bootstrap.kubeconfig --name edge7',
     ],
   })
     .option('--name <cluster>', "the cluster's name on the hub; default: the one in the join string")
     .option(
       '--kubeconfig <file>',
       'the managed cluster; default $KUBECONFIG, else in-cluster, else ~/.kube/config',
+    )
+    .option(
+      '--bootstrap-kubeconfig <file>',
+      'in place of a join string: the kubeconfig with a token that another OCM hub handed out',
     );
-  withDataDir(command).action(async (text: string, options: JoinOptions) => {
+  withDataDir(command).action(async (text: string | undefined, options: JoinOptions) => {
     const state = new KlusterletState(context.env.files, options.dataDir);
     const lock = await lockDirectory(options.dataDir);
     try {

@@ -1,29 +1,38 @@
 /**
- * From a join string to a data directory that knows its hub. Whatever is wrong is found before anything is written;
+ * From an invitation to a data directory that knows its hub. Whatever is wrong is found before anything is written;
  * a directory is bound to its cluster name only once the hub has taken the request of its klusterlet.
  */
-import { type JoinString, parseJoinString, validateObjectName } from '@flotilla/api';
+import { validateObjectName } from '@flotilla/api';
 import { type Env, parseCertificate, publicKeyHash, writeKubeconfig } from '@flotilla/kube';
 import { UsageError } from '@flotilla/kube/cli';
 import { probeTls } from '@flotilla/kube/node';
 import { fetchPinnedCa } from '../registration/pinned-ca.js';
 import type { KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { checkManaged, managedKubeconfig } from './connections.js';
+import { type Invitation, readInvitation } from './invitation.js';
 
 export interface JoinOptions {
   readonly dataDir: string;
   readonly name?: string;
   readonly kubeconfig?: string;
+  readonly bootstrapKubeconfig?: string;
 }
 
 /** Checks everything that can be checked before anything is changed, here or on the hub. */
 export async function prepareJoin(
-  text: string,
+  joinString: string | undefined,
   { options, state, env }: { options: JoinOptions; state: KlusterletState; env: Env },
 ): Promise<KlusterletConfig> {
-  const join = parse(text);
+  const { bootstrapKubeconfig } = options;
+  const join = await readInvitation(
+    {
+      ...(joinString !== undefined && { joinString }),
+      ...(bootstrapKubeconfig !== undefined && { bootstrapKubeconfig }),
+    },
+    env,
+  );
   const clusterName = options.name ?? join.cluster;
-  if (clusterName === undefined) throw new UsageError('--name is missing: the join string names no cluster');
+  if (clusterName === undefined) throw new UsageError('--name is missing: the invitation names no cluster');
   const [error] = validateObjectName(clusterName, 'label');
   if (error !== undefined) throw new UsageError(`--name is refused: ${error.message}`);
   if (join.cluster !== undefined && join.cluster !== clusterName) {
@@ -33,10 +42,7 @@ export async function prepareJoin(
   if (saved?.isComplete === true) return saved.config;
   const kubeconfig = managedKubeconfig(options.kubeconfig);
   await checkManaged(env, kubeconfig);
-  const hubCa = await fetchPinnedCa(join, {
-    probe: async (address) => (await probeTls({ ...address, clock: env.clock, label: 'hub' })).certificates,
-    nowMs: env.clock.now(),
-  });
+  const hubCa = join.ca ?? (await askForCa(join, env));
   const config: KlusterletConfig = {
     formatVersion: 1,
     clusterName,
@@ -65,7 +71,7 @@ interface SavedJoin {
 
 /** What an earlier join left. @throws UsageError when the directory is bound to another name or hub. */
 async function savedJoin(
-  join: JoinString,
+  join: Invitation,
   options: { dataDir: string; clusterName: string; state: KlusterletState; env: Env },
 ): Promise<SavedJoin | undefined> {
   const { dataDir, clusterName, state, env } = options;
@@ -84,10 +90,10 @@ async function savedJoin(
   return { config, isComplete };
 }
 
-function parse(text: string): JoinString {
-  try {
-    return parseJoinString(text);
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
+/** Trusted because it matches the pin. */
+function askForCa(join: Invitation, env: Env): Promise<string> {
+  return fetchPinnedCa(join, {
+    probe: async (address) => (await probeTls({ ...address, clock: env.clock, label: 'hub' })).certificates,
+    nowMs: env.clock.now(),
+  });
 }
