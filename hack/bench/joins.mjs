@@ -8,7 +8,7 @@ import { createClient, loadKubeconfig, wellKnown } from '@flotilla/kube';
 import { createHttpsTransport } from '@flotilla/kube/node';
 import { bootstrap } from '../../packages/klusterlet/dist/registration/bootstrap.js';
 import { KlusterletState } from '../../packages/klusterlet/dist/registration/state.js';
-import { stop } from '../demo/processes.mjs';
+import { pause, stop } from '../demo/processes.mjs';
 import { cpuSeconds } from './machine.mjs';
 import { connect, env, follow, startHub } from './parts.mjs';
 import { forEachIndex, percentile } from './statistics.mjs';
@@ -107,14 +107,14 @@ async function joinOne(name, { directory, server, ca, token }) {
   const clientCertificate = () => ({ cert: credentials.certificatePem, key: credentials.privateKeyPem });
   const own = createHttpsTransport({ server, ca, clock: env.clock, clientCertificate });
   const client = createClient(own);
-  for (;;) {
+  for (let pauseMs = 25; ; pauseMs *= 2) {
     try {
       await client.get(wellKnown.managedClusters, { name });
       break;
     } catch (error) {
       // The hub gives the agent its rights a moment after it was accepted.
       if (error.code !== 403 || signal.aborted) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await pause(pauseMs);
     }
   }
   await own.close();

@@ -21,7 +21,8 @@ export async function findProblems(world: World, user: User, drifts: Drifts): Pr
   const problems: string[] = [];
   for (const cluster of world.clusters) {
     if (!cluster.server.isReady) problems.push(`${cluster.name}: not ready`);
-    else if (!(await world.isAvailable(cluster.name))) problems.push(`${cluster.name}: not available on the hub`);
+    else if (!(await world.isAvailable(cluster.name)))
+      problems.push(`${cluster.name}: not available on the hub`);
     const works: LiveWork[] = [];
     for (const [id, work] of world.observer.works) {
       if (!id.startsWith(`${cluster.name}/`)) continue;
@@ -73,7 +74,8 @@ class ClusterJudge {
     if (object.metadata.deletionTimestamp !== undefined) return [`${key} is being deleted`];
     const problems: string[] = [];
     const inventory = inventoriesOf(this.#view).get(live.plan.name);
-    const isOwner = object.metadata.ownerReferences?.some(({ uid }) => uid === inventory?.metadata.uid) ?? false;
+    const isOwner =
+      object.metadata.ownerReferences?.some(({ uid }) => uid === inventory?.metadata.uid) ?? false;
     if (isOwner === live.plan.orphan) problems.push(`${key} is ${isOwner ? '' : 'not '}owned by it`);
     if (item.strategy === 'CreateOnly') return problems;
     const claimants = this.#claimants(key);
@@ -89,7 +91,9 @@ class ClusterJudge {
     const { generation = 0 } = work.metadata;
     const loses = plan.items.some((item) => {
       const key = itemKey(item);
-      return item.strategy === 'Update' && this.#claimants(key).length > 1 && tokenOf(this.#object(key)) !== token;
+      return (
+        item.strategy === 'Update' && this.#claimants(key).length > 1 && tokenOf(this.#object(key)) !== token
+      );
     });
     const isAllThere = plan.items.every((item) => this.#object(itemKey(item)) !== undefined);
     for (const [type, expected] of [
@@ -108,7 +112,8 @@ class ClusterJudge {
   #judgeFeedback(work: ManifestWork): string[] {
     const manifests = work.status?.resourceStatus?.manifests ?? [];
     const wanted = work.spec?.workload?.manifests?.length ?? 0;
-    if (manifests.length !== wanted) return [`the status is about ${manifests.length} of ${wanted} manifests`];
+    if (manifests.length !== wanted)
+      return [`the status is about ${manifests.length} of ${wanted} manifests`];
     return manifests.flatMap(({ resourceMeta, statusFeedback }) => {
       const { group, resource, namespace, name } = resourceMeta;
       if (resource !== 'configmaps' && resource !== 'secrets') return [];
@@ -127,7 +132,8 @@ class ClusterJudge {
     for (const [name, { metadata }] of inventories) {
       const hasWork = this.#works.some(({ plan }) => plan.name === name);
       if (!hasWork) problems.push(`the inventory of ${name} is left behind`);
-      if (metadata.deletionTimestamp !== undefined) problems.push(`the inventory of ${name} is being deleted`);
+      if (metadata.deletionTimestamp !== undefined)
+        problems.push(`the inventory of ${name} is being deleted`);
     }
     for (const [key, { object }] of this.#view.objects) {
       const dangling = object.metadata.ownerReferences?.find(
@@ -150,10 +156,14 @@ class ClusterJudge {
   }
 
   async judgeSaved({ name, klusterlet }: FleetCluster): Promise<string[]> {
-    const saved = (await klusterlet.files.list('/data/works')).map((file) => file.replace(/\.json$/, '')).sort();
+    const saved = (await klusterlet.files.list('/data/works'))
+      .map((file) => file.replace(/\.json$/, ''))
+      .sort();
     const works = this.#works.map(({ plan }) => plan.name).sort();
     const isSame = saved.length === works.length && saved.every((each, i) => each === works[i]);
-    return isSame ? [] : [`${name}: the klusterlet has saved ${saved.join(', ') || 'nothing'}, not ${works.join(', ')}`];
+    return isSame
+      ? []
+      : [`${name}: the klusterlet has saved ${saved.join(', ') || 'nothing'}, not ${works.join(', ')}`];
   }
 }
 

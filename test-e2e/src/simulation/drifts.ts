@@ -84,7 +84,10 @@ export class Drifts {
         : Math.max(open.sinceMs, outageMs) + Math.max(afterOutageMs, open.limitMs);
       if (nowMs <= dueMs) return true;
       const lateMs = Math.round(nowMs - open.sinceMs);
-      this.#world.breach('P7', `${open.cluster} ${open.key}: ${open.drift} is not corrected after ${lateMs} ms`);
+      this.#world.breach(
+        'P7',
+        `${open.cluster} ${open.key}: ${open.drift} is not corrected after ${lateMs} ms`,
+      );
       return false;
     });
   }
@@ -159,7 +162,12 @@ export class Drifts {
       case 'replace': {
         await foreigner.delete(ref, at);
         const { metadata: _, status: __, ...rest } = object;
-        await foreigner.create(ref, { ...rest, kind: object.kind, apiVersion: object.apiVersion, metadata: at });
+        await foreigner.create(ref, {
+          ...rest,
+          kind: object.kind,
+          apiVersion: object.apiVersion,
+          metadata: at,
+        });
         return;
       }
     }
@@ -180,7 +188,9 @@ function placeOf(key: string, { apiVersion }: KubeObject) {
 }
 
 function isListed(inventory: KubeObject, key: string): boolean {
-  const status = inventory['status'] as { appliedResources?: { resource: string; name: string }[] } | undefined;
+  const status = inventory['status'] as
+    | { appliedResources?: { resource: string; name: string }[] }
+    | undefined;
   const [, , , resource = '', , name = ''] = key.split('/');
   return (status?.appliedResources ?? []).some((each) => each.resource === resource && each.name === name);
 }

@@ -57,8 +57,10 @@ export class Observer {
   }
 
   cluster(name: string): ClusterView {
-    let view = this.clusters.get(name);
-    if (view === undefined) this.clusters.set(name, (view = new ClusterView()));
+    const known = this.clusters.get(name);
+    if (known !== undefined) return known;
+    const view = new ClusterView();
+    this.clusters.set(name, view);
     return view;
   }
 
@@ -66,8 +68,8 @@ export class Observer {
     this.#trace('hub', event);
     if (!event.key.startsWith(workPrefix)) return;
     const id = event.key.slice(workPrefix.length);
-    let history = this.histories.get(id);
-    if (history === undefined) this.histories.set(id, (history = new WorkHistory(id)));
+    const history = this.histories.get(id) ?? new WorkHistory(id);
+    this.histories.set(id, history);
     const nowMs = this.#options.nowMs();
     if (event.value === undefined) {
       this.works.delete(id);

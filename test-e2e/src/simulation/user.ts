@@ -4,7 +4,7 @@
  */
 import { type ManifestWork, StatusError } from '@flotilla/api';
 import { TransportError, wellKnown } from '@flotilla/kube';
-import { itemKey, toWork, tokenOf, type WorkPlan } from './items.js';
+import { itemKey, tokenOf, toWork, type WorkPlan } from './items.js';
 import type { World } from './world.js';
 
 /** The last thing that the hub has acknowledged of a work. */

@@ -87,7 +87,12 @@ export class World {
       onBreach: (promise, what) => this.breach(promise, what),
     });
     this.hub = this.#createHub();
-    this.user = createClient(this.network.link('user', this.hub.dial(() => ({ user: admin }))));
+    this.user = createClient(
+      this.network.link(
+        'user',
+        this.hub.dial(() => ({ user: admin })),
+      ),
+    );
     this.clusters = clusters.map(({ name, minor }) => this.#createCluster(name, minor));
   }
 

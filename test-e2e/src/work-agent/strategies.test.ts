@@ -2,6 +2,7 @@ import type { KubeObject, ManifestWork } from '@flotilla/api';
 import { wellKnown } from '@flotilla/kube';
 import { expect } from 'chai';
 import {
+  conditionsOf,
   configMap,
   createWork,
   createWorld,
@@ -224,6 +225,43 @@ describe('work agent, update strategies', () => {
       body: { metadata: { labels: { a: 'b' } } },
     });
     expect(await writesIn(5000)).to.deep.equal([]);
+  });
+
+  it('does not start a finished job anew when it was cleaned up', async () => {
+    const job: KubeObject = {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'j', namespace: 'default' },
+      spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'x' }] } } },
+    };
+    const jobs = { group: 'batch', version: 'v1', resource: 'jobs', namespaced: true };
+    const place = { namespace: 'default', name: 'j' };
+    const resourceIdentifier = { group: 'batch', resource: 'jobs', ...place };
+    const conditionRules = [{ type: 'WellKnownConditions', condition: 'Complete' }];
+    const config = { manifestConfigs: [{ resourceIdentifier, conditionRules }] };
+    await createWork(world, work('w', [job], config));
+    await untilCondition(world, 'w', { type: 'Complete', status: 'False' });
+    const now = '2026-01-01T00:00:00Z';
+    const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({
+      type,
+      status: 'True',
+      lastProbeTime: now,
+      lastTransitionTime: now,
+    }));
+    const live = expectDefined(await find(world.managed, jobs, place));
+    await world.managed.update(
+      jobs,
+      { ...live, status: { startTime: now, completionTime: now, succeeded: 1, conditions } },
+      { subresource: 'status' },
+    );
+    await untilCondition(world, 'w', { type: 'Complete' });
+    await world.managed.delete(jobs, place, { propagationPolicy: 'Background' });
+    const after = await untilCondition(world, 'w', { type: 'Available', status: 'False' });
+    expect(conditionsOf(after)).to.include({ Applied: 'True', Complete: 'True' });
+    await world.stopAgent();
+    world.startAgent();
+    await settle(world, 10_000);
+    expect(await find(world.managed, jobs, place)).to.equal(undefined);
   });
 
   it('reports feedback, and each change of it', async () => {

@@ -3,7 +3,13 @@
  * not have any more, record the result, observe. It may stop at any point and start again without harm: each step
  * looks at how things are. Called by the reconciler, never twice at a time for one work.
  */
-import type { AppliedManifestWork, KubeObject, ManifestWork } from '@flotilla/api';
+import {
+  type AppliedManifestWork,
+  findCondition,
+  type KubeObject,
+  type ManifestWork,
+  manifestCondition,
+} from '@flotilla/api';
 import { type Discovery, type Env, type KubeClient, sleep } from '@flotilla/kube';
 import { applyTarget } from './apply/apply-target.js';
 import type { CorrectionLimiter } from './apply/correction-limiter.js';
@@ -25,6 +31,7 @@ import { hasUnserved, type PlannedManifest, planManifests, type Target } from '.
 import { groupByRank } from './planning/resource-rank.js';
 import { manifestId } from './saved-works.js';
 import { judgeRest, judgeTarget } from './status/judge-manifest.js';
+import { findOldEntry } from './status/manifest-status.js';
 import type { ManifestObservation } from './status/observation.js';
 import type { ObjectWatches } from './watching/object-watches.js';
 import { isSameDemand, isUntouched, type ObjectMemory, type WorkMemory } from './work-memory.js';
@@ -220,7 +227,7 @@ class ApplyPass {
     const limiterId = `${this.#name} ${target.id}`;
     if (before === undefined) limiter.forget(limiterId);
     const isCorrection = before !== undefined && (before.outcome.ok || before.outcome.isLimited === true);
-    return applyTarget(target, {
+    return applyTarget(this.#isComplete(target) ? asReadOnly(target) : target, {
       client,
       signal: this.#input.signal,
       executor: this.#input.work.spec?.executor,
@@ -233,6 +240,16 @@ class ApplyPass {
       contestedBy: this.#deps.contestedBy(this.#name, target),
       correctionDelayMs: () => (isCorrection ? limiter.admitMs(limiterId) : 0),
     });
+  }
+
+  /** What has done its work is not applied again, as in OCM: a job that was cleaned up must not start anew. */
+  #isComplete(target: Target): boolean {
+    const type = manifestCondition.complete;
+    if (!target.settings.conditionRules.some(({ condition }) => condition === type)) return false;
+    const rules = this.#before.get(target.id)?.observation.rules;
+    if (rules !== undefined) return rules.some((rule) => rule.type === type && rule.status === 'True');
+    const entry = findOldEntry(target.meta, this.#input.work.status?.resourceStatus?.manifests ?? []);
+    return findCondition(entry?.conditions, type)?.status === 'True';
   }
 
   /** Turns the inventory's entry of another object of this name back into an intention. */
@@ -321,6 +338,10 @@ class ApplyPass {
     }
     watches.track(trackerOf(this.#name), [...tracked.values()]);
   }
+}
+
+function asReadOnly(target: Target): Target {
+  return { ...target, settings: { ...target.settings, strategy: { type: 'ReadOnly' } } };
 }
 
 /** Of a live object only identity and version are kept; its values went into the observation. */

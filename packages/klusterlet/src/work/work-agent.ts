@@ -106,7 +106,8 @@ function assemble(setup: WorkAgentSetup): Assembled {
     onChange: (inventory, type) => {
       remains.enqueue(inventory.metadata.name ?? '');
       const isEnding = type === 'deleted' || inventory.metadata.deletionTimestamp !== undefined;
-      if (isEnding) works.enqueue(inventory.spec?.manifestWorkName ?? '');
+      const work = inventory.spec?.manifestWorkName ?? '';
+      if (isEnding && work !== '') works.enqueue(work);
     },
   });
   const watches = createObjectWatches({

@@ -22,7 +22,7 @@ export interface TestCluster {
   find(ref: ResourceRef, name: string, namespace?: string): Promise<KubeObject | undefined>;
   names(ref: ResourceRef, namespace?: string): Promise<string[]>;
   /** Moves time until the check does not throw; at most a minute. */
-  eventually(check: () => Promise<void>): Promise<void>;
+  eventually(check: () => Promise<unknown>): Promise<void>;
   /** Lets pass so much time and all that follows from it. */
   pass(ms: number): Promise<void>;
   /** Stops the loops and the server; the store stays as it is, for another start. */

@@ -5,6 +5,7 @@
 import { type KubeObject, type ManifestResourceMeta, manifestReason } from '@flotilla/api';
 import type { NotApplied, Outcome } from '../apply/outcome.js';
 import type { PlannedManifest, Target } from '../planning/plan-manifests.js';
+import { evaluateRules } from './condition-rules.js';
 import { type FeedbackOptions, readFeedback } from './feedback.js';
 import type { Judgement, ManifestObservation } from './observation.js';
 
@@ -44,7 +45,7 @@ export function judgeTarget(target: Target, outcome: Outcome, options: FeedbackO
     applied: outcome.ok ? appliedOf(target) : failedOf(outcome),
     available: availableOf(outcome),
     feedback: live && feedbackOf(live, target, options),
-    rules: live && [],
+    rules: live && evaluateRules(withType(live, target), target.settings.conditionRules),
   };
 }
 
@@ -77,8 +78,7 @@ function feedbackOf(
 ): NonNullable<ManifestObservation['feedback']> {
   const rules = target.settings.feedbackRules;
   if (rules.length === 0) return noFeedback;
-  const { apiVersion, kind } = target.manifest; // a server may leave them out
-  const { values, problems } = readFeedback({ ...live, apiVersion, kind }, rules, options);
+  const { values, problems } = readFeedback(withType(live, target), rules, options);
   if (problems.length === 0) {
     return {
       values,
@@ -88,6 +88,11 @@ function feedbackOf(
   const list = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
   const message = `Sync status feedback failed with error ${list}`;
   return { values, judgement: { status: 'False', reason: manifestReason.statusFeedbackFailed, message } };
+}
+
+/** A server may leave apiVersion and kind out. */
+function withType(live: KubeObject, { manifest: { apiVersion, kind } }: Target): KubeObject {
+  return { ...live, apiVersion, kind };
 }
 
 /** A manifest that is no target: it cannot be applied, or another version of it was. */

@@ -1,0 +1,68 @@
+import type { KubeObject, ManifestWork } from '@flotilla/api';
+import { createTestEnv } from '@flotilla/kube/testing';
+import { expect } from 'chai';
+import { createSavedWorks } from './saved-works.js';
+
+const configMap = (name: string, value: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'd' },
+  data: { value },
+});
+
+function work(manifests: readonly KubeObject[], generation = 1, uid = 'u'): ManifestWork {
+  return {
+    apiVersion: 'work.open-cluster-management.io/v1',
+    kind: 'ManifestWork',
+    metadata: { name: 'web', namespace: 'c', uid, generation, resourceVersion: '7' },
+    spec: { workload: { manifests: manifests as never } },
+    status: { conditions: [] },
+  };
+}
+
+describe('saved works', () => {
+  it('come back after a restart, without what changes all the time', async () => {
+    const env = createTestEnv();
+    await createSavedWorks({ env, directory: '/works' }).save(work([configMap('a', '1')]));
+    const [loaded] = await createSavedWorks({ env, directory: '/works' }).load();
+    expect(loaded?.spec).to.deep.equal(work([configMap('a', '1')]).spec);
+    expect(loaded?.metadata).to.deep.equal({ name: 'web', namespace: 'c', uid: 'u', generation: 1 });
+    expect(loaded?.status).to.equal(undefined);
+  });
+
+  it('keep manifests that may still be in effect until the work is settled', async () => {
+    const env = createTestEnv();
+    const saved = createSavedWorks({ env, directory: '/works' });
+    await saved.save(work([configMap('a', '1'), configMap('b', '1'), configMap('gone', '1')]));
+    await saved.save(work([configMap('a', '2'), configMap('b', '1')], 2));
+    const again = createSavedWorks({ env, directory: '/works' });
+    await again.load();
+    const { previous } = await again.save(work([configMap('a', '3'), configMap('b', '1')], 3));
+    expect(previous).to.deep.equal([configMap('a', '1'), configMap('a', '2')]);
+    await again.settle('web');
+    expect((await again.save(work([configMap('a', '4')], 4))).previous).to.deep.equal([configMap('a', '3')]);
+  });
+
+  it('know nothing of an earlier work of the same name', async () => {
+    const saved = createSavedWorks({ env: createTestEnv(), directory: '/works' });
+    await saved.save(work([configMap('a', '1')]));
+    expect((await saved.save(work([configMap('a', '2')], 1, 'another'))).previous).to.deep.equal([]);
+  });
+
+  it('leave a file out that cannot be read, and say so', async () => {
+    const env = createTestEnv();
+    await env.files.write('/works/torn.json', '{"work":');
+    await env.files.write('/works/other.json', '[]');
+    expect(await createSavedWorks({ env, directory: '/works' }).load()).to.deep.equal([]);
+    expect(env.log.find('saved work cannot be read, it is left out').length).to.equal(2);
+  });
+
+  it('write nothing when nothing changed', async () => {
+    const env = createTestEnv();
+    const saved = createSavedWorks({ env, directory: '/works' });
+    await saved.save(work([configMap('a', '1')]));
+    await env.files.remove('/works');
+    await saved.save({ ...work([configMap('a', '1')]), status: {} });
+    expect(env.files.paths()).to.deep.equal([]);
+  });
+});
