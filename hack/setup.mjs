@@ -15,8 +15,9 @@ export function setUp({ quiet = false } = {}) {
     if (!quiet) process.stderr.write(`${text}\n`);
   };
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 19)) {
-    fail(`Node ${process.versions.node} is too old: Flotilla needs Node 20.19 or newer.`);
+  const isServed = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22;
+  if (!isServed) {
+    fail(`Node ${process.versions.node} is too old: Flotilla needs Node 20.19, 22.12 or newer.`);
   }
   const lock = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))

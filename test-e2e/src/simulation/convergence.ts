@@ -116,11 +116,11 @@ class ClusterJudge {
       return [`the status is about ${manifests.length} of ${wanted} manifests`];
     return manifests.flatMap(({ resourceMeta, statusFeedback }) => {
       const { group, resource, namespace, name } = resourceMeta;
-      if (resource !== 'configmaps' && resource !== 'secrets') return [];
       const object = this.#object(`/registry/${group || 'core'}/${resource}/${namespace}/${name}`);
-      const value = statusFeedback?.values?.find((each) => each.name === 'count')?.fieldValue.string;
-      const live = object?.metadata.labels?.['count'];
-      return value === live ? [] : [`feedback of ${resource} ${name} is ${value}, not ${live}`];
+      const value = (of: string) => statusFeedback?.values?.find((each) => each.name === of)?.fieldValue;
+      const said = resource === 'deployments' ? value('ReadyReplicas')?.integer : value('count')?.string;
+      const live = resource === 'deployments' ? readyReplicas(object) : countOf(object, resource);
+      return said === live ? [] : [`feedback of ${resource} ${name} is ${said}, not ${live}`];
     });
   }
 
@@ -128,7 +128,7 @@ class ClusterJudge {
   judgeRemains({ name: cluster }: FleetCluster, user: User, drifts: Drifts): string[] {
     const problems: string[] = [];
     const inventories = inventoriesOf(this.#view);
-    const inventoryUids = new Set([...inventories.values()].map(({ metadata }) => metadata.uid));
+    const uids = new Set([...this.#view.objects.values()].map(({ object }) => object.metadata.uid));
     for (const [name, { metadata }] of inventories) {
       const hasWork = this.#works.some(({ plan }) => plan.name === name);
       if (!hasWork) problems.push(`the inventory of ${name} is left behind`);
@@ -136,10 +136,8 @@ class ClusterJudge {
         problems.push(`the inventory of ${name} is being deleted`);
     }
     for (const [key, { object }] of this.#view.objects) {
-      const dangling = object.metadata.ownerReferences?.find(
-        ({ kind, uid }) => kind === 'AppliedManifestWork' && !inventoryUids.has(uid),
-      );
-      if (dangling) problems.push(`${key} has an owner that is gone: ${dangling.name.slice(65)}`);
+      const dangling = object.metadata.ownerReferences?.find(({ uid }) => !uids.has(uid));
+      if (dangling) problems.push(`${key} has an owner that is gone: ${dangling.kind} ${dangling.name}`);
       const token = tokenOf(object);
       const mayStay =
         token === undefined ||
@@ -165,6 +163,15 @@ class ClusterJudge {
       ? []
       : [`${name}: the klusterlet has saved ${saved.join(', ') || 'nothing'}, not ${works.join(', ')}`];
   }
+}
+
+function readyReplicas(object: KubeObject | undefined): number | undefined {
+  return (object?.['status'] as { readyReplicas?: number } | undefined)?.readyReplicas; // apps/v1
+}
+
+function countOf(object: KubeObject | undefined, resource = ''): string | undefined {
+  const isAsked = resource === 'configmaps' || resource === 'secrets';
+  return isAsked ? object?.metadata.labels?.['count'] : undefined;
 }
 
 /** Data that only an earlier edition of the same work has put there. */

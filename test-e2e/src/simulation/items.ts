@@ -9,7 +9,7 @@ export type Strategy = 'Update' | 'ServerSideApply' | 'CreateOnly' | 'ReadOnly';
 
 /** One object that a work names; `cronjob` is offered in two versions, `gadget` comes with its definition. */
 export interface Item {
-  readonly kind: 'configmap' | 'secret' | 'namespace' | 'cronjob' | 'definition' | 'gadget';
+  readonly kind: 'configmap' | 'secret' | 'namespace' | 'cronjob' | 'deployment' | 'definition' | 'gadget';
   readonly name: string;
   readonly namespace?: string;
   readonly strategy: Strategy;
@@ -31,6 +31,7 @@ const refs: Readonly<Record<Item['kind'], Omit<ResourceRef, 'resource'> & { reso
   secret: { group: '', version: 'v1', resource: 'secrets', namespaced: true },
   namespace: { group: '', version: 'v1', resource: 'namespaces', namespaced: false },
   cronjob: { group: 'batch', version: 'v1', resource: 'cronjobs', namespaced: true },
+  deployment: { group: 'apps', version: 'v1', resource: 'deployments', namespaced: true },
   definition: {
     group: 'apiextensions.k8s.io',
     version: 'v1',
@@ -62,8 +63,10 @@ export function hasData({ kind }: Item): boolean {
   return kind === 'configmap' || kind === 'secret';
 }
 
+/** The token of an object that a work has applied; what controllers make may carry a copy, which does not count. */
 export function tokenOf(object: KubeObject | undefined): string | undefined {
-  return object?.metadata.annotations?.[tokenKey];
+  const isMadeByController = object?.metadata.ownerReferences?.some(({ controller }) => controller === true);
+  return isMadeByController ? undefined : object?.metadata.annotations?.[tokenKey];
 }
 
 export function toWork(plan: WorkPlan, token: string): ManifestWork {
@@ -82,6 +85,10 @@ export function toWork(plan: WorkPlan, token: string): ManifestWork {
 
 function toConfig(item: Item) {
   const { group, resource, namespaced } = refOf(item);
+  const countRule = {
+    type: 'JSONPaths' as const,
+    jsonPaths: [{ name: 'count', path: '.metadata.labels.count' }],
+  };
   return {
     resourceIdentifier: {
       group,
@@ -93,11 +100,8 @@ function toConfig(item: Item) {
       item.strategy === 'ServerSideApply'
         ? { type: item.strategy, serverSideApply: { force: true } }
         : { type: item.strategy },
-    ...(hasData(item) && {
-      feedbackRules: [
-        { type: 'JSONPaths' as const, jsonPaths: [{ name: 'count', path: '.metadata.labels.count' }] },
-      ],
-    }),
+    ...(hasData(item) && { feedbackRules: [countRule] }),
+    ...(item.kind === 'deployment' && { feedbackRules: [{ type: 'WellKnownStatus' as const }] }),
   };
 }
 
@@ -121,6 +125,8 @@ function toManifests(item: Item, token: string): KubeObject[] {
       return [object];
     case 'gadget':
       return [{ ...object, kind: gadgetKind(item.name), spec: { value: token } }];
+    case 'deployment':
+      return [{ ...object, spec: deploymentSpec(item.name, token) }];
     case 'definition':
       return [{ ...object, spec: definitionSpec(item.name) }];
     case 'cronjob':
@@ -133,11 +139,24 @@ const kindNames: Readonly<Partial<Record<Item['kind'], string>>> = {
   secret: 'Secret',
   namespace: 'Namespace',
   cronjob: 'CronJob',
+  deployment: 'Deployment',
   definition: 'CustomResourceDefinition',
 };
 
 function gadgetKind(name: string): string {
   return `Gadget${name.replace(/[^a-z0-9]/g, '')}`;
+}
+
+function deploymentSpec(name: string, token: string) {
+  const labels = { app: name };
+  return {
+    replicas: 1 + (token.length % 3),
+    selector: { matchLabels: labels },
+    template: {
+      metadata: { labels },
+      spec: { containers: [{ name: 'main', image: `example/${token}:1` }] },
+    },
+  };
 }
 
 const cronSpec = {

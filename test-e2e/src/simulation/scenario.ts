@@ -117,7 +117,8 @@ class Generator {
         { kind: 'configmap', name: 'inner', namespace, strategy },
       ];
     }
-    if (roll < 85) return [{ kind: 'cronjob', name: own, strategy: 'Update' }];
+    if (roll < 82) return [{ kind: 'cronjob', name: own, strategy: 'Update' }];
+    if (roll < 87) return [{ kind: 'deployment', name: own, strategy }];
     if (roll < 93) {
       const name = `gadget-${work}`;
       return [

@@ -35,6 +35,7 @@ export interface GarbageCollector {
 const settleMs = 25;
 /** How soon to look again when a resource is still being loaded. */
 const unsyncedRetryMs = 200;
+const conflictRetryMs = 50;
 const concurrency = 16;
 
 export function createGarbageCollector(options: GarbageCollectorOptions): GarbageCollector {
@@ -44,7 +45,15 @@ export function createGarbageCollector(options: GarbageCollectorOptions): Garbag
     env: options.env,
     concurrency,
     maxDelayMs: 60_000,
-    reconcile: (key) => collector.collect(parseNode(key)),
+    reconcile: async (key) => {
+      try {
+        return await collector.collect(parseNode(key));
+      } catch (error) {
+        // Somebody has changed what was judged: that is judged again, with no complaint.
+        if (hasReason(error, 'Conflict')) return { requeueAfterMs: conflictRetryMs };
+        throw error;
+      }
+    },
   });
   collector.enqueue = (node, delayMs) => controller.enqueueAfter(formatNode(node), delayMs ?? 0);
   return {

@@ -65,11 +65,11 @@ describe('workload simulator', () => {
   it('has one node that is ready and renews its lease', async () => {
     const node = await get(nodes, 'stand-in');
     expect(condition(node, 'Ready')).to.equal('True StandInReady');
-    expect(numberAt({ n: Number(textAt(node, 'status', 'allocatable', 'cpu')) }, 'n')).to.be.greaterThan(0);
+    expect(Number(textAt(node, 'status', 'allocatable', 'cpu'))).to.be.greaterThan(0);
     const renewed = async () => textAt(await get(leases, 'stand-in'), 'spec', 'renewTime');
     const first = await renewed();
     await cluster.pass(30_000);
-    expect(await renewed()).to.be.greaterThan(first);
+    expect((await renewed()) > first).to.equal(true);
   });
 
   it('runs a bare pod and finishes its deletion', async () => {

@@ -100,7 +100,7 @@ function progressCondition(deployment: KubeObject, counts: Counts, { newSet, now
     return workloadCondition(deployment, condition, { nowMs, isUpdated: old?.['message'] !== message });
   }
   const isUpdated = hasProgressed(deployment, counts);
-  if (!isUpdated && old !== undefined && !isFresh(deployment, old) && deadlineOf(deployment, old) <= nowMs) {
+  if (!isUpdated && old !== undefined && !isFresh(deployment, old) && isTimedOut(deployment, old, nowMs)) {
     const message = `ReplicaSet "${name}" has timed out progressing.`;
     return workloadCondition(
       deployment,
@@ -120,6 +120,11 @@ function isFresh(deployment: KubeObject, condition: JsonObject): boolean {
   return (
     isOlder || condition['reason'] === 'NewReplicaSetAvailable' || condition['reason'] === 'DeploymentPaused'
   );
+}
+
+/** Once said, it holds until there is progress. */
+function isTimedOut(deployment: KubeObject, condition: JsonObject, nowMs: number): boolean {
+  return condition['reason'] === 'ProgressDeadlineExceeded' || deadlineOf(deployment, condition) <= nowMs;
 }
 
 function hasProgressed(deployment: KubeObject, counts: Counts): boolean {
