@@ -3,7 +3,7 @@
  * schemas of its spec and status. Pure data.
  */
 import type { ObjectMeta } from '../object.js';
-import { obj, str, type TypedSchema } from '../schema/dsl.js';
+import { obj, required, str, type TypedSchema } from '../schema/dsl.js';
 import type { Schema } from '../schema/schema.js';
 
 /** One entry of a CRD's additionalPrinterColumns. */
@@ -43,6 +43,8 @@ export interface KindSource {
   readonly namespaced: boolean;
   readonly description: string;
   readonly spec: Schema;
+  /** An object without a spec is refused. */
+  readonly requiresSpec?: boolean;
   /** Absent: the kind has no status, and no status subresource. */
   readonly status?: Schema;
   readonly columns?: readonly KindColumn[];
@@ -62,14 +64,23 @@ const metadata: TypedSchema<ObjectMeta> = { type: 'object', description: 'Standa
 
 /** Completes a kind. */
 export function defineKind(source: KindSource): KindDefinition {
-  const { spec, status, description, ...names } = source;
+  const { spec, status, description, requiresSpec = false, ...names } = source;
   return {
     ...names,
     listKind: `${source.kind}List`,
     singular: source.kind.toLowerCase(),
     shortNames: source.shortNames ?? [],
     hasStatus: status !== undefined,
-    schema: obj({ apiVersion, kind: kindField, metadata, spec, ...(status && { status }) }, { description }),
+    schema: obj(
+      {
+        apiVersion,
+        kind: kindField,
+        metadata,
+        spec: requiresSpec ? required(spec) : spec,
+        ...(status && { status }),
+      },
+      { description },
+    ),
     columns: source.columns ?? [],
   };
 }

@@ -135,6 +135,7 @@ export const managedClusterAddOnKind = defineKind({
     'An add-on that is enabled in the cluster in whose namespace it is, and what is known of it. Its name is the ' +
     'name of the add-on.',
   spec,
+  requiresSpec: true,
   status,
   columns: [
     conditionColumn('Available', 'Available', 'Whether the add-on works.'),

@@ -149,11 +149,13 @@ export class OwnershipGraph {
     { definition, signal }: { definition: ResourceDefinition; signal: AbortSignal },
   ): void {
     const { client, env } = this.#options;
+    const apiVersion = formatApiVersion(definition);
+    const { kind } = definition;
     const informer = createInformer<KubeObject>(client, refOf(definition), {
       env,
       metadataOnly: true,
       sendInitialEvents: true,
-      transform: (object) => shrink(object, definition),
+      transform: ({ metadata }) => ({ apiVersion, kind, metadata: shrink(metadata) }),
     });
     const dependentsOf = informer.cache.addIndex(({ metadata }) => ownerUids(metadata));
     this.#watched.set(resource, { definition, informer, dependentsOf });
@@ -207,21 +209,20 @@ function ownerUids({ ownerReferences }: ObjectMeta): readonly string[] {
   return ownerReferences === undefined ? [] : ownerReferences.map(({ uid }) => uid);
 }
 
-/** The bounded remainder that stays in memory for each object of the server. */
-function shrink({ metadata }: KubeObject, definition: ResourceDefinition): KubeObject {
-  const { name, namespace, uid, resourceVersion, deletionTimestamp, finalizers, ownerReferences } = metadata;
-  const kept = finalizers?.filter((one) => one === foregroundFinalizer || one === orphanFinalizer) ?? [];
-  return {
-    apiVersion: formatApiVersion(definition),
-    kind: definition.kind,
-    metadata: {
-      ...(name !== undefined && { name }),
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-      ...(kept.length > 0 && { finalizers: kept }),
-      ...(ownerReferences !== undefined && { ownerReferences }),
-    },
-  };
+/** The bounded remainder that stays in memory for each object of the server. Runs for every event of all of them. */
+function shrink(metadata: ObjectMeta): ObjectMeta {
+  const { name = '', namespace, uid = '', resourceVersion = '' } = metadata;
+  const { deletionTimestamp, finalizers, ownerReferences } = metadata;
+  const kept: ObjectMeta = { name, uid, resourceVersion };
+  if (namespace !== undefined) kept.namespace = namespace;
+  if (ownerReferences !== undefined) kept.ownerReferences = ownerReferences;
+  if (deletionTimestamp === undefined) return kept;
+  kept.deletionTimestamp = deletionTimestamp;
+  // Others' finalizers are no business of this collector.
+  if (finalizers !== undefined) kept.finalizers = finalizers.filter(isPropagation);
+  return kept;
+}
+
+function isPropagation(finalizer: string): boolean {
+  return finalizer === foregroundFinalizer || finalizer === orphanFinalizer;
 }

@@ -4,7 +4,7 @@
  */
 import { statfs } from 'node:fs/promises';
 import { constants } from 'node:os';
-import { DirectoryInUseError } from '@flotilla/kube/node';
+import { DirectoryInUseError, FileError } from '@flotilla/kube/node';
 import { StoreError, type StoreErrorCode } from '../storage/store-errors.js';
 
 const { errno } = constants;
@@ -67,6 +67,7 @@ async function isFull(directory: string): Promise<boolean> {
 }
 
 function sentence(code: StoreErrorCode, directory: string, error: unknown): string {
+  if (code === 'io' && error instanceof FileError) return error.message;
   switch (code) {
     case 'disk-full':
       return `the disk that holds the data directory ${directory} is full`;

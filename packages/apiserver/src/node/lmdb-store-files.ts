@@ -2,18 +2,22 @@
  * Makes a data directory ready before lmdb maps its files, for what lmdb finds wrong in a map it answers with a fatal
  * signal: a foreign or cut file, a lock file on a full disk. Everything wrong is an error here instead.
  */
-import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, stat, statfs, unlink } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { makeDirectory } from '@flotilla/kube/node';
 import { StoreError } from '../storage/store-errors.js';
 
 const dataFile = 'store.mdb';
 /** lmdb's reader table: written whole with zeros, because a sparse file on a full disk kills who writes to its map. */
 const readerTableBytes = 16 * 1024;
 
+/** With less room lmdb's first writes fail, which it prints to standard error before it tells us. */
+const minimumFreeBytes = 512 * 1024;
+
 /** Makes the directory if it is missing. Rejects with a file system error, or 'not-a-directory'. */
 export async function ensureDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory);
   if (!(await stat(directory)).isDirectory()) {
     throw new StoreError('not-a-directory', `the data directory ${directory} is not a directory`);
   }
@@ -27,6 +31,10 @@ export interface PreparedFiles {
 
 /** Call with the directory locked. */
 export async function prepareFiles(directory: string): Promise<PreparedFiles> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < minimumFreeBytes) {
+    throw new StoreError('disk-full', `the disk that holds the data directory ${directory} is full`);
+  }
   const path = join(directory, dataFile);
   await prepareReaderTable(`${path}-lock`);
   const file = await openOrCreate(path);

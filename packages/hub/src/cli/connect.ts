@@ -1,8 +1,8 @@
 /** How every asking command finds its hub: `--kubeconfig`, else $KUBECONFIG, else what `hub serve` wrote. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type Env, type KubeClient, publicKeyHash } from '@flotilla/kube';
-import { transportFromKubeconfig } from '@flotilla/kube/node';
+import { createClient, type Env, type KubeClient, KubeconfigError, publicKeyHash } from '@flotilla/kube';
+import { type ConfiguredTransport, transportFromKubeconfig } from '@flotilla/kube/node';
 import { Option } from 'commander';
 
 export interface Connection {
@@ -34,7 +34,7 @@ export function kubeconfigOption(): Option {
 /** @throws Error that names the file when there is none, or the hop that failed when the hub is not there. */
 export async function connect(env: Env, options: { kubeconfig?: string }): Promise<Connection> {
   const path = options.kubeconfig ?? process.env['KUBECONFIG'] ?? adminKubeconfigPath(defaultDataDir());
-  const { transport, kubeconfig } = await transportFromKubeconfig({ file: path }, { env, label: 'hub' });
+  const { transport, kubeconfig } = await loadTransport(env, path);
   return {
     client: createClient(transport, { userAgent: 'hub' }),
     env,
@@ -48,4 +48,15 @@ export async function connect(env: Env, options: { kubeconfig?: string }): Promi
     },
     close: () => transport.close(),
   };
+}
+
+async function loadTransport(env: Env, path: string): Promise<ConfiguredTransport> {
+  try {
+    return await transportFromKubeconfig({ file: path }, { env, label: 'hub' });
+  } catch (error) {
+    if (!(error instanceof KubeconfigError) || (await env.files.read(path)) !== undefined) throw error;
+    throw new KubeconfigError(`${error.message}; start the hub with "hub serve", or give its --kubeconfig`, {
+      cause: error,
+    });
+  }
 }

@@ -7,6 +7,7 @@ export interface HubContext {
   readonly env: Env;
   readonly clusters: Informer<ManagedCluster>;
   readonly works: Informer<ManifestWork>;
+  readonly addons: Informer<KubeObject>;
   readonly leases: Informer<KubeObject>;
   readonly csrs: Informer<KubeObject>;
 }
@@ -16,8 +17,9 @@ export function createHubContext(client: KubeClient, env: Env): HubContext {
     client,
     env,
     clusters: createInformer<ManagedCluster>(client, wellKnown.managedClusters, { env }),
-    // The controllers only count works and delete them: metadata is enough, whatever the works hold.
+    // The controllers only count works and add-ons and delete them: metadata is enough, whatever they hold.
     works: createInformer<ManifestWork>(client, wellKnown.manifestWorks, { env, metadataOnly: true }),
+    addons: createInformer<KubeObject>(client, wellKnown.managedClusterAddOns, { env, metadataOnly: true }),
     leases: createInformer<KubeObject>(client, wellKnown.leases, {
       env,
       fieldSelector: 'metadata.name=managed-cluster-lease',

@@ -1,6 +1,6 @@
 /**
  * The hub's reaction to a ManagedCluster: accepted, it gets its namespace and rights; denied, it loses them; deleted,
- * its works go first, then its rights, then the object. Level-based: one pass computes all from what is there.
+ * its add-ons and works go first, then its rights, then the object. Level-based: one pass computes all from what is there.
  * Conditions, order and finalizers: registration.md 1.6 and 1.8.
  */
 import {
@@ -23,6 +23,7 @@ import {
   workRoleBindingName,
 } from '@flotilla/api';
 import { type Controller, createController, type ResourceRef, wellKnown } from '@flotilla/kube';
+import { nextCleanupStep } from './cluster-cleanup.js';
 import {
   clusterNamespace,
   clusterRole,
@@ -50,9 +51,11 @@ export function createManagedClusterController(context: HubContext): Controller 
     reconcile: (name) => reconcile(context, { name, settled }),
   });
   context.clusters.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
-  context.works.onChange(({ type, object }) => {
-    if (type === 'deleted') controller.enqueue(object.metadata.namespace ?? '');
-  });
+  for (const informer of [context.works, context.addons]) {
+    informer.onChange(({ type, object }) => {
+      if (type === 'deleted') controller.enqueue(object.metadata.namespace ?? '');
+    });
+  }
   return controller;
 }
 
@@ -118,27 +121,26 @@ async function deny(context: HubContext, cluster: ManagedCluster, name: string):
   await removeWorkBinding(context, name);
 }
 
-/** Works first: their klusterlet needs its rights until it has cleaned up. */
+/** What its namespace holds first: the klusterlet needs its rights until it has cleaned up. */
 async function remove(
   context: HubContext,
   cluster: ManagedCluster,
   name: string,
 ): Promise<{ requeueAfterMs: number } | undefined> {
-  const works = context.works.cache.list(name);
-  if (works.length > 0) {
+  const step = nextCleanupStep([
+    { kind: 'managedClusterAddOns', objects: context.addons.cache.list(name) },
+    { kind: 'manifestWorks', objects: context.works.cache.list(name) },
+  ]);
+  if (step !== undefined) {
+    const what = step.kind === 'manifestWorks' ? 'ManifestWorks' : 'ManagedClusterAddOns';
     await writeCondition(context, cluster, {
       type: clusterCondition.deleting,
       status: 'False',
       reason: clusterReason.resourceRemaining,
-      message: `${works.length} ManifestWorks are not yet gone from the cluster`,
+      message: `${step.left} ${what} are not yet gone from the cluster`,
     });
-    for (const work of works) {
-      if (work.metadata.deletionTimestamp === undefined) {
-        await deleteIfThere(context, wellKnown.manifestWorks, {
-          namespace: name,
-          name: work.metadata.name ?? '',
-        });
-      }
+    for (const { metadata } of step.doomed) {
+      await deleteIfThere(context, wellKnown[step.kind], { namespace: name, name: metadata.name ?? '' });
     }
     return { requeueAfterMs: removalRetryMs };
   }

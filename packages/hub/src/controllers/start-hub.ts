@@ -17,7 +17,7 @@ export async function startHubControllers(
   signal: AbortSignal,
 ): Promise<RunningHub> {
   const context = createHubContext(client, env);
-  const informers = [context.clusters, context.works, context.leases, context.csrs];
+  const informers = [context.clusters, context.works, context.addons, context.leases, context.csrs];
   const controllers = [
     createManagedClusterController(context),
     createClusterLeaseController(context),

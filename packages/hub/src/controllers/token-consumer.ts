@@ -9,6 +9,7 @@ import {
   hasReason,
   hubFieldManager,
   isConditionTrue,
+  type KubeObject,
   parseTime,
   tokenUsedByAnnotation,
 } from '@flotilla/api';
@@ -80,6 +81,9 @@ function useByCsr({ csrs }: HubContext, name: string): Use | undefined {
 async function markUsed({ client, env }: HubContext, use: Use): Promise<void> {
   const key = { namespace: bootstrapTokenNamespace, name: bootstrapTokenSecretName(use.tokenId) };
   try {
+    // Cluster and request both tell of a use, and both are seen again at every start.
+    const secret = await client.get<KubeObject>(wellKnown.secrets, key);
+    if (secret.metadata.annotations?.[tokenUsedByAnnotation] === use.cluster) return;
     await client.patch(wellKnown.secrets, key, {
       type: 'merge',
       body: { metadata: { annotations: { [tokenUsedByAnnotation]: use.cluster } } },

@@ -33,7 +33,12 @@ export async function fetchPinnedCa(
       `the hub's certificate is valid from ${iso(notBeforeMs)} to ${iso(notAfterMs)}, and this machine's clock says ${iso(options.nowMs)}: set the clock (clock)`,
     );
   }
-  verifyChain(leaf, { cas: [ca], nowMs: options.nowMs, usage: 'serverAuth' });
+  try {
+    verifyChain(leaf, { cas: [ca], nowMs: options.nowMs, usage: 'serverAuth' });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`the certificate of the hub at ${join.server} is not good (CA): ${why}`, { cause });
+  }
   return toPem('CERTIFICATE', ca);
 }
 

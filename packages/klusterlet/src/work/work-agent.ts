@@ -113,6 +113,7 @@ function assemble(setup: WorkAgentSetup): Assembled {
   const watches = createObjectWatches({
     env,
     client: managed,
+    onBroken: () => discovery.invalidate(),
     onChange: (tracker, tracked, metadata) => {
       const work = tracker.startsWith(workPrefix) ? tracker.slice(workPrefix.length) : undefined;
       if (work === undefined) {

@@ -3,9 +3,14 @@
  * of it. Works from the source alone, so that it makes no difference whether the hub can be reached. Called by the
  * agent's controller with the name of a work, never twice at a time for one name.
  */
-import { type AppliedManifestWork, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
+import {
+  type AppliedManifestWork,
+  type KubeObject,
+  type ManifestWork,
+  manifestWorkFinalizer,
+} from '@flotilla/api';
 import { type ReconcileResult, TransportError } from '@flotilla/kube';
-import { type ApplyPassDependencies, runApplyPass } from './apply-pass.js';
+import { type ApplyPassDependencies, type PassInput, runApplyPass } from './apply-pass.js';
 import type { HubWriter } from './hub-writer.js';
 import type { Target } from './planning/plan-manifests.js';
 import type { SavedWorks } from './saved-works.js';
@@ -84,24 +89,36 @@ export class WorkReconciler {
   }
 
   async #apply(work: ManifestWork, signal: AbortSignal): Promise<ReconcileResult> {
-    const { source, saved, hubWriter, inventories, env, options, random } = this.#deps;
-    const { name = '', uid = '', generation = 0 } = work.metadata;
-    const preparing = Promise.all([
-      saved.save(work),
-      // A saved work was finalized when it was first seen; the hub is asked about it when it is there again.
-      source.isFromHub(name) ? hubWriter.ensureFinalizer(work, signal) : undefined,
-    ]);
-    preparing.catch(() => undefined); // awaited below and by the pass, but perhaps after it has failed
-    const inventory = await inventories.ensure(work, signal);
-    if (inventory.metadata.deletionTimestamp !== undefined) {
-      await preparing;
-      return { requeueAfterMs: 1000 }; // until it is gone, which is told at once
+    const prepared = this.#prepare(work, signal);
+    const settled = Promise.allSettled([prepared]);
+    try {
+      const inventory = await this.#deps.inventories.ensure(work, signal);
+      // A terminating one must be gone first; its end is told at once.
+      if (inventory.metadata.deletionTimestamp !== undefined) return { requeueAfterMs: 1000 };
+      return await this.#applyOwned(work, { inventory, prepared, signal });
+    } finally {
+      await settled; // a save that is still under way must not come after the removal of the file
     }
-    const prepared = preparing.then(([entry]) => entry.previous);
-    prepared.catch(() => undefined); // as above
+  }
+
+  /** What must be done before the first object is touched; resolves with earlier manifests. */
+  async #prepare(work: ManifestWork, signal: AbortSignal): Promise<readonly KubeObject[]> {
+    const { source, saved, hubWriter } = this.#deps;
+    // A saved work got its finalizer when it was first seen; the hub is asked about it when it is there again.
+    const isAtHub = source.isFromHub(work.metadata.name ?? '');
+    const finalizing = isAtHub ? hubWriter.ensureFinalizer(work, signal) : Promise.resolve();
+    const [entry, finalized] = await Promise.allSettled([saved.save(work), finalizing]);
+    if (entry.status === 'rejected') throw entry.reason;
+    if (finalized.status === 'rejected') throw finalized.reason;
+    return entry.value.previous;
+  }
+
+  async #applyOwned(work: ManifestWork, pass: Omit<PassInput, 'work'>): Promise<ReconcileResult> {
+    const { saved, hubWriter, env, options, random } = this.#deps;
+    const { name = '', uid = '', generation = 0 } = work.metadata;
     const result = await runApplyPass(
       { ...this.#deps, contestedBy: (other, target) => this.#contestedBy(other, target) },
-      { work, inventory, prepared, signal },
+      { work, ...pass },
     );
     const observedAtMs = env.clock.now();
     hubWriter.report(name, { uid, generation, manifests: result.observations, observedAtMs });

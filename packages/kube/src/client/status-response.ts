@@ -45,11 +45,13 @@ export function parseFailure(response: FailedResponse): StatusError {
 /** Reads a `v1 Status` object; undefined when the value is none. */
 export function toStatus(value: unknown, httpCode: number): Status | undefined {
   if (!isObject(value) || value['kind'] !== 'Status' || value['apiVersion'] !== 'v1') return undefined;
-  const { code, message, reason, details } = value;
+  const { code, message, reason, details, metadata } = value;
+  const token = isObject(metadata) ? metadata['continue'] : undefined;
   return {
     kind: 'Status',
     apiVersion: 'v1',
-    metadata: {},
+    // With reason Expired: where a list may go on, if it need not be of one moment.
+    metadata: typeof token === 'string' ? { continue: token } : {},
     status: 'Failure',
     ...(typeof message === 'string' && { message }),
     ...(typeof reason === 'string' && reason !== '' && { reason: reason as StatusReason }), // an unknown one stays as it is

@@ -173,11 +173,15 @@ class CachedDiscovery implements Discovery {
 
   async #refreshAndPlan(): Promise<void> {
     const { env, refreshIntervalMs = 30_000, legacyRefreshIntervalMs = 300_000 } = this.#options;
+    const { minRefreshIntervalMs = 3000 } = this.#options;
     try {
       await this.refresh();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      env.log.warn('discovery failed', { error, retryInMs: refreshIntervalMs });
+      // A server that is away may be on its way to another version: what it serves then is wanted soon.
+      env.log.debug('discovery failed', { error, retryInMs: minRefreshIntervalMs });
+      this.#refreshAt(env.clock.monotonicMs() + minRefreshIntervalMs);
+      return;
     }
     const isLegacy = [...this.#roots.values()].some((root) => !root.aggregated);
     this.#refreshAt(env.clock.monotonicMs() + (isLegacy ? legacyRefreshIntervalMs : refreshIntervalMs));

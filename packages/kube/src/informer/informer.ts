@@ -39,6 +39,8 @@ export interface InformerOptions<T> {
   readonly pageSize?: number;
   /** Default 300; each watch ends after this to twice this time, so that servers can shed load. */
   readonly watchTimeoutSeconds?: number;
+  /** Told of each list or watch that failed, before it is tried again; not of one that merely expired. */
+  readonly onFailure?: (error: unknown) => void;
   /** Backoff; default 800 to 30,000. */
   readonly minBackoffMs?: number;
   readonly maxBackoffMs?: number;
@@ -323,6 +325,7 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
     }
     if (!keepsPlace(error)) this.#resumeAt = undefined;
     const retryInMs = Math.max(delayMs, retryAfterMs(error));
+    this.#options.onFailure?.(error);
     log.warn('list or watch failed', { resource, error, retryInMs, relist: this.#resumeAt === undefined });
     return retryInMs;
   }

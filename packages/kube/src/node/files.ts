@@ -5,10 +5,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Files } from '../env/env.js';
 import { toFileError } from './file-errors.js';
+import { makeDirectory } from './make-directory.js';
 
 const temporarySuffix = '.flotilla-tmp';
 const ownerOnly = 0o600;
@@ -119,13 +120,7 @@ class FolderSyncs {
 
 /** Makes missing folders and puts their names on disk too. */
 async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  const top = dirname(first);
-  for (let at = dirname(folder); at.length >= top.length; at = dirname(at)) {
-    await syncFolder(at);
-    if (at === top) return;
-  }
+  for (const made of (await makeDirectory(folder)).toReversed()) await syncFolder(dirname(made));
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -5,9 +5,10 @@
  * ever sees half a file. A holder in another container cannot be seen from here; its lock counts as stale.
  */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, readlink, truncate, unlink } from 'node:fs/promises';
+import { link, open, readdir, readFile, readlink, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toFileError } from './file-errors.js';
+import { makeDirectory } from './make-directory.js';
 
 interface Holder {
   readonly pid: number;
@@ -45,7 +46,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
 }
 
 async function lock(directory: string): Promise<DirectoryLock> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory);
   const self = await describeSelf();
   for (let attempt = 0; attempt < attempts; attempt++) {
     const highest = await highestLock(directory);

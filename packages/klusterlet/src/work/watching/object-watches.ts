@@ -28,6 +28,8 @@ export interface ObjectWatchesOptions {
   readonly client: KubeClient;
   /** Called with the name of each work that tracks the object. */
   readonly onChange: (work: string, tracked: Tracked, metadata: ObjectMeta | undefined) => void;
+  /** A watch broke: its cluster may have restarted, and may serve other versions now. */
+  readonly onBroken: () => void;
 }
 
 export interface ObjectWatches {
@@ -112,8 +114,13 @@ class ResourceWatches implements ObjectWatches {
   }
 
   #open(ref: ResourceRef): Watch {
-    const { env, client } = this.#options;
-    const informer = createInformer(client, ref, { env, metadataOnly: true, transform: shrink });
+    const { env, client, onBroken } = this.#options;
+    const informer = createInformer(client, ref, {
+      env,
+      metadataOnly: true,
+      transform: shrink,
+      onFailure: onBroken,
+    });
     const watch: Watch = { ref, informer, works: new Map() };
     informer.onChange(({ type, object }) => {
       const works = watch.works.get(keyOf(object));

@@ -1,0 +1,493 @@
+/** Who a request is from and what it may do: certificates, tokens, impersonation, RBAC, reviews, signing requests. */
+import { createPublicKey, verify, X509Certificate } from 'node:crypto';
+import { expect } from 'chai';
+import { authorityOf, clientCertificate, signingRequest, strangeAuthority } from '../support/credentials.js';
+import { at, list, text } from '../support/json.js';
+import { configMap, crdPath, widgetCrd, widgetPath } from '../support/objects.js';
+import { eventually } from '../support/processes.js';
+import { type Credential, succeeded, TestServer } from '../support/server.js';
+
+const rbac = '/apis/rbac.authorization.k8s.io/v1';
+const reviews = '/apis/authorization.k8s.io/v1';
+const authentication = '/apis/authentication.k8s.io/v1';
+const signingRequests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
+
+describe('identity and permissions', () => {
+  const server = new TestServer();
+  before(async () => {
+    await server.start();
+    await server.create(crdPath, widgetCrd('widgets'));
+  });
+  after(() => server.stop());
+
+  const whoAmI = async (as: Credential): Promise<unknown> => {
+    const answer = await server.send('POST', `${authentication}/selfsubjectreviews`, { body: {}, as });
+    return answer.status === 201 ? at(answer.body, 'status.userInfo') : answer.status;
+  };
+  const role = (rules: readonly object[], name = 'r') => ({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'Role',
+    metadata: { name },
+    rules,
+  });
+  const binding = (user: string, kind = 'Role', name = 'r') => ({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: `${user}-${name}` },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+  });
+  const grant = async (namespace: string, user: string, rules: readonly object[]): Promise<void> => {
+    await server.create(`${rbac}/namespaces/${namespace}/roles`, role(rules, `for-${user}`));
+    await server.create(`${rbac}/namespaces/${namespace}/rolebindings`, binding(user, 'Role', `for-${user}`));
+  };
+  const tokenOf = async (namespace: string, account: string, spec: object = {}): Promise<string> => {
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
+    return text(await server.create(path, { spec }), 'status.token');
+  };
+  const account = (namespace: string, name: string) =>
+    server.create(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
+
+  it('takes user and groups out of a client certificate, and refuses expired and strange ones', async () => {
+    const ca = authorityOf(server);
+    const good = await whoAmI(clientCertificate(ca, { user: 'ann', groups: ['a', 'b'] }));
+    expect(good).to.deep.include({ username: 'ann', groups: ['a', 'b', 'system:authenticated'] });
+    expect(at(good, 'extra.authentication\\.kubernetes\\.io/credential-id.0')).to.match(
+      /^X509SHA256=[0-9a-f]{64}$/,
+    );
+    expect(await whoAmI(clientCertificate(ca, { user: 'ann', isExpired: true }))).to.equal(401);
+    expect(
+      await whoAmI(clientCertificate(strangeAuthority(), { user: 'ann', groups: ['system:masters'] })),
+    ).to.equal(401);
+    const none = await server.get('/api/v1/namespaces', { as: { anonymous: true } });
+    expect(text(none.body, 'message')).to.contain(
+      'User "system:anonymous" cannot list resource "namespaces"',
+    );
+    expect(await server.k('auth', 'whoami')).to.match(/Username +kubernetes-admin/);
+  });
+
+  it('issues tokens for an audience and a time, which die with their account and their object', async () => {
+    const namespace = await server.namespace();
+    await account(namespace, 'robot');
+    const token = await tokenOf(namespace, 'robot', { expirationSeconds: 600 });
+    expect(await whoAmI({ token })).to.deep.include({ username: `system:serviceaccount:${namespace}:robot` });
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+    expect(Number(at(claims, 'exp')) - Number(at(claims, 'iat'))).to.equal(600);
+    expect(at(claims, 'kubernetes\\.io.serviceaccount.name')).to.equal('robot');
+    const short = await server.send('POST', `/api/v1/namespaces/${namespace}/serviceaccounts/robot/token`, {
+      body: { spec: { expirationSeconds: 10 } },
+    });
+    expect(short.status).to.equal(422);
+    expect(text(short.body, 'message')).to.contain('may not specify a duration less than 10 minutes');
+    const other = await tokenOf(namespace, 'robot', { audiences: ['elsewhere'] });
+    expect(await whoAmI({ token: other })).to.equal(401);
+    const secret = await server.create(`/api/v1/namespaces/${namespace}/secrets`, {
+      metadata: { name: 's' },
+    });
+    const boundObjectRef = { kind: 'Secret', apiVersion: 'v1', name: 's', uid: text(secret, 'metadata.uid') };
+    const bound = await tokenOf(namespace, 'robot', { boundObjectRef });
+    expect(await whoAmI({ token: bound })).to.be.an('object');
+    await server.send('DELETE', `/api/v1/namespaces/${namespace}/secrets/s`);
+    expect(await whoAmI({ token: bound })).to.equal(401);
+    await server.send('DELETE', `/api/v1/namespaces/${namespace}/serviceaccounts/robot`);
+    expect(await whoAmI({ token })).to.equal(401);
+    await account(namespace, 'robot');
+    expect(await whoAmI({ token })).to.equal(401);
+  });
+
+  it('reviews tokens, and publishes the keys by which others verify them', async () => {
+    const namespace = await server.namespace();
+    await account(namespace, 'robot');
+    const token = await tokenOf(namespace, 'robot');
+    const review = (spec: object) => server.create(`${authentication}/tokenreviews`, { spec });
+    const good = await review({ token });
+    expect(at(good, 'status.authenticated')).to.equal(true);
+    expect(at(good, 'status.user.username')).to.equal(`system:serviceaccount:${namespace}:robot`);
+    const bad = await review({ token: `${token}x` });
+    expect(at(bad, 'status.authenticated') ?? false).to.equal(false);
+    const elsewhere = await tokenOf(namespace, 'robot', { audiences: ['elsewhere'] });
+    expect(at(await review({ token: elsewhere, audiences: ['elsewhere'] }), 'status')).to.deep.include({
+      authenticated: true,
+      audiences: ['elsewhere'],
+    });
+    const configuration = await server.read('/.well-known/openid-configuration');
+    const keys = await server.read(new URL(text(configuration, 'jwks_uri')).pathname);
+    const [header = '', payload = '', signature = ''] = token.split('.');
+    const { alg, kid } = JSON.parse(Buffer.from(header, 'base64url').toString()) as {
+      alg: string;
+      kid: string;
+    };
+    const jwk = list(keys, 'keys').find((key) => at(key, 'kid') === kid) as Record<string, string>;
+    const key = createPublicKey({ key: jwk, format: 'jwk' });
+    const isGood = verify(
+      'sha256',
+      Buffer.from(`${header}.${payload}`),
+      alg === 'ES256' ? { key, dsaEncoding: 'ieee-p1363' } : key,
+      Buffer.from(signature, 'base64url'),
+    );
+    expect(isGood).to.equal(true);
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    expect(at(claims, 'iss')).to.equal(at(configuration, 'issuer'));
+  });
+
+  it('lets anybody see health and version, and nobody unknown anything else', async () => {
+    const as = { anonymous: true } as const;
+    for (const path of ['/version', '/healthz', '/livez', '/readyz']) {
+      expect((await server.get(path, { as })).status, path).to.equal(200);
+    }
+    for (const path of ['/api', '/apis', '/api/v1/pods', '/openapi/v3', '/metrics']) {
+      expect((await server.get(path, { as })).status, path).to.equal(403);
+    }
+    for (const path of ['/api', '/apis', '/openapi/v3', '/version']) {
+      expect((await server.get(path, { as: { user: 'somebody' } })).status, path).to.equal(200);
+    }
+  });
+
+  it('impersonates users, groups, extras and service accounts, for those who may', async () => {
+    const review = async (headers: Record<string, string>, as?: Credential) => {
+      const answer = await server.send('POST', `${authentication}/selfsubjectreviews`, {
+        body: {},
+        headers,
+        ...(as && { as }),
+      });
+      return answer.status === 201 ? at(answer.body, 'status.userInfo') : answer.status;
+    };
+    expect(await review({ 'impersonate-user': 'bob', 'impersonate-group': 'g' })).to.deep.equal({
+      username: 'bob',
+      groups: ['g', 'system:authenticated'],
+    });
+    expect(await review({ 'impersonate-user': 'bob', 'impersonate-extra-scopes%2fx': 'v' })).to.deep.include({
+      extra: { 'scopes/x': ['v'] },
+    });
+    expect(await review({ 'impersonate-group': 'g' })).to.equal(400);
+    const robot = await review({ 'impersonate-user': 'system:serviceaccount:ns:robot' });
+    expect(at(robot, 'groups')).to.deep.equal([
+      'system:serviceaccounts',
+      'system:serviceaccounts:ns',
+      'system:authenticated',
+    ]);
+    const namespace = await server.namespace();
+    await account(namespace, 'agent');
+    const agent = { token: await tokenOf(namespace, 'agent') };
+    expect(await review({ 'impersonate-user': 'bob' }, agent)).to.equal(403);
+    await server.create(
+      `${rbac}/namespaces/${namespace}/roles`,
+      role([
+        {
+          apiGroups: [''],
+          resources: ['serviceaccounts'],
+          verbs: ['impersonate'],
+          resourceNames: ['executor'],
+        },
+      ]),
+    );
+    await server.create(`${rbac}/namespaces/${namespace}/rolebindings`, {
+      ...binding('agent'),
+      subjects: [{ kind: 'ServiceAccount', name: 'agent', namespace }],
+    });
+    expect(
+      await review({ 'impersonate-user': `system:serviceaccount:${namespace}:executor` }, agent),
+    ).to.deep.include({
+      username: `system:serviceaccount:${namespace}:executor`,
+    });
+    expect(await review({ 'impersonate-user': `system:serviceaccount:${namespace}:other` }, agent)).to.equal(
+      403,
+    );
+    expect(
+      (await server.kubectl('auth', 'whoami', '--as=bob', '--as-group=g', '--as-uid=u')).stdout,
+    ).to.match(/bob/);
+  });
+
+  it('decides by verb, subresource, name, namespace, path and wildcard', async () => {
+    const namespace = await server.namespace();
+    const other = await server.namespace();
+    await grant(namespace, 'kim', [
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        verbs: ['get', 'list', 'watch'],
+        resourceNames: ['mine'],
+      },
+      { apiGroups: ['apps'], resources: ['deployments/scale'], verbs: ['update'] },
+      { apiGroups: ['batch'], resources: ['*'], verbs: ['*'] },
+      { apiGroups: [''], resources: ['*/status'], verbs: ['patch'] },
+    ]);
+    const canI = async (...args: string[]) =>
+      (await server.kubectl('auth', 'can-i', ...args, '--as=kim', '-n', namespace)).stdout.trim();
+    expect(await canI('get', 'configmap/mine')).to.equal('yes');
+    expect(await canI('get', 'configmap/other')).to.equal('no');
+    expect(await canI('update', 'deployments', '--subresource=scale')).to.equal('yes');
+    expect(await canI('update', 'deployments')).to.equal('no');
+    expect(await canI('create', 'jobs')).to.equal('yes');
+    expect(await canI('get', '/version')).to.equal('yes');
+    expect(await canI('get', '/metrics')).to.equal('no');
+    const as = { user: 'kim' };
+    await server.create(`/api/v1/namespaces/${namespace}/configmaps`, configMap('mine'));
+    const path = `/api/v1/namespaces/${namespace}/configmaps`;
+    expect((await server.get(path, { as })).status).to.equal(403);
+    expect((await server.get(`${path}?fieldSelector=metadata.name%3Dmine`, { as })).status).to.equal(200);
+    expect((await server.get(`/api/v1/namespaces/${other}/configmaps/mine`, { as })).status).to.equal(403);
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    await server.create(pods, { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+    expect((await server.patch(`${pods}/p/status`, 'merge', {}, { as })).status).to.equal(200);
+    expect((await server.patch(`${pods}/p`, 'merge', {}, { as })).status).to.equal(403);
+    const listed = await server.k('auth', 'can-i', '--list', '--as=kim', '-n', namespace);
+    expect(listed).to.match(/configmaps +\[\] +\[mine\] +\[get list watch\]/);
+    expect(listed).to.match(/\*\.batch +\[\] +\[\] +\[\*\]/);
+  });
+
+  it('lets nobody grant what they do not hold, nor bind it', async () => {
+    const namespace = await server.namespace();
+    await grant(namespace, 'lee', [
+      { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
+      { apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings'], verbs: ['create'] },
+    ]);
+    const as = { user: 'lee' };
+    const post = (resource: string, body: object) =>
+      server.send('POST', `${rbac}/namespaces/${namespace}/${resource}`, { body, as });
+    const own = await post(
+      'roles',
+      role([{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }], 'own'),
+    );
+    expect(own.status, own.text).to.equal(201);
+    const more = await post(
+      'roles',
+      role([{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }], 'more'),
+    );
+    expect(more.status).to.equal(403);
+    expect(text(more.body, 'message')).to.contain(
+      'user "lee" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}',
+    );
+    expect((await post('rolebindings', binding('lee', 'ClusterRole', 'admin'))).status).to.equal(403);
+    expect((await post('rolebindings', binding('lee', 'Role', 'own'))).status).to.equal(201);
+    await grant(namespace, 'max', [
+      {
+        apiGroups: ['rbac.authorization.k8s.io'],
+        resources: ['roles', 'rolebindings', 'clusterroles'],
+        verbs: ['create', 'escalate', 'bind'],
+      },
+    ]);
+    const escalated = await server.send('POST', `${rbac}/namespaces/${namespace}/roles`, {
+      body: role([{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }], 'escalated'),
+      as: { user: 'max' },
+    });
+    expect(escalated.status, escalated.text).to.equal(201);
+    const bound = await server.send('POST', `${rbac}/namespaces/${namespace}/rolebindings`, {
+      body: binding('max', 'ClusterRole', 'admin'),
+      as: { user: 'max' },
+    });
+    expect(bound.status, bound.text).to.equal(201);
+  });
+
+  it('gathers the rules of aggregated cluster roles', async () => {
+    await server.create(`${rbac}/clusterroles`, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: 'widget-viewer', labels: { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' } },
+      rules: [{ apiGroups: ['demo.flotilla.dev'], resources: ['widgets'], verbs: ['get', 'list'] }],
+    });
+    const namespace = await server.namespace();
+    await server.create(
+      `${rbac}/namespaces/${namespace}/rolebindings`,
+      binding('viewer', 'ClusterRole', 'view'),
+    );
+    await eventually(
+      'view has the new rule',
+      async () =>
+        (await server.get(widgetPath(namespace, 'widgets'), { as: { user: 'viewer' } })).status === 200,
+    );
+    await server.send('DELETE', `${rbac}/clusterroles/widget-viewer`);
+    await eventually(
+      'and loses it',
+      async () =>
+        (await server.get(widgetPath(namespace, 'widgets'), { as: { user: 'viewer' } })).status === 403,
+    );
+  });
+
+  it('reviews access to resources that are not served, and refuses reviews without an attribute', async () => {
+    await server.create(`${rbac}/clusterroles`, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: 'acceptor' },
+      rules: [
+        {
+          apiGroups: ['register.open-cluster-management.io'],
+          resources: ['managedclusters/accept'],
+          verbs: ['update'],
+        },
+      ],
+    });
+    await server.create(`${rbac}/clusterrolebindings`, {
+      ...binding('acceptor', 'ClusterRole', 'acceptor'),
+      kind: 'ClusterRoleBinding',
+    });
+    const review = async (spec: object) =>
+      server.send('POST', `${reviews}/subjectaccessreviews`, { body: { spec } });
+    const resourceAttributes = {
+      group: 'register.open-cluster-management.io',
+      resource: 'managedclusters',
+      subresource: 'accept',
+      verb: 'update',
+    };
+    const allowed = await review({ user: 'acceptor', resourceAttributes });
+    expect(allowed.status).to.equal(201);
+    expect(at(allowed.body, 'status')).to.deep.equal({
+      allowed: true,
+      reason:
+        'RBAC: allowed by ClusterRoleBinding "acceptor-acceptor" of ClusterRole "acceptor" to User "acceptor"',
+    });
+    expect(at((await review({ user: 'other', resourceAttributes })).body, 'status.allowed')).to.equal(false);
+    expect(
+      at(
+        (
+          await review({
+            user: 'x',
+            groups: ['system:masters'],
+            nonResourceAttributes: { path: '/metrics', verb: 'get' },
+          })
+        ).body,
+        'status.allowed',
+      ),
+    ).to.equal(true);
+    for (const spec of [
+      { user: 'x' },
+      { resourceAttributes },
+      { user: 'x', resourceAttributes, nonResourceAttributes: { path: '/', verb: 'get' } },
+    ]) {
+      expect((await review(spec)).status, JSON.stringify(spec)).to.equal(422);
+    }
+    const namespace = await server.namespace();
+    const local = await server.send('POST', `${reviews}/namespaces/${namespace}/localsubjectaccessreviews`, {
+      body: { spec: { user: 'x', resourceAttributes: { ...resourceAttributes, namespace } } },
+    });
+    expect(local.status, local.text).to.equal(201);
+  });
+
+  it('signs approved requests with the wished lifetime, and the certificate logs in', async () => {
+    const make = (name: string, spec: object = {}) => {
+      const { request, key } = signingRequest('robot', ['robots']);
+      const body = {
+        apiVersion: 'certificates.k8s.io/v1',
+        kind: 'CertificateSigningRequest',
+        metadata: { name },
+        spec: {
+          request,
+          signerName: 'kubernetes.io/kube-apiserver-client',
+          usages: ['digital signature', 'client auth'],
+          ...spec,
+        },
+      };
+      return { key, answer: server.send('POST', signingRequests, { body }) };
+    };
+    const { key, answer } = make('one', { expirationSeconds: 3600, username: 'forged' });
+    expect(at((await answer).body, 'spec')).to.deep.include({
+      username: 'kubernetes-admin',
+      groups: ['system:masters', 'system:authenticated'],
+    });
+    expect(await server.k('get', 'csr', 'one')).to.match(
+      /REQUESTOR .*\none .* kubernetes-admin +60m +Pending/,
+    );
+    expect(await server.k('certificate', 'approve', 'one')).to.contain('approved');
+    const certificate = await eventually('it is signed', async () => {
+      const stored = await server.read(`${signingRequests}/one`);
+      const found = at(stored, 'status.certificate');
+      return found === undefined ? undefined : Buffer.from(String(found), 'base64').toString();
+    });
+    const parsed = new X509Certificate(certificate);
+    expect(parsed.subject).to.contain('CN=robot').and.to.contain('O=robots');
+    expect((Date.parse(parsed.validTo) - Date.now()) / 1000).to.be.within(3300, 3610);
+    expect(await whoAmI({ certificate, key })).to.deep.include({
+      username: 'robot',
+      groups: ['robots', 'system:authenticated'],
+    });
+    expect(await server.k('get', 'csr', 'one')).to.contain('Approved,Issued');
+    succeeded(await make('two').answer);
+    expect(await server.k('certificate', 'deny', 'two')).to.contain('denied');
+    expect(await server.k('get', 'csr', 'two')).to.contain('Denied');
+    const stored = (await server.read(`${signingRequests}/two`)) as { status: { conditions: object[] } };
+    const both = {
+      ...stored,
+      status: {
+        conditions: [
+          ...stored.status.conditions,
+          { type: 'Approved', status: 'True', reason: 'X', message: '' },
+        ],
+      },
+    };
+    expect((await server.send('PUT', `${signingRequests}/two/approval`, { body: both })).status).to.equal(
+      422,
+    );
+    const none = { ...stored, status: { conditions: [] } };
+    expect((await server.send('PUT', `${signingRequests}/two/approval`, { body: none })).status).to.equal(
+      422,
+    );
+    expect((await make('three', { expirationSeconds: 10 }).answer).status).to.equal(422);
+    expect(
+      (await make('four', { request: Buffer.from('no request').toString('base64') }).answer).status,
+    ).to.equal(422);
+    const masters = signingRequest('robot', ['system:masters']);
+    const forbidden = await make('five', { request: masters.request }).answer;
+    expect(forbidden.status, forbidden.text).to.equal(403);
+    succeeded(await make('six').answer);
+    await server.create(`${rbac}/clusterroles`, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: 'half-approver' },
+      rules: [
+        {
+          apiGroups: ['certificates.k8s.io'],
+          resources: ['certificatesigningrequests', 'certificatesigningrequests/approval'],
+          verbs: ['get', 'list', 'update'],
+        },
+      ],
+    });
+    await server.create(`${rbac}/clusterrolebindings`, {
+      ...binding('half', 'ClusterRole', 'half-approver'),
+      kind: 'ClusterRoleBinding',
+    });
+    expect(await server.refused('certificate', 'approve', 'six', '--as=half')).to.contain('Forbidden');
+  });
+
+  it('logs in with a bootstrap token until it expires', async () => {
+    const secret = (expiration: string) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'bootstrap-token-abcdef', namespace: 'kube-system' },
+      type: 'bootstrap.kubernetes.io/token',
+      stringData: {
+        'token-id': 'abcdef',
+        'token-secret': '0123456789abcdef',
+        'usage-bootstrap-authentication': 'true',
+        'auth-extra-groups': 'system:bootstrappers:fleet',
+        expiration,
+      },
+    });
+    const path = '/api/v1/namespaces/kube-system/secrets';
+    const token = 'abcdef.0123456789abcdef';
+    expect(await whoAmI({ token })).to.equal(401);
+    await server.create(path, secret('2100-01-01T00:00:00Z'));
+    const user = await whoAmI({ token });
+    expect(user).to.deep.include({ username: 'system:bootstrap:abcdef' });
+    expect(at(user, 'groups')).to.include.members([
+      'system:bootstrappers',
+      'system:bootstrappers:fleet',
+      'system:authenticated',
+    ]);
+    expect(await whoAmI({ token: 'abcdef.fedcba9876543210' })).to.equal(401);
+    succeeded(
+      await server.patch(`${path}/bootstrap-token-abcdef`, 'merge', {
+        stringData: { expiration: '2001-01-01T00:00:00Z' },
+      }),
+    );
+    expect(await whoAmI({ token })).to.equal(401);
+  });
+
+  it('gives every answer an audit id', async () => {
+    const first = (await server.get('/version')).headers['audit-id'];
+    const second = (await server.get('/api/v1/namespaces/none')).headers['audit-id'];
+    expect(first).to.match(/^[0-9a-f-]{36}$/);
+    expect(second)
+      .to.match(/^[0-9a-f-]{36}$/)
+      .and.not.equal(first);
+  });
+});

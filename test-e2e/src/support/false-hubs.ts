@@ -1,0 +1,67 @@
+/** Servers that are no hub, or not the one of the join string: what a klusterlet meets when something is wrong. */
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+  generateKeyPair,
+  issueCertificate,
+  publicKeyHash,
+} from '@flotilla/kube';
+import { createNodeEnv } from '@flotilla/kube/node';
+
+const { random } = createNodeEnv({ logLevel: 'silent' });
+const hourMs = 3_600_000;
+
+export interface FalseHub {
+  readonly port: number;
+  /** Pin of the CA that it shows. */
+  readonly pin: string;
+  close(): Promise<void>;
+}
+
+export function newAuthority(commonName: string, nowMs = Date.now()): CertificateAuthority {
+  return createCertificateAuthority({ commonName, validityMs: 24 * hourMs, nowMs, random });
+}
+
+/** Speaks TLS with a leaf of `signer`, and shows `shown` as the CA behind it. */
+export async function startTlsHub(options: {
+  readonly signer: CertificateAuthority;
+  readonly shown: CertificateAuthority;
+  /** When the leaf begins to be valid, for an hour. */
+  readonly fromMs: number;
+}): Promise<FalseHub> {
+  const { signer, shown, fromMs } = options;
+  const { privateKeyPem, publicKeyDer } = generateKeyPair();
+  const leaf = issueCertificate({
+    ca: signer,
+    publicKeyDer,
+    subject: { commonName: 'hub' },
+    notBeforeMs: fromMs,
+    notAfterMs: fromMs + hourMs,
+    usages: ['digital signature', 'server auth'],
+    ipAddresses: ['127.0.0.1'],
+    random,
+  });
+  const server = createTlsServer({ cert: leaf + shown.certificatePem, key: privateKeyPem }, (socket) => {
+    socket.on('error', () => undefined); // the klusterlet hangs up as soon as it has seen enough
+  });
+  server.on('tlsClientError', () => undefined); // as above
+  return listen(server, publicKeyHash(shown.certificatePem));
+}
+
+/** Accepts, and answers everything with a line of HTTP. */
+export function startPlainHub(): Promise<FalseHub> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined); // hung up on
+    socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+  });
+  return listen(server, `sha256:${'0'.repeat(64)}`);
+}
+
+async function listen(server: Server, pin: string): Promise<FalseHub> {
+  await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
+  const { port } = server.address() as AddressInfo; // a TCP server's address is never a string
+  const close = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+  return { port, pin, close };
+}
