@@ -96,6 +96,19 @@ describe('options and errors', () => {
     expect(kubectl.stdout).to.equal('configmap/d created\n');
   });
 
+  it('tells which integers it cannot keep, rather than changing them in silence', async () => {
+    const namespace = await server.namespace();
+    const body = JSON.stringify(widget('Widget', 'w', { free: { n: 0, kept: 9007199254740991 } }));
+    const large = body.replace('"n":0', '"n":9007199254740993');
+    const warned = await server.send('POST', widgets(namespace), { body: large });
+    expect(warned.headers['warning']).to.equal(
+      '299 - "integer out of range, its last digits are lost: field \\"spec.free.n\\""',
+    );
+    expect(at(warned.body, 'spec.free.kept')).to.equal(9007199254740991);
+    const strict = await server.send('POST', `${widgets(namespace)}?fieldValidation=Strict`, { body: large });
+    expect(strict.status).to.equal(400);
+  });
+
   it('reports one fault and several so that kubectl prints each with its field', async () => {
     const namespace = await server.namespace();
     const one = await server.feed(widget('Widget', 'w', { size: 0 }, { namespace }), 'create');

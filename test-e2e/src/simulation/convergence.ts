@@ -32,8 +32,8 @@ export async function findProblems(world: World, user: User, drifts: Drifts): Pr
       else if (plan === undefined) problems.push(`work ${id}: nobody knows ${token}`);
       else works.push({ id, work, token, plan });
     }
-    const judge = new ClusterJudge(world.observer.cluster(cluster.name), works);
-    problems.push(...judge.judgeWorks(), ...judge.judgeRemains(cluster, user, drifts));
+    const judge = new ClusterJudge(world.observer.cluster(cluster.name), works, user);
+    problems.push(...judge.judgeWorks(), ...judge.judgeRemains(cluster, drifts));
     problems.push(...(await judge.judgeSaved(cluster)));
   }
   return problems;
@@ -42,10 +42,12 @@ export async function findProblems(world: World, user: User, drifts: Drifts): Pr
 class ClusterJudge {
   readonly #view: ClusterView;
   readonly #works: readonly LiveWork[];
+  readonly #user: User;
 
-  constructor(view: ClusterView, works: readonly LiveWork[]) {
+  constructor(view: ClusterView, works: readonly LiveWork[], user: User) {
     this.#view = view;
     this.#works = works;
+    this.#user = user;
   }
 
   judgeWorks(): string[] {
@@ -81,7 +83,9 @@ class ClusterJudge {
     const claimants = this.#claimants(key);
     const token = tokenOf(object) ?? 'nothing';
     if (!claimants.some((each) => each.token === token)) problems.push(`${key} is as of ${token}`);
-    const rest = claimants.length === 1 ? staleKeys(object, live) : [];
+    // Another strategy may have put keys there that the present one lets be.
+    const isClear = claimants.length === 1 && this.#user.isOfOneMind(live.plan, key);
+    const rest = isClear ? staleKeys(object, live) : [];
     if (rest.length > 0) problems.push(`${key} still has ${rest.join(', ')}`);
     return problems;
   }
@@ -125,7 +129,7 @@ class ClusterJudge {
   }
 
   /** P6, and of P3 that foreign objects are there. */
-  judgeRemains({ name: cluster }: FleetCluster, user: User, drifts: Drifts): string[] {
+  judgeRemains({ name: cluster }: FleetCluster, drifts: Drifts): string[] {
     const problems: string[] = [];
     const inventories = inventoriesOf(this.#view);
     const uids = new Set([...this.#view.objects.values()].map(({ object }) => object.metadata.uid));
@@ -143,7 +147,7 @@ class ClusterJudge {
         token === undefined ||
         this.#claimants(key).length > 0 ||
         drifts.disowned.has(`${cluster} ${key}`) ||
-        user.planOf(token)?.orphan === true ||
+        this.#user.planOf(token)?.orphan === true ||
         this.#view.foreign.has(object.metadata.uid ?? '');
       if (!mayStay) problems.push(`${key} is left behind, as of ${token}`);
     }

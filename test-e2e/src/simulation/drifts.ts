@@ -99,7 +99,9 @@ export class Drifts {
         const isOwned = object.metadata.ownerReferences?.some(({ kind }) => kind === 'AppliedManifestWork');
         const isGoing = object.metadata.deletionTimestamp !== undefined;
         const isSpecial = key.includes('/customresourcedefinitions/') || key.includes('/namespaces/');
-        return isOwned && !isGoing && !isSpecial && holds(this.#user.planOf(tokenOf(object)), key);
+        const plan = this.#user.planOf(tokenOf(object));
+        const isHeld = plan !== undefined && holds(plan, key) && this.#user.isOfOneMind(plan, key);
+        return isOwned && !isGoing && !isSpecial && isHeld;
       })
       .map(([key]) => key)
       .sort();

@@ -50,6 +50,7 @@ class Run {
       for (const step of this.#scenario.steps) {
         if (world.breaches.length > 0) break;
         await this.#take(step);
+        this.#drifts.judge(); // an outage may be over before the next look
         await this.#pass(step.thenMs);
       }
       if (world.breaches.length === 0) await this.#converge();

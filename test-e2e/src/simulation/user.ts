@@ -4,7 +4,7 @@
  */
 import { type ManifestWork, StatusError } from '@flotilla/api';
 import { TransportError, wellKnown } from '@flotilla/kube';
-import { itemKey, tokenOf, toWork, type WorkPlan } from './items.js';
+import { itemKey, type Strategy, tokenOf, toWork, type WorkPlan } from './items.js';
 import type { World } from './world.js';
 
 /** The last thing that the hub has acknowledged of a work. */
@@ -22,6 +22,7 @@ export class User {
   readonly #removals = new Set<string>();
   readonly #queues = new Map<string, Promise<void>>();
   readonly #plans = new Map<string, WorkPlan>();
+  readonly #strategies = new Map<string, Set<Strategy>>();
   #edition = 0;
 
   constructor(world: World) {
@@ -33,9 +34,18 @@ export class User {
     return token === undefined ? undefined : this.#plans.get(token);
   }
 
+  /** Whether a work has always asked for one strategy for the object. */
+  isOfOneMind({ cluster, name }: WorkPlan, key: string): boolean {
+    return this.#strategies.get(`${cluster}/${name} ${key}`)?.size === 1;
+  }
+
   apply(plan: WorkPlan): void {
     const token = `${plan.name}.${++this.#edition}`;
     this.#plans.set(token, plan);
+    for (const item of plan.items) {
+      const id = `${plan.cluster}/${plan.name} ${itemKey(item)}`;
+      this.#strategies.set(id, (this.#strategies.get(id) ?? new Set()).add(item.strategy));
+    }
     this.#inOrder(plan, async (id) => {
       const body = toWork(plan, token);
       const answer = await this.#world.user.patch<ManifestWork>(
@@ -98,11 +108,9 @@ export class User {
   }
 }
 
-/** Whether the plan's work would correct an object of this key. */
-export function holds(plan: WorkPlan | undefined, key: string): boolean {
-  return (
-    plan?.items.some(
-      (item) => itemKey(item) === key && (item.strategy === 'Update' || item.strategy === 'ServerSideApply'),
-    ) ?? false
+/** Whether the plan's work corrects an object of this key. */
+export function holds(plan: WorkPlan, key: string): boolean {
+  return plan.items.some(
+    (item) => itemKey(item) === key && (item.strategy === 'Update' || item.strategy === 'ServerSideApply'),
   );
 }

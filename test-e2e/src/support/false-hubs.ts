@@ -1,5 +1,5 @@
 /** Servers that are no hub, or not the one of the join string: what a klusterlet meets when something is wrong. */
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import {
   type CertificateAuthority,
@@ -60,8 +60,17 @@ export function startPlainHub(): Promise<FalseHub> {
 }
 
 async function listen(server: Server, pin: string): Promise<FalseHub> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
   const { port } = server.address() as AddressInfo; // a TCP server's address is never a string
-  const close = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      for (const socket of sockets) socket.destroy();
+    });
   return { port, pin, close };
 }

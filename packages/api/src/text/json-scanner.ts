@@ -5,6 +5,8 @@
 
 export interface ScanResult {
   readonly duplicates: string[];
+  /** Paths of integers that a JavaScript number cannot hold. */
+  readonly inexact: string[];
   readonly problem: { readonly message: string; readonly offset: number } | undefined;
 }
 
@@ -15,9 +17,10 @@ export function scanJson(text: string, { maxDepth }: { readonly maxDepth: number
     scanner.run();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    return { duplicates: scanner.duplicates, problem: { message: error.message, offset: error.offset } };
+    const { duplicates, inexact } = scanner;
+    return { duplicates, inexact, problem: { message: error.message, offset: error.offset } };
   }
-  return { duplicates: scanner.duplicates, problem: undefined };
+  return { duplicates: scanner.duplicates, inexact: scanner.inexact, problem: undefined };
 }
 
 class Problem extends Error {
@@ -34,6 +37,7 @@ const spacePattern = /[ \n\r\t]*/y;
 
 class Scanner {
   readonly duplicates: string[] = [];
+  readonly inexact: string[] = [];
   readonly #text: string;
   readonly #maxDepth: number;
   #at = 0;
@@ -73,8 +77,18 @@ class Scanner {
         this.#literal('null');
         return;
       default:
-        if (!this.#match(numberPattern)) this.#fail('looking for beginning of value');
+        this.#number(path);
     }
+  }
+
+  #number(path: string): void {
+    const from = this.#at;
+    if (!this.#match(numberPattern)) this.#fail('looking for beginning of value');
+    const literal = this.#text.slice(from, this.#at);
+    const value = Number(literal);
+    if (!Number.isFinite(value)) throw new Problem('number out of range', from);
+    if (literal.length < 16 || !/^-?\d+$/.test(literal)) return;
+    if (String(value) !== literal && BigInt(value) !== BigInt(literal)) this.inexact.push(path);
   }
 
   #object(path: string, depth: number): void {

@@ -29,6 +29,8 @@ const broken: readonly (readonly [string, string])[] = [
   ['"a\nb"', "invalid character '\\n' in string literal (line 1, column 3)"],
   ['"\\x"', "invalid character 'x' in string escape code (line 1, column 3)"],
   ['"\\u12g4"', "invalid character 'g' in \\u hexadecimal character escape (line 1, column 6)"],
+  ['{"a":1e999}', 'number out of range (line 1, column 6)'],
+  [`[${'9'.repeat(400)}]`, 'number out of range (line 1, column 2)'],
   ["'a'", "invalid character '\\'' looking for beginning of value (line 1, column 1)"],
 ];
 
@@ -46,6 +48,13 @@ describe('parseJsonStrict', () => {
       expect(() => parseJsonStrict(text)).to.throw(JsonSyntaxError, message);
     });
   }
+
+  it('tells which integers it could not keep', () => {
+    const text =
+      '{"a":9007199254740993,"b":[9007199254740992,-9223372036854775807],"c":"12345678901234567890","d":1e21}';
+    expect(parseJsonStrict(text).inexact).to.deep.equal(['a', 'b[1]']);
+    expect(parseJsonStrict('{"a":1}').inexact).to.deep.equal([]);
+  });
 
   it('keeps __proto__ an ordinary key', () => {
     const { value, duplicates: found } = parseJsonStrict('{"__proto__":{"x":1},"__proto__":{"y":2}}');
@@ -71,7 +80,11 @@ describe('parseJsonStrict', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(0, 2, '\t'), (value, indent) => {
         const text = JSON.stringify(value, null, indent);
-        expect(parseJsonStrict(text)).to.deep.equal({ value: JSON.parse(text), duplicates: [] });
+        expect(parseJsonStrict(text)).to.deep.equal({
+          value: JSON.parse(text),
+          duplicates: [],
+          inexact: [],
+        });
       }),
     );
   });

@@ -1,8 +1,8 @@
 /**
  * JSON text to values, with what JSON.parse hides: keys that occur twice (the last one wins, as in Kubernetes) and
  * where exactly a text is broken. The fast path is JSON.parse and a count of keys; only a text with duplicates or
- * errors is read by the scanner. `__proto__` is an ordinary key. Integers beyond 2^53 lose their last digits, like
- * everywhere in JavaScript. Called on every request body.
+ * errors is read by the scanner. `__proto__` is an ordinary key. Integers beyond 2^53 may lose their last digits, like
+ * everywhere in JavaScript; it is told where. Called on every request body.
  */
 import { scanJson } from './json-scanner.js';
 
@@ -26,6 +26,8 @@ export interface ParsedJson {
   readonly value: unknown;
   /** Paths of fields that occur more than once, such as `spec.foo` or `spec.list[0].name`; sorted by position. */
   readonly duplicates: string[];
+  /** Paths of integers whose last digits were lost. */
+  readonly inexact: string[];
 }
 
 /** Parses a JSON text. @throws JsonSyntaxError */
@@ -39,12 +41,16 @@ export function parseJsonStrict(text: string): ParsedJson {
   }
   const keys = countKeys(value, 0);
   if (keys < 0) throw new JsonSyntaxError(`exceeded max depth of ${maxJsonDepth}`, { line: 1, column: 1 });
-  return { value, duplicates: keys === countKeysInText(text) ? [] : scan(text) };
+  if (keys === countKeysInText(text) && !longNumber.test(text)) return { value, duplicates: [], inexact: [] };
+  return { value, ...scan(text) };
 }
 
-function scan(text: string): string[] {
-  const { duplicates, problem } = scanJson(text, { maxDepth: maxJsonDepth });
-  if (problem === undefined) return duplicates;
+/** Where a number may stand that JavaScript cannot hold; text of the same look costs a scan, too. */
+const longNumber = /\d{16}|\d[eE]\+?\d{3}/;
+
+function scan(text: string): { duplicates: string[]; inexact: string[] } {
+  const { duplicates, inexact, problem } = scanJson(text, { maxDepth: maxJsonDepth });
+  if (problem === undefined) return { duplicates, inexact };
   const before = text.slice(0, problem.offset);
   const line = before.split('\n').length;
   throw new JsonSyntaxError(problem.message, { line, column: problem.offset - before.lastIndexOf('\n') });

@@ -4,13 +4,14 @@
  * and version that were judged. An owner of a kind that is not served keeps its dependents.
  */
 import { hasReason, type KubeObject, type ObjectMeta, type OwnerReference } from '@flotilla/api';
-import { createController, type Env, formatKey, type KubeClient, parseKey, spawn } from '@flotilla/kube';
+import { createController, type Env, formatKey, type KubeClient, parseKey } from '@flotilla/kube';
 import { foregroundFinalizer, orphanFinalizer } from '../registry/object-meta.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
 import { AbsentOwners } from './absent-owners.js';
 import { refOf } from './deletable-resources.js';
 import { type OwnerState, planCollection } from './garbage-plan.js';
 import { reportMisplacedOwner } from './misplaced-owner.js';
+import type { OwnershipCache } from './ownership-feed.js';
 import {
   type GraphChange,
   type GraphNode,
@@ -24,6 +25,8 @@ export interface GarbageCollectorOptions {
   readonly client: KubeClient;
   readonly env: Env;
   readonly registry: ResourceRegistry;
+  /** Of the server that `client` reaches: what it shows is checked with the client before anything is done. */
+  readonly cache: OwnershipCache;
 }
 
 export interface GarbageCollector {
@@ -33,8 +36,6 @@ export interface GarbageCollector {
 
 /** Dependents written just before their owner's deletion come by other watches: they get this long to be seen. */
 const settleMs = 25;
-/** How soon to look again when a resource is still being loaded. */
-const unsyncedRetryMs = 200;
 const conflictRetryMs = 50;
 const concurrency = 16;
 
@@ -59,14 +60,11 @@ export function createGarbageCollector(options: GarbageCollectorOptions): Garbag
   return {
     start: (signal) => {
       collector.graph.start(signal);
-      const begin = async (): Promise<void> => {
-        await collector.graph.synced(signal);
-        controller.start(signal);
-      };
-      spawn('start the garbage collector', begin, { log: options.env.log, signal });
+      controller.start(signal);
     },
     close: async () => {
-      await Promise.all([controller.close(), collector.graph.close()]);
+      collector.graph.close();
+      await controller.close();
     },
   };
 }
@@ -131,7 +129,6 @@ class Collector {
     const node = this.graph.get(id);
     if (node === undefined) return undefined;
     if (isOrphaningDependents(node.object) || isDeletingDependents(node.object)) {
-      if (!this.graph.isSynced) return { requeueAfterMs: unsyncedRetryMs };
       if (isOrphaningDependents(node.object)) await this.#orphanDependents(node);
       else await this.#deleteDependents(node);
       return undefined;

@@ -1,36 +1,28 @@
 /**
- * Who owns whom, over all resources that can be deleted: a watch of the metadata of each, of which only identity,
- * owners, marks of deletion and the two finalizers of propagation are kept, and an index by the owners' uids.
- * Follows the registry, so that custom resources come and go. It decides nothing; the garbage collector does.
+ * Who owns whom, over all resources that can be deleted, and whom their owners' deletion concerns. Follows the registry,
+ * so that custom resources come and go; reads the watch cache itself, as it looks at every write of the server. It
+ * decides nothing; the garbage collector does.
  */
 import {
-  formatApiVersion,
   hasReason,
   type KubeObject,
   type ObjectMeta,
   type OwnerReference,
   parseApiVersion,
 } from '@flotilla/api';
-import {
-  type Change,
-  createInformer,
-  type Env,
-  type IndexLookup,
-  type Informer,
-  type KubeClient,
-  keyOf,
-  spawn,
-  wellKnown,
-} from '@flotilla/kube';
+import { type Env, formatKey, type KubeClient, spawn, wellKnown } from '@flotilla/kube';
 import { foregroundFinalizer, orphanFinalizer } from '../registry/object-meta.js';
 import type { ResourceDefinition } from '../registry/resource.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
-import { deletableResources, refOf, storedResource } from './deletable-resources.js';
+import { deletableResources, storedResource } from './deletable-resources.js';
+import { type FeedChange, type OwnershipCache, OwnershipFeed } from './ownership-feed.js';
 
 export interface GraphOptions {
   readonly client: KubeClient;
   readonly env: Env;
   readonly registry: ResourceRegistry;
+  /** Of the server that `client` reaches. */
+  readonly cache: OwnershipCache;
 }
 
 /** Where an object is: its stored resource and its key in it. */
@@ -39,14 +31,14 @@ export interface NodeId {
   readonly key: string;
 }
 
-/** An object of the graph; `object` is the little that is kept of it. */
+/** An object of the graph; `object` may be the little that is kept of it. */
 export interface GraphNode extends NodeId {
   readonly definition: ResourceDefinition;
   readonly object: KubeObject;
 }
 
 export interface GraphChange extends GraphNode {
-  readonly type: Change<KubeObject>['type'];
+  readonly type: FeedChange['type'];
   readonly old?: KubeObject;
 }
 
@@ -57,18 +49,12 @@ export type OwnerLookup =
   /** An object without a namespace cannot be owned by one that has one. */
   | { readonly is: 'misplaced' };
 
-interface Watched {
-  readonly definition: ResourceDefinition;
-  readonly informer: Informer<KubeObject>;
-  readonly dependentsOf: IndexLookup<KubeObject>;
-}
-
 /** Events outlive what they are about. */
 const uncollected: ReadonlySet<string> = new Set(['/events']);
 
 export class OwnershipGraph {
   readonly #options: GraphOptions;
-  readonly #watched = new Map<string, Watched>();
+  readonly #feeds = new Map<string, OwnershipFeed>();
   readonly #onChange: (change: GraphChange) => void;
   #signal: AbortSignal | undefined;
   #unlisten = (): void => undefined;
@@ -84,33 +70,23 @@ export class OwnershipGraph {
     this.#follow();
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#unlisten();
-    await Promise.all([...this.#watched.values()].map(({ informer }) => informer.close()));
-  }
-
-  /** True when every resource has been seen whole: only then is a list of dependents complete. */
-  get isSynced(): boolean {
-    for (const { informer } of this.#watched.values()) if (!informer.isSynced) return false;
-    return true;
-  }
-
-  /** Resolves when what is served now has been seen whole. */
-  async synced(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#watched.values()].map(({ informer }) => informer.synced(signal)));
+    for (const feed of this.#feeds.values()) feed.close();
   }
 
   get({ resource, key }: NodeId): GraphNode | undefined {
-    const watched = this.#watched.get(resource);
-    const object = watched?.informer.cache.get(key);
-    return watched && object && { resource, key, definition: watched.definition, object };
+    const feed = this.#feeds.get(resource);
+    const object = feed?.get(key);
+    return feed && object && { resource, key, definition: feed.definition, object };
   }
 
   dependentsOf(uid: string): GraphNode[] {
     const found: GraphNode[] = [];
-    for (const [resource, { definition, dependentsOf }] of this.#watched) {
-      for (const object of dependentsOf(uid))
-        found.push({ resource, key: keyOf(object), definition, object });
+    for (const [resource, feed] of this.#feeds) {
+      for (const dependent of feed.dependentsOf(uid)) {
+        found.push({ resource, definition: feed.definition, ...dependent });
+      }
     }
     return found;
   }
@@ -134,47 +110,44 @@ export class OwnershipGraph {
       const resource = storedResource(definition);
       if (!uncollected.has(resource) && definition.verbs.includes('watch')) wanted.set(resource, definition);
     }
-    for (const [resource, watched] of this.#watched) {
-      const { group, version, resource: plural } = watched.definition;
-      if (!wanted.has(resource)) this.#drop(resource, watched);
-      else if (registry.find(group, version, plural) === undefined) this.#close(resource, watched);
+    for (const [resource, feed] of this.#feeds) {
+      const { group, version, resource: plural } = feed.definition;
+      if (!wanted.has(resource)) this.#drop(resource, feed);
+      else if (registry.find(group, version, plural) === undefined) this.#close(resource, feed);
     }
     for (const [resource, definition] of wanted) {
-      if (!this.#watched.has(resource)) this.#watch(resource, { definition, signal: this.#signal });
+      if (!this.#feeds.has(resource)) this.#open(resource, definition);
     }
   }
 
-  #watch(
-    resource: string,
-    { definition, signal }: { definition: ResourceDefinition; signal: AbortSignal },
-  ): void {
-    const { client, env } = this.#options;
-    const apiVersion = formatApiVersion(definition);
-    const { kind } = definition;
-    const informer = createInformer<KubeObject>(client, refOf(definition), {
-      env,
-      metadataOnly: true,
-      sendInitialEvents: true,
-      transform: ({ metadata }) => ({ apiVersion, kind, metadata: shrink(metadata) }),
+  #open(resource: string, definition: ResourceDefinition): void {
+    const feed = new OwnershipFeed(definition, {
+      cache: this.#options.cache,
+      onChange: (change) => this.#onChange({ ...change, resource, definition }),
+      onGap: () => this.#tellAgain(),
     });
-    const dependentsOf = informer.cache.addIndex(({ metadata }) => ownerUids(metadata));
-    this.#watched.set(resource, { definition, informer, dependentsOf });
-    informer.onChange((change) =>
-      this.#onChange({ ...change, resource, key: keyOf(change.object), definition }),
-    );
-    informer.start(signal);
+    this.#feeds.set(resource, feed);
+    feed.start();
   }
 
-  #close(resource: string, { informer }: Watched): void {
-    this.#watched.delete(resource);
-    spawn(`close the watch of ${resource}`, () => informer.close(), { log: this.#options.env.log });
+  #close(resource: string, feed: OwnershipFeed): void {
+    this.#feeds.delete(resource);
+    feed.close();
+  }
+
+  /** An owner may have gone unseen: whoever has owners is as new. */
+  #tellAgain(): void {
+    for (const [resource, { definition, kept }] of this.#feeds) {
+      for (const [key, object] of kept) this.#onChange({ type: 'added', resource, key, object, definition });
+    }
   }
 
   /** A definition that is gone took its objects along; one that is only served no more did not. */
-  #drop(resource: string, watched: Watched): void {
-    this.#close(resource, watched);
+  #drop(resource: string, feed: OwnershipFeed): void {
+    this.#close(resource, feed);
     const { client, env } = this.#options;
-    const { definition, informer } = watched;
+    const { definition } = feed;
+    const last = feed.list();
     const tellAll = async (): Promise<void> => {
       const name = `${definition.resource}.${definition.group}`;
       try {
@@ -183,8 +156,14 @@ export class OwnershipGraph {
       } catch (error) {
         if (!hasReason(error, 'NotFound')) throw error;
       }
-      for (const object of informer.cache.list()) {
-        this.#onChange({ type: 'deleted', object, resource, key: keyOf(object), definition });
+      for (const cached of last) {
+        this.#onChange({
+          type: 'deleted',
+          object: cached.object,
+          resource,
+          key: formatKey(cached),
+          definition,
+        });
       }
     };
     spawn(`drop ${resource} from the ownership graph`, tellAll, { log: env.log });
@@ -203,26 +182,4 @@ export function isOrphaningDependents({ metadata }: KubeObject): boolean {
 
 export function hasFinalizer({ finalizers }: ObjectMeta, name: string): boolean {
   return finalizers?.includes(name) ?? false;
-}
-
-function ownerUids({ ownerReferences }: ObjectMeta): readonly string[] {
-  return ownerReferences === undefined ? [] : ownerReferences.map(({ uid }) => uid);
-}
-
-/** The bounded remainder that stays in memory for each object of the server. Runs for every event of all of them. */
-function shrink(metadata: ObjectMeta): ObjectMeta {
-  const { name = '', namespace, uid = '', resourceVersion = '' } = metadata;
-  const { deletionTimestamp, finalizers, ownerReferences } = metadata;
-  const kept: ObjectMeta = { name, uid, resourceVersion };
-  if (namespace !== undefined) kept.namespace = namespace;
-  if (ownerReferences !== undefined) kept.ownerReferences = ownerReferences;
-  if (deletionTimestamp === undefined) return kept;
-  kept.deletionTimestamp = deletionTimestamp;
-  // Others' finalizers are no business of this collector.
-  if (finalizers !== undefined) kept.finalizers = finalizers.filter(isPropagation);
-  return kept;
-}
-
-function isPropagation(finalizer: string): boolean {
-  return finalizer === foregroundFinalizer || finalizer === orphanFinalizer;
 }

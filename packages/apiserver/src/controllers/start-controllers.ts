@@ -1,6 +1,7 @@
 /**
  * The loops that a Kubernetes control plane runs beside its API server, as far as the profile needs them. Each works
- * through an ordinary client, so that it could as well run in a process of its own.
+ * through an ordinary client, so that it could as well run in a process of its own; only the garbage collector, which
+ * every write concerns, listens to the server's watch cache.
  */
 
 import type { KubeObject } from '@flotilla/api';
@@ -20,6 +21,7 @@ import { createGarbageCollector } from './garbage-collector.js';
 import { createKubernetesServiceLoop } from './kubernetes-service.js';
 import { createNamespaceContentController } from './namespace-content.js';
 import { createNamespaceController } from './namespace-controller.js';
+import type { OwnershipCache } from './ownership-feed.js';
 import { createTokenCleaner } from './token-cleaner.js';
 import { createWorkloadSimulator } from './workload-simulator.js';
 
@@ -30,6 +32,8 @@ export interface ControllerContext {
 }
 
 export interface StartControllersOptions extends ControllerContext {
+  /** Of the server that `client` reaches, for the garbage collector, which looks at every write. */
+  readonly cache: OwnershipCache;
   readonly profile: 'hub' | 'cluster';
   /** PEM, published as ConfigMap kube-root-ca.crt in every namespace. */
   readonly ca: string;

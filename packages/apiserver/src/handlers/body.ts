@@ -32,6 +32,8 @@ export interface ParsedBody {
   readonly value: unknown;
   /** Paths of keys that came twice. */
   readonly duplicates: readonly string[];
+  /** Paths of integers that cannot be kept as they were sent. */
+  readonly inexact: readonly string[];
 }
 
 /** What a body must be. */
@@ -89,7 +91,7 @@ export function parseBody(
     case 'application/apply-patch+yaml':
       return parseYamlBody(body, options.expected.kind);
     case 'application/vnd.kubernetes.protobuf':
-      if (protobuf !== undefined) return { value: protobuf(body), duplicates: [] };
+      if (protobuf !== undefined) return { value: protobuf(body), duplicates: [], inexact: [] };
       break;
     default:
   }
@@ -128,7 +130,7 @@ function parseYamlBody(body: Uint8Array, kind: string): ParsedBody {
     }
   }
   try {
-    return { value: parseYaml(content)[0], duplicates: [] };
+    return { value: parseYaml(content)[0], duplicates: [], inexact: [] };
   } catch (cause) {
     throw unparseable(kind, 'yaml parse error', cause);
   }
@@ -144,18 +146,22 @@ function unparseable(kind: string, what: string, cause: unknown): StatusError {
 
 /** The object of a create or update. */
 export function decodeObject(body: Uint8Array, options: DecodeOptions): KubeObject {
-  const { value, duplicates } = parseBody(body, options);
-  const object = checkKind(value, options.expected);
+  const parsed = parseBody(body, options);
+  const object = checkKind(parsed.value, options.expected);
   const unknown = cleanObject(object, options.expected);
-  const faults = strictFaults(duplicates, unknown);
+  const faults = strictFaults(parsed, unknown);
   if (faults.length > 0) reportFaults(faults, options);
   return object as KubeObject; // apiVersion, kind and metadata were checked or filled in
 }
 
-/** One text per duplicate or unknown field. */
-export function strictFaults(duplicates: readonly string[], unknown: readonly string[]): string[] {
+/** One text per field that is repeated, unknown or not kept as it was sent. */
+export function strictFaults(
+  { duplicates, inexact }: Omit<ParsedBody, 'value'>,
+  unknown: readonly string[],
+): string[] {
   return [
     ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
+    ...inexact.map((path) => `integer out of range, its last digits are lost: field ${JSON.stringify(path)}`),
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
   ];
 }

@@ -98,7 +98,7 @@ function patchChange(
     const patched = applyPatch(old, parsed.value, { type, definition });
     const object = checkKind(patched, expectedBody(definition));
     const unknown = cleanObject(object, expectedBody(definition));
-    reportPatchFaults(strictFaults(parsed.duplicates, unknown), { query, options });
+    reportPatchFaults(strictFaults(parsed, unknown), { query, options });
     const result = object as KubeObject; // cleanObject made sure of metadata
     checkIdentity(result, options);
     return { object: result };
@@ -213,11 +213,12 @@ function applyChange(
 function decodeApplied(query: WriteQuery, options: RespondOptions): KubeObject {
   const { request } = options;
   const expected = expectedBody(request.definition);
-  const { value, duplicates } = parseBody(request.body, {
+  const parsed = parseBody(request.body, {
     contentType: request.contentType,
     expected,
     decodeProtobuf: undefined,
   });
+  const { value } = parsed;
   const sent: JsonObject = isObject(value) ? value : {};
   const metadata = sent['metadata'];
   if (
@@ -229,7 +230,7 @@ function decodeApplied(query: WriteQuery, options: RespondOptions): KubeObject {
   }
   const object = checkKind(value, expected);
   const unknown = pruneObject(object, expected);
-  const faults = strictFaults(duplicates, unknown);
+  const faults = strictFaults(parsed, unknown);
   if (faults.length > 0 && query.fieldValidation === 'Strict') {
     throw newBadRequest(`error strict decoding patch: ${faults.join(', ')}`);
   }

@@ -299,7 +299,9 @@ describe('special kinds', () => {
     );
     expect(knock).to.include({ apiVersion: 'demo.io/v1', kind: 'Knock', times: 2, heardBy: 'd' });
     expect((await server.fail(doors, 'create', 'c1/e', {}, { subresource: 'knock' })).code).to.equal(404);
-    expect((await server.fail(doors, 'get', 'c1/d', undefined, { subresource: 'bell' })).code).to.equal(404);
+    const missing = await server.fail(doors, 'get', 'c1/d', undefined, { subresource: 'bell' });
+    expect(missing).to.include({ code: 404, message: 'the server could not find the requested resource' });
+    expect((await server.fail(doors, 'create', 'c1/d', {})).code).to.equal(405);
     expect((await server.fail(doors, 'delete', 'c1/d', undefined, opening)).code).to.equal(405);
     await server.close();
   });

@@ -2,7 +2,7 @@
  * The one door to resources: takes a request that is parsed, authenticated and authorized, and answers it for any
  * resource of the registry. Failures are thrown as StatusError; the server renders them.
  */
-import { newInternalError, newMethodNotSupported, newNotFound } from '@flotilla/api';
+import { newInternalError, newMethodNotSupported, newNotFound, newStatusError } from '@flotilla/api';
 import type { Env } from '@flotilla/kube';
 import type { ObjectStore } from '../registry/object-store.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
@@ -106,7 +106,8 @@ async function dispatchSubresource(
   const isStatus = subresource === 'status' && definition.hasStatus;
   const isScale = subresource === 'scale' && definition.scale !== undefined;
   if (door === undefined && !isStatus && !isScale) {
-    throw newNotFound({ group: definition.group, resource: definition.resource, name: request.name ?? '' });
+    // It is no object that is missing, so none is named.
+    throw newStatusError(404, 'NotFound', { message: 'the server could not find the requested resource' });
   }
   const verbs: readonly string[] = door?.verbs ?? ['get', 'update', 'patch'];
   if (!verbs.includes(verb)) throw notSupported(request);

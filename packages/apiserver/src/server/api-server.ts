@@ -59,6 +59,8 @@ export interface ApiServerOptions {
 
 export interface ApiServer extends ApiHandler {
   readonly registry: ResourceRegistry;
+  /** What is stored, for the server's own loops: to be read only, and no way around authorization for others. */
+  readonly cache: WatchCache;
   /** Loads the state; nothing is answered before it resolves. */
   start(): Promise<void>;
   /** A client's way in without a socket; default: the server's own user. */
@@ -75,8 +77,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
 class AssembledServer implements ApiServer {
   readonly registry = new ResourceRegistry();
+  readonly cache: WatchCache;
   readonly #options: ApiServerOptions;
-  readonly #cache: WatchCache;
   readonly #metrics = new ServerMetrics();
   readonly #inFlight: InFlight;
   #pipeline: ApiHandler | undefined;
@@ -86,14 +88,14 @@ class AssembledServer implements ApiServer {
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
-    this.#cache = new WatchCache({ store: options.store, clock: options.env.clock });
+    this.cache = new WatchCache({ store: options.store, clock: options.env.clock });
     this.#inFlight = new InFlight(options.inFlight);
   }
 
   async start(): Promise<void> {
     const { env, profile, kubernetesVersion, store, clientCa } = this.#options;
-    await this.#cache.start();
-    const reader = createObjectReader(this.#cache);
+    await this.cache.start();
+    const reader = createObjectReader(this.cache);
     const authorizer = createRbacAuthorizer(reader);
     this.#authorizer = authorizer;
     const tokens = new ServiceAccountTokens({
@@ -124,7 +126,7 @@ class AssembledServer implements ApiServer {
     ]);
     const objects = new ObjectStore({
       store,
-      cache: this.#cache,
+      cache: this.cache,
       registry: this.registry,
       env,
       admission: [
@@ -134,7 +136,7 @@ class AssembledServer implements ApiServer {
       ],
     });
     this.#customResources = createCustomResources({
-      cache: this.#cache,
+      cache: this.cache,
       objects,
       registry: this.registry,
       env,
@@ -142,7 +144,7 @@ class AssembledServer implements ApiServer {
     this.registry.set('customresourcedefinitions', [this.#customResources.definition]);
     this.#customResources.start();
     const resources = createResourceHandler({
-      cache: this.#cache,
+      cache: this.cache,
       objects,
       registry: this.registry,
       env,
@@ -182,7 +184,7 @@ class AssembledServer implements ApiServer {
     this.#ready = false;
     this.#customResources?.close();
     this.#authorizer?.close();
-    this.#cache.close();
+    this.cache.close();
   }
 
   #otherPaths(
@@ -221,7 +223,7 @@ class AssembledServer implements ApiServer {
   }
 
   #gauges() {
-    const { objects, watches, droppedWatches } = this.#cache.stats();
+    const { objects, watches, droppedWatches } = this.cache.stats();
     const { reads, writes } = this.#inFlight.counts;
     return { objects, watches, droppedWatches, readsInFlight: reads, writesInFlight: writes };
   }

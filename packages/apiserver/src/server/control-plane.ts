@@ -44,8 +44,16 @@ export async function startControlPlane(
   signer.start(signal);
   const aggregator = createRoleAggregator({ client, env });
   aggregator.start(signal);
-  const { registry } = server;
-  const controllers = startControllers({ client, env, registry, profile, ca: ca.certificatePem, signal });
+  const { registry, cache } = server;
+  const controllers = startControllers({
+    client,
+    env,
+    registry,
+    cache,
+    profile,
+    ca: ca.certificatePem,
+    signal,
+  });
   void compactPeriodically({
     store,
     clock: env.clock,

@@ -35,7 +35,18 @@ describe('parseRequestInfo', () => {
     ['GET', '/api/v1/namespaces/a', 'a namespace', { resource: 'namespaces', name: 'a', namespace: 'a' }],
     ['PUT', '/api/v1/namespaces/a/finalize', 'finalize', { resource: 'namespaces', subresource: 'finalize' }],
     ['DELETE', '/api/v1/namespaces/a/pods', 'a collection delete', { verb: 'deletecollection' }],
-    ['GET', '/api/v1/pods?fieldSelector=metadata.name%3Dx', 'a pinned name', { verb: 'list', name: 'x' }],
+    [
+      'GET',
+      '/api/v1/pods?fieldSelector=metadata.name%3Dx',
+      'a pinned name',
+      { verb: 'list', name: 'x', isNamed: false },
+    ],
+    [
+      'GET',
+      '/api/v1/watch/namespaces/a/pods/x',
+      'a watch of one',
+      { verb: 'watch', name: 'x', isNamed: true },
+    ],
     ['GET', '/api/v1/namespaces/a/pods/p%2Fq', 'encoded segments', { name: 'p/q' }],
   ];
   for (const [method, url, name, expected] of cases) {
