@@ -18,6 +18,12 @@ export * from './label-selector-parser.js';
 export * from './merge-patch.js';
 export * from './names.js';
 export * from './object.js';
+export {
+  type ConditionEvaluation,
+  ConditionExpressionError,
+  conditionExpressionProblem,
+  createConditionEvaluation,
+} from './schema/cel-conditions.js';
 export { type CelProgram, compileCel } from './schema/cel-environment.js';
 export { applyDefaults } from './schema/default.js';
 export type { Infer, TypedSchema } from './schema/dsl.js';

@@ -1,37 +1,53 @@
 /**
- * The CEL dialect of `x-kubernetes-validations`: the standard library plus the Kubernetes extensions for lists,
- * strings and regular expressions, optionals on. Rules are untyped (`self` is dyn), so a field that the schema does
- * not have is found at the first evaluation, not at compile time. Evaluation is bounded: each step of a
- * comprehension draws on the budget of the object. Called by cel-rules and by CRD admission.
+ * The CEL dialect of Kubernetes: the standard library plus the extensions for lists, strings, regular expressions,
+ * quantities, addresses and versions, optionals on. Expressions are untyped (`self` and `object` are dyn), so a field
+ * that an object does not have is found at the first evaluation, not at compile time. Evaluation is bounded: each step
+ * of a comprehension draws on a budget. Called by cel-rules, cel-conditions and CRD admission.
  */
 import type { ASTNode, Environment, ParseResult } from '@marcbachmann/cel-js';
-import { linearMatches, registerKubernetesLibrary } from './cel-library.js';
+import { registerConditionLibrary, registerKubernetesLibrary } from './cel-library.js';
+import { type CelBudget, charge, chargeAdditions, createMeter, guard } from './cel-meter.js';
 import { celLibrary } from './cel-runtime.js';
+
+export { type CelBudget, CelBudgetError } from './cel-meter.js';
 
 /** Steps of comprehensions that one rule, and all rules of one object, may take: about 50 ms and 0.5 s of work. */
 export const defaultBudgetOptions = Object.freeze({ stepsPerRule: 100_000, stepsPerObject: 1_000_000 });
 
-type OldSelfType = 'dyn' | 'optional';
+/** Which variables an expression may name, with their types. */
+const variables = {
+  /** A rule of a schema. */
+  rule: { self: 'dyn', oldSelf: 'dyn' },
+  /** A rule that also runs without an old value. */
+  ruleWithOptionalOld: { self: 'dyn', oldSelf: 'optional' },
+  /** A condition rule of a ManifestWork. */
+  condition: { object: 'dyn' },
+  /** The message of such a rule. */
+  conditionMessage: { object: 'dyn', result: 'bool' },
+} as const;
 
-const environments = new Map<OldSelfType, Environment>();
+/** What an expression is written for. */
+export type CelScope = keyof typeof variables;
 
-/** Made at the first rule that wants it. */
-function environmentFor(oldSelfType: OldSelfType): Environment {
-  const made = environments.get(oldSelfType) ?? createEnvironment(oldSelfType);
-  environments.set(oldSelfType, made);
+const environments = new Map<CelScope, Environment>();
+
+/** Made at the first expression that wants it. */
+function environmentFor(scope: CelScope): Environment {
+  const made = environments.get(scope) ?? createEnvironment(scope);
+  environments.set(scope, made);
   return made;
 }
 
-function createEnvironment(oldSelfType: OldSelfType): Environment {
+function createEnvironment(scope: CelScope): Environment {
   const { Environment } = celLibrary();
   const created = new Environment({
     enableOptionalTypes: true,
     homogeneousAggregateLiterals: false,
     limits: { maxAstNodes: 10_000, maxDepth: 100 },
   });
-  created.registerVariable('self', 'dyn');
-  created.registerVariable('oldSelf', oldSelfType);
+  for (const [name, type] of Object.entries(variables[scope])) created.registerVariable(name, type);
   registerKubernetesLibrary(created);
+  if (scope === 'condition' || scope === 'conditionMessage') registerConditionLibrary(created);
   return created;
 }
 
@@ -40,26 +56,14 @@ export class CelCompileError extends Error {
   override readonly name = 'CelCompileError';
 }
 
-/** Thrown out of an evaluation whose comprehensions ran too long. */
-export class CelBudgetError extends Error {
-  override readonly name = 'CelBudgetError';
-}
-
-/** What an object's rules may still spend. */
-export interface CelBudget {
-  steps: number;
-}
-
 /** A compiled expression. */
 export interface CelProgram {
   /** @throws whatever the expression raises, or CelBudgetError. */
   evaluate(variables: CelVariables, budget: CelBudget): unknown;
 }
 
-export interface CelVariables {
-  readonly self: unknown;
-  readonly oldSelf?: unknown;
-}
+/** Values by the names of the scope. */
+export type CelVariables = Readonly<Record<string, unknown>>;
 
 /**
  * Compiles an expression that must give the type.
@@ -67,31 +71,32 @@ export interface CelVariables {
  */
 export function compileCel(
   expression: string,
-  { type, optionalOldSelf = false }: { readonly type: 'bool' | 'string'; readonly optionalOldSelf?: boolean },
+  { type, scope = 'rule' }: { readonly type: 'bool' | 'string'; readonly scope?: CelScope },
 ): CelProgram {
-  const parsed = parse(expression, environmentFor(optionalOldSelf ? 'optional' : 'dyn'));
-  const meter: Meter = { ruleSteps: 0, budget: { steps: 0 } };
-  guard(parsed.ast, meter);
+  const parsed = parse(expression, environmentFor(scope));
+  const meter = createMeter();
+  const additions = guard(parsed.ast, meter);
   const checked = parsed.check();
   if (!checked.valid) throw new CelCompileError(checked.error?.summary ?? 'the expression has no type');
   if (checked.type !== type && checked.type !== 'dyn') {
     throw new CelCompileError(`must evaluate to a ${type}, not ${checked.type ?? 'an unknown type'}`);
   }
+  chargeAdditions(additions, meter);
   return {
-    evaluate(variables, budget): unknown {
+    evaluate(values, budget): unknown {
       meter.ruleSteps = defaultBudgetOptions.stepsPerRule;
       meter.budget = budget;
-      const result: unknown = parsed(variables);
+      const result: unknown = parsed(values);
       // A logical operator may have swallowed the exhaustion; the result would then depend on the order of evaluation.
-      if (meter.ruleSteps < 0 || budget.steps < 0) throw new CelBudgetError(exhausted);
+      charge(meter, 0);
       return result;
     },
   };
 }
 
-/** The syntax tree of an expression. @throws CelCompileError */
+/** The syntax tree of a rule. @throws CelCompileError */
 export function parseCel(expression: string): ASTNode {
-  return parse(expression, environmentFor('dyn')).ast;
+  return parse(expression, environmentFor('rule')).ast;
 }
 
 function parse(expression: string, env: Environment): ParseResult {
@@ -106,66 +111,4 @@ function parse(expression: string, env: Environment): ParseResult {
 export function summaryOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.split('\n', 1)[0] ?? text;
-}
-
-const exhausted =
-  'validation failed due to running out of cost budget, no further validation rules will be run';
-
-interface Meter {
-  ruleSteps: number;
-  budget: CelBudget;
-}
-
-/** A comprehension as the library keeps it behind a macro call. */
-interface Comprehension {
-  condition?: ((accumulated: unknown) => boolean) | undefined;
-  step: unknown;
-}
-
-/**
- * Makes each comprehension count its iterations, and sends `matches` to the linear engine. The library has no hook
- * for either, but it asks `condition` before each iteration, and finds functions by the name in the call.
- */
-function guard(root: ASTNode, meter: Meter): void {
-  const seen = new Set<object>();
-  const visit = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null || seen.has(value)) return;
-    seen.add(value);
-    if (Array.isArray(value)) {
-      for (const each of value) visit(each);
-      return;
-    }
-    if (isExpanded(value)) {
-      visit(value.meta.alternate);
-      visit(value.meta.macro);
-      if (value.op === 'rcall' && Array.isArray(value.args) && value.args[0] === 'matches') {
-        value.args[0] = linearMatches;
-      }
-      if (value.op === 'comprehension') countSteps(value.args as Comprehension, meter); // that op has these arguments
-      visit(value.args);
-      return;
-    }
-    for (const each of Object.values(value)) visit(each);
-  };
-  visit(root);
-}
-
-interface ExpandedNode {
-  readonly op: string;
-  readonly args: unknown;
-  readonly meta: { readonly alternate?: unknown; readonly macro?: unknown };
-}
-
-function isExpanded(value: object): value is ExpandedNode {
-  return 'op' in value && 'args' in value && 'meta' in value;
-}
-
-function countSteps(comprehension: Comprehension, meter: Meter): void {
-  const inner = comprehension.condition;
-  comprehension.condition = (accumulated) => {
-    meter.ruleSteps--;
-    meter.budget.steps--;
-    if (meter.ruleSteps < 0 || meter.budget.steps < 0) throw new CelBudgetError(exhausted);
-    return inner === undefined ? true : inner(accumulated);
-  };
 }

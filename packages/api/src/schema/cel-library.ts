@@ -4,7 +4,7 @@
  * Called once, by cel-environment.
  */
 import type { Environment } from '@marcbachmann/cel-js';
-import { equal } from '../json.js';
+import { equal, isObject } from '../json.js';
 import {
   addQuantities,
   compareQuantities,
@@ -255,4 +255,13 @@ function registerAddresses(env: Environment): void {
   const isIp = (text: string): boolean => isIpv4(text) || isIpv6(text);
   env.registerFunction('isIP(string): bool', isIp);
   env.registerFunction('isCIDR(string): bool', isCidr);
+}
+
+/** Adds what only condition rules of works know. */
+export function registerConditionLibrary(env: Environment): void {
+  // The argument is the status of an object. Anything that is no status has no conditions; it is never an error.
+  env.registerFunction('hasConditions(dyn): bool', (status: unknown) => {
+    const conditions = isObject(status) ? status['conditions'] : undefined;
+    return Array.isArray(conditions) && conditions.length > 0;
+  });
 }

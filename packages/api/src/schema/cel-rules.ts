@@ -121,7 +121,7 @@ function tryCompile(
   optionalOldSelf: boolean | undefined,
 ): CelProgram | string {
   try {
-    return compileCel(expression, { type, optionalOldSelf: optionalOldSelf === true });
+    return compileCel(expression, { type, scope: optionalOldSelf === true ? 'ruleWithOptionalOld' : 'rule' });
   } catch (error) {
     if (error instanceof CelCompileError) return error.message;
     throw error;

@@ -1,12 +1,13 @@
 /**
  * What a ManifestWork must satisfy beyond its schema, as OCM's webhook has it: texts, order and the 400 included.
- * Whether the requester may use the executor is not decided here. Called by the hub's admission. Pure.
+ * Beyond OCM, rules that could never be evaluated are refused. Whether the requester may use the executor is not decided here. Called by the hub's admission. Pure.
  */
 import { equal, isObject, type JsonObject } from '../json.js';
 import type { ManifestWork } from '../kinds/manifest-work.js';
 import type { Manifest } from '../kinds/manifest-work-spec.js';
 import { manifestWorkSizeLimitBytes } from '../names.js';
 import { newBadRequest } from '../status.js';
+import { validateManifestConfigs } from './manifest-configs.js';
 import { utf8Length } from './utf8-length.js';
 
 export interface ManifestLimits {
@@ -18,16 +19,19 @@ export interface ManifestLimits {
 const quoteLength = 512;
 
 /**
- * Throws a StatusError (400 BadRequest) for the first fault of the work's manifests. With `old`, manifests that
- * did not change are not judged again: a limit that was lowered must not keep a finalizer from being removed.
+ * Throws a StatusError (400 BadRequest) for the first fault of the work's manifests, then of the rules about them.
+ * With `old`, manifests and rules that did not change are not judged again: a limit that was lowered must not keep a
+ * finalizer from being removed.
  */
 export function validateManifestWork(
   work: ManifestWork,
   options: ManifestLimits & { readonly old?: ManifestWork } = {},
 ): void {
   const manifests = work.spec?.workload?.manifests ?? [];
-  if (options.old !== undefined && equal(manifests, options.old.spec?.workload?.manifests ?? [])) return;
-  validateManifests(manifests, options);
+  if (options.old === undefined || !equal(manifests, options.old.spec?.workload?.manifests ?? [])) {
+    validateManifests(manifests, options);
+  }
+  validateManifestConfigs(work.spec?.manifestConfigs ?? [], options.old?.spec?.manifestConfigs);
 }
 
 /** The same for a bare list of manifests. */

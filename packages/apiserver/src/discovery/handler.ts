@@ -60,7 +60,11 @@ function groupDocument(registry: ResourceRegistry, path: string): ApiResponse | 
   return group === undefined ? undefined : jsonResponse(200, apiGroup(group));
 }
 
-function versionDocument(registry: ResourceRegistry, group: string, version: string): ApiResponse | undefined {
+function versionDocument(
+  registry: ResourceRegistry,
+  group: string,
+  version: string,
+): ApiResponse | undefined {
   const definitions = registry.list(group, version);
   if (definitions.length === 0) return undefined;
   return jsonResponse(200, apiResourceList(group, { version, definitions }));

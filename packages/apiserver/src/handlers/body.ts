@@ -3,6 +3,7 @@
  * built-in kinds. What the schema does not know is dropped, warned of or refused as `fieldValidation` says.
  * Called by create, update, apply and every subresource with a body. Pure but for the warnings it adds.
  */
+import { isUtf8 } from 'node:buffer';
 import {
   applyDefaults,
   formatApiVersion,
@@ -53,8 +54,6 @@ export interface DecodeOptions {
   warn(text: string): void;
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
-
 /** The media type without parameters, lower-case; '' stays ''. */
 export function mediaType(contentType: string): string {
   const semicolon = contentType.indexOf(';');
@@ -102,12 +101,12 @@ export function parseBody(
   ]);
 }
 
+/** What a fatal TextDecoder does, several times as fast. */
 function text(body: Uint8Array): string {
-  try {
-    return decoder.decode(body);
-  } catch (cause) {
-    throw newBadRequest('the body of the request is not valid UTF-8', { cause });
-  }
+  if (!isUtf8(body)) throw newBadRequest('the body of the request is not valid UTF-8');
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return bytes.toString('utf8', hasMark ? 3 : 0);
 }
 
 /** @throws StatusError 400 for malformed JSON. */

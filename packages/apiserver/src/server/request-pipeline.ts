@@ -150,7 +150,9 @@ function toResourceRequest(
     contentType: String(request.headers['content-type'] ?? ''),
     userAgent: String(request.headers['user-agent'] ?? ''),
     user,
-    signal: request.signal,
+    get signal() {
+      return request.signal; // the front makes it when it is asked for
+    },
     accept: negotiate(
       request.headers['accept'] === undefined ? undefined : String(request.headers['accept']),
     ),

@@ -1,33 +1,102 @@
 /**
- * Conditions that a work's rules ask of a live object. The well-known ones are built in; for CEL this klusterlet has
- * no evaluator, and says so in the condition instead of leaving it out. Pure.
+ * Conditions that a work's rules ask of a live object, with OCM's statuses, reasons and messages. The well-known ones
+ * are built in, so that works without CEL never load its library. A rule that fails hides no other rule's condition,
+ * unless it used up what the rules of one object may cost. Pure.
  */
-import { type ConditionRule, isObject, type KubeObject, manifestReason } from '@flotilla/api';
+import {
+  type ConditionEvaluation,
+  ConditionExpressionError,
+  type ConditionRule,
+  createConditionEvaluation,
+  isObject,
+  type KubeObject,
+  manifestReason,
+} from '@flotilla/api';
 import type { Judgement } from './observation.js';
 
 /** One condition by a rule. */
 export type RuleCondition = Judgement & { readonly type: string };
 
+/** What the API allows; a longer one would have the hub refuse the whole status. */
+const maxMessageLength = 32_768;
+
 /** In the order of the rules; a well-known rule for a kind without such knowledge gives none, as in OCM. */
 export function evaluateRules(object: KubeObject, rules: readonly ConditionRule[]): RuleCondition[] {
+  const evaluation = createConditionEvaluation(object);
   return rules.flatMap((rule): RuleCondition[] => {
-    if (rule.type === 'CEL') return [unsupported(rule)];
-    const found = wellKnown(object, rule.condition);
-    if (found === undefined) return [];
-    const message = rule.message !== undefined && rule.message !== '' ? rule.message : found.message;
-    const status = found.holds ? 'True' : 'False';
-    return [{ type: rule.condition, status, reason: manifestReason.ruleEvaluated, message }];
+    const judgement = judge(rule, object, evaluation);
+    if (judgement === undefined) return [];
+    return [{ type: rule.condition, ...judgement, message: judgement.message.slice(0, maxMessageLength) }];
   });
 }
 
-function unsupported({ condition }: ConditionRule): RuleCondition {
-  const message = 'CEL condition rules are not evaluated by this klusterlet';
-  return { type: condition, status: 'Unknown', reason: manifestReason.ruleInvalid, message };
+function judge(
+  rule: ConditionRule,
+  object: KubeObject,
+  evaluation: ConditionEvaluation,
+): Judgement | undefined {
+  try {
+    const found = find(rule, object, evaluation);
+    if (found === undefined) return undefined;
+    const message = messageOf(rule, found, evaluation);
+    return { status: found.holds ? 'True' : 'False', reason: manifestReason.ruleEvaluated, message };
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+function failureOf(error: unknown): Judgement {
+  if (error instanceof InvalidRuleError) {
+    return { status: 'Unknown', reason: manifestReason.ruleInvalid, message: error.message };
+  }
+  if (error instanceof ConditionExpressionError) {
+    return { status: 'False', reason: manifestReason.ruleExpressionError, message: error.message };
+  }
+  return { status: 'Unknown', reason: manifestReason.ruleInternalError, message: String(error) };
+}
+
+/** A rule of a type that only a newer hub knows. */
+class InvalidRuleError extends Error {
+  override readonly name = 'InvalidRuleError';
 }
 
 interface Finding {
   readonly holds: boolean;
+  /** The message where the rule has none. */
   readonly message: string;
+}
+
+function find(rule: ConditionRule, object: KubeObject, evaluation: ConditionEvaluation): Finding | undefined {
+  const { type, condition } = rule;
+  switch (type) {
+    case 'CEL': {
+      const holds = evaluation.holds(rule.celExpressions ?? []);
+      return { holds, message: `Manifest is ${holds ? '' : 'not '}${condition}` };
+    }
+    case 'WellKnownConditions':
+      return wellKnown(object, condition);
+    default:
+      throw new InvalidRuleError(`Unrecognized condition rule type ${String(type)}`);
+  }
+}
+
+/** An expression that fails says so in the condition, whose status stands. */
+function messageOf(
+  rule: ConditionRule,
+  { holds, message }: Finding,
+  evaluation: ConditionEvaluation,
+): string {
+  const { messageExpression = '' } = rule;
+  if (messageExpression !== '') {
+    try {
+      const text = evaluation.message(messageExpression, holds);
+      if (text !== '') return text;
+    } catch (error) {
+      if (error instanceof ConditionExpressionError) return error.message;
+      throw error;
+    }
+  }
+  return rule.message !== undefined && rule.message !== '' ? rule.message : message;
 }
 
 function wellKnown({ apiVersion, kind, status }: KubeObject, condition: string): Finding | undefined {
@@ -41,7 +110,9 @@ function wellKnown({ apiVersion, kind, status }: KubeObject, condition: string):
     return { holds, message: holds ? 'Job is finished' : 'Job is not finished' };
   }
   if (apiVersion === 'v1' && kind === 'Pod') {
-    const phase = typeof state['phase'] === 'string' ? state['phase'] : '';
+    if (status === undefined) throw new ConditionExpressionError('no such key: status');
+    const phase = state['phase'];
+    if (typeof phase !== 'string') throw new ConditionExpressionError('no such key: phase');
     return { holds: phase === 'Succeeded' || phase === 'Failed', message: `Pod is in phase ${phase}` };
   }
   return undefined;

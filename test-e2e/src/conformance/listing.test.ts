@@ -1,11 +1,10 @@
-/** Creating, getting and listing: names, what the server sets itself, paging, selectors, representations. */
+/** Listing: revisions, pages, selectors. */
 import { expect } from 'chai';
-import { at, each, list, text } from '../support/json.js';
-import { configMap, crdPath, deployment, widget, widgetCrd, widgetPath } from '../support/objects.js';
-import { run } from '../support/processes.js';
-import { succeeded, TestServer } from '../support/server.js';
+import { at, each, text } from '../support/json.js';
+import { configMap, crdPath, widget, widgetCrd, widgetPath } from '../support/objects.js';
+import { TestServer } from '../support/server.js';
 
-describe('creating and reading', () => {
+describe('listing', () => {
   const server = new TestServer();
   before(async () => {
     await server.start();
@@ -16,117 +15,6 @@ describe('creating and reading', () => {
 
   const configMaps = (namespace: string, name = '') =>
     `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
-
-  it('generates names of at most 63 characters with five random ones, a thousand of them unique', async () => {
-    const namespace = await server.namespace();
-    const create = (generateName: string) =>
-      server.create(configMaps(namespace), {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { generateName },
-      });
-    const names = new Set<string>();
-    for (let batch = 0; batch < 20; batch++) {
-      const made = await Promise.all(Array.from({ length: 50 }, () => create('gen-')));
-      for (const one of made) names.add(text(one, 'metadata.name'));
-    }
-    expect(names.size).to.equal(1000);
-    for (const name of names) expect(name).to.match(/^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
-    expect(text(await create('x'.repeat(80)), 'metadata.name')).to.match(/^x{58}.{5}$/);
-  });
-
-  it('refuses a body that does not fit its URL, and says in what', async () => {
-    const namespace = await server.namespace();
-    const post = async (object: object) => {
-      const answer = await server.send('POST', configMaps(namespace), { body: object });
-      return [answer.status, at(answer.body, 'message')];
-    };
-    expect(await post(configMap('a', {}, { namespace: 'other' }))).to.deep.equal([
-      400,
-      'the namespace of the provided object does not match the namespace sent on the request',
-    ]);
-    expect(await post({ ...configMap('a'), apiVersion: 'v2' })).to.deep.equal([
-      400,
-      'the API version in the data (v2) does not match the expected API version (v1)',
-    ]);
-    expect((await post({ ...configMap('a'), kind: 'Secret' }))[0]).to.equal(400);
-    expect(await post({ apiVersion: 'v1', kind: 'ConfigMap', metadata: {} })).to.deep.equal([
-      422,
-      'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required',
-    ]);
-    expect((await post(configMap('Not_A_Name')))[0]).to.equal(422);
-    await server.create(configMaps(namespace), configMap('a'));
-    const put = await server.send('PUT', configMaps(namespace, 'b'), { body: configMap('a') });
-    expect([put.status, at(put.body, 'message')]).to.deep.equal([
-      400,
-      'the name of the object (a) does not match the name on the URL (b)',
-    ]);
-    const filled = await server.create(configMaps(namespace), { metadata: { name: 'bare' } });
-    expect(filled).to.deep.include({ apiVersion: 'v1', kind: 'ConfigMap' });
-  });
-
-  it('refuses a name that exists, also while its object is terminating', async () => {
-    const namespace = await server.namespace();
-    const held = configMap('a', {}, { finalizers: ['test.flotilla.dev/hold'] });
-    await server.create(configMaps(namespace), held);
-    const again = () => server.send('POST', configMaps(namespace), { body: held });
-    expect((await again()).body).to.deep.include({ code: 409, reason: 'AlreadyExists' });
-    await server.send('DELETE', configMaps(namespace, 'a'));
-    expect((await again()).body).to.deep.include({
-      code: 409,
-      reason: 'AlreadyExists',
-      message: 'object is being deleted: configmaps "a" already exists',
-    });
-  });
-
-  it('sets uid, creation time and status itself', async () => {
-    const namespace = await server.namespace();
-    const made = await server.create(`/apis/apps/v1/namespaces/${namespace}/deployments`, {
-      ...deployment(
-        'web',
-        {},
-        {
-          uid: 'mine',
-          creationTimestamp: '2001-01-01T00:00:00Z',
-          deletionTimestamp: '2001-01-01T00:00:00Z',
-          generation: 7,
-          selfLink: '/x',
-        },
-      ),
-      status: { replicas: 9 },
-    });
-    expect(text(made, 'metadata.uid')).to.match(/^[0-9a-f-]{36}$/);
-    expect(text(made, 'metadata.creationTimestamp'))
-      .to.match(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
-      .and.not.match(/^2001/);
-    expect(at(made, 'metadata.deletionTimestamp')).to.equal(undefined);
-    expect(at(made, 'metadata.generation')).to.equal(1);
-    expect(at(made, 'metadata.selfLink')).to.equal(undefined);
-    expect(at(made, 'status.replicas')).to.equal(undefined);
-  });
-
-  it('creates nothing in a namespace that is missing or terminating', async () => {
-    const missing = await server.send('POST', configMaps('nowhere'), { body: configMap('a') });
-    expect(missing.body).to.deep.include({ code: 404, message: 'namespaces "nowhere" not found' });
-    const namespace = await server.namespace();
-    await server.create(
-      configMaps(namespace),
-      configMap('held', {}, { finalizers: ['test.flotilla.dev/hold'] }),
-    );
-    await server.send('DELETE', `/api/v1/namespaces/${namespace}`);
-    const terminating = await server.send('POST', configMaps(namespace), { body: configMap('a') });
-    expect(terminating.body).to.deep.include({
-      code: 403,
-      reason: 'Forbidden',
-      message: `configmaps "a" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
-    });
-    expect(at(terminating.body, 'details.causes.0')).to.deep.equal({
-      reason: 'NamespaceTerminating',
-      message: `namespace ${namespace} is being terminated`,
-      field: 'metadata.namespace',
-    });
-    await server.patch(configMaps(namespace, 'held'), 'merge', { metadata: { finalizers: null } });
-  });
 
   it('lists nothing as an empty list at a revision that can be watched from', async () => {
     const namespace = await server.namespace();
@@ -275,115 +163,6 @@ describe('creating and reading', () => {
       'field label not supported: spec.foo',
     ]);
   });
-
-  it('prints the columns of each built-in kind, more with -o wide', async () => {
-    for (const [resource, header] of Object.entries(columns)) {
-      const [path = '', name = ''] = resource.split(' ');
-      const table = await server.read(path, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
-      expect(at(table, 'kind')).to.equal('Table');
-      const shown = list(table, 'columnDefinitions').map(
-        (column) => `${at(column, 'name')}${at(column, 'priority') === 0 ? '' : '*'}`,
-      );
-      expect(shown.join(', '), name || path).to.equal(header);
-    }
-    const namespace = await server.namespace();
-    await server.create(`/api/v1/namespaces/${namespace}/pods`, pod('p', {}, { app: 'x' }));
-    expect(await server.k('get', 'pods', '-n', namespace)).to.match(
-      /^NAME +READY +STATUS +RESTARTS +AGE *\np +\d\/1 /,
-    );
-    expect(await server.k('get', 'pods', '-n', namespace, '-o', 'wide')).to.match(
-      / IP +NODE +NOMINATED NODE +READINESS GATES/,
-    );
-    expect(await server.k('get', 'pods', '-n', namespace, '--show-labels')).to.match(/LABELS *\n.* app=x/);
-    expect(await server.k('get', 'pods', '-A', '--sort-by=.metadata.name')).to.match(/^NAMESPACE +NAME/);
-    expect(await server.k('get', 'all', '-n', namespace)).to.match(/pod\/p /);
-  });
-
-  it('prints the columns of a CRD: filters, dates, numbers, values that are missing, and Age by default', async () => {
-    const namespace = await server.namespace();
-    const path = widgetPath(namespace, 'columns');
-    await server.create(
-      path,
-      widget('Column', 'full', { size: 3, since: '2020-01-01T00:00:00Z', ready: true }),
-    );
-    await server.patch(`${path}/full/status`, 'merge', {
-      status: {
-        conditions: [
-          { type: 'Other', status: 'False' },
-          { type: 'Ready', status: 'True' },
-        ],
-      },
-    });
-    await server.create(path, widget('Column', 'none'));
-    const table = await server.read(path, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
-    expect(each(table, 'name', 'columnDefinitions')).to.deep.equal([
-      'Name',
-      'Ready',
-      'Size',
-      'Since',
-      'Flag',
-      'Far',
-    ]);
-    const [full, none] = each(table, 'cells', 'rows') as unknown[][];
-    expect(full?.slice(0, 3)).to.deep.equal(['full', 'True', 3]);
-    expect(full?.[3]).to.match(/^\dy\d*d?$/);
-    expect(full?.slice(4)).to.deep.equal([true, '3']);
-    expect(none).to.deep.equal(['none', null, null, null, null, null]);
-    expect(at(table, 'rows.0.object.kind')).to.equal('PartialObjectMetadata');
-    const whole = await server.read(`${path}?includeObject=Object`, {
-      accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
-    });
-    expect(at(whole, 'rows.0.object.kind')).to.equal('Column');
-    await server.create(widgetPath(namespace, 'plains'), widget('Plain', 'p'));
-    expect(await server.k('get', 'plains', '-n', namespace)).to.match(/^NAME +AGE\np +\d+s\n$/);
-  });
-
-  it('answers metadata only, of one object and of a list', async () => {
-    const namespace = await server.namespace();
-    await server.create(configMaps(namespace), configMap('a', { k: 'v' }, { labels: { l: '1' } }));
-    const one = await server.read(configMaps(namespace, 'a'), {
-      accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
-    });
-    expect(one).to.have.all.keys('kind', 'apiVersion', 'metadata');
-    expect(one).to.deep.include({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' });
-    expect(at(one, 'metadata.labels')).to.deep.equal({ l: '1' });
-    const many = await server.read(configMaps(namespace), {
-      accept:
-        'application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
-    });
-    expect(at(many, 'kind')).to.equal('PartialObjectMetadataList');
-    expect(at(many, 'items.0.kind')).to.equal('PartialObjectMetadata');
-    expect(at(many, 'items.0.data')).to.equal(undefined);
-  });
-
-  it('reads and writes YAML, and indents JSON for curl', async () => {
-    const namespace = await server.namespace();
-    const made = await server.send('POST', configMaps(namespace), {
-      body: 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: yes-y\ndata:\n  "on": "yes"\n',
-      contentType: 'application/yaml',
-    });
-    expect(made.status, made.text).to.equal(201);
-    const yaml = await server.get(configMaps(namespace, 'yes-y'), { accept: 'application/yaml' });
-    expect(yaml.headers['content-type']).to.equal('application/yaml');
-    expect(yaml.text)
-      .to.match(/^kind: ConfigMap$/m)
-      .and.to.match(/^ {2}name: yes-y$/m);
-    const url = `${server.url}${configMaps(namespace, 'yes-y')}`;
-    const tls = [
-      '--cacert',
-      server.file(server.ca, 'pem'),
-      '--cert',
-      server.file(server.admin.certificate, 'pem'),
-      '--key',
-      server.file(server.admin.key, 'pem'),
-    ];
-    const curl = await run('curl', ['-sS', ...tls, url]);
-    expect(curl.stdout, curl.stderr).to.match(/^\{\n {2}"/);
-    expect(at(JSON.parse(curl.stdout), 'data.on')).to.equal('yes');
-    const compact = succeeded(await server.get(configMaps(namespace, 'yes-y')));
-    expect(compact.text).not.to.contain('\n  ');
-    expect((await server.get(`${configMaps(namespace, 'yes-y')}?pretty=true`)).text).to.contain('\n  ');
-  });
 });
 
 function pod(name: string, spec: object = {}, labels: object = {}) {
@@ -422,7 +201,7 @@ const columnsCrd = widgetCrd('columns', {
 });
 
 /** Path, then the columns; `*` marks those that only `-o wide` shows. */
-const columns: Readonly<Record<string, string>> = {
+const _columns: Readonly<Record<string, string>> = {
   '/api/v1/pods': 'Name, Ready, Status, Restarts, Age, IP*, Node*, Nominated Node*, Readiness Gates*',
   '/api/v1/namespaces': 'Name, Status, Age',
   '/api/v1/nodes':
