@@ -10,7 +10,7 @@ import {
   runProgram,
 } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { runServer } from './node/run-server.js';
 import {
   hubKubernetesVersion,
@@ -44,7 +44,7 @@ const buildProgram = () =>
     .option(
       '--kubernetes-version <version>',
       'the API versions it serves and what /version says',
-      parseKubernetesVersion,
+      readVersion,
       hubKubernetesVersion,
     )
     .option(
@@ -59,6 +59,14 @@ const buildProgram = () =>
       'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
     )
     .action(serve);
+
+function readVersion(text: string): KubernetesVersion {
+  try {
+    return parseKubernetesVersion(text);
+  } catch (cause) {
+    throw new InvalidArgumentError(cause instanceof Error ? cause.message : String(cause));
+  }
+}
 
 async function serve(options: Options): Promise<void> {
   const stopped = new Promise<void>((resolve) => {

@@ -8,7 +8,6 @@ import { eventually } from '../support/processes.js';
 import { type Credential, succeeded, TestServer } from '../support/server.js';
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
-const _reviews = '/apis/authorization.k8s.io/v1';
 const authentication = '/apis/authentication.k8s.io/v1';
 const signingRequests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 
@@ -37,10 +36,6 @@ describe('authentication', () => {
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
     subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
   });
-  const _grant = async (namespace: string, user: string, rules: readonly object[]): Promise<void> => {
-    await server.create(`${rbac}/namespaces/${namespace}/roles`, role(rules, `for-${user}`));
-    await server.create(`${rbac}/namespaces/${namespace}/rolebindings`, binding(user, 'Role', `for-${user}`));
-  };
   const tokenOf = async (namespace: string, account: string, spec: object = {}): Promise<string> => {
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
     return text(await server.create(path, { spec }), 'status.token');

@@ -2,12 +2,10 @@ import { expect } from 'chai';
 import { at, text } from '../support/json.js';
 import { configMap, crdPath, widgetCrd, widgetPath } from '../support/objects.js';
 import { eventually } from '../support/processes.js';
-import { type Credential, TestServer } from '../support/server.js';
+import { TestServer } from '../support/server.js';
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const reviews = '/apis/authorization.k8s.io/v1';
-const authentication = '/apis/authentication.k8s.io/v1';
-const _signingRequests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 
 describe('authorization', () => {
   const server = new TestServer();
@@ -17,10 +15,6 @@ describe('authorization', () => {
   });
   after(() => server.stop());
 
-  const _whoAmI = async (as: Credential): Promise<unknown> => {
-    const answer = await server.send('POST', `${authentication}/selfsubjectreviews`, { body: {}, as });
-    return answer.status === 201 ? at(answer.body, 'status.userInfo') : answer.status;
-  };
   const role = (rules: readonly object[], name = 'r') => ({
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'Role',
@@ -38,12 +32,6 @@ describe('authorization', () => {
     await server.create(`${rbac}/namespaces/${namespace}/roles`, role(rules, `for-${user}`));
     await server.create(`${rbac}/namespaces/${namespace}/rolebindings`, binding(user, 'Role', `for-${user}`));
   };
-  const _tokenOf = async (namespace: string, account: string, spec: object = {}): Promise<string> => {
-    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
-    return text(await server.create(path, { spec }), 'status.token');
-  };
-  const _account = (namespace: string, name: string) =>
-    server.create(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
 
   it('lets anybody see health and version, and nobody unknown anything else', async () => {
     const as = { anonymous: true } as const;

@@ -128,27 +128,6 @@ describe('creating', () => {
   });
 });
 
-function _pod(name: string, spec: object = {}, labels: object = {}) {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, labels },
-    spec: { containers: [{ name: 'main', image: 'nginx' }], ...spec },
-  };
-}
-
-function _event(name: string, namespace: string) {
-  return {
-    apiVersion: 'v1',
-    kind: 'Event',
-    metadata: { name },
-    involvedObject: { kind: 'Pod', name: 'p', namespace },
-    reason: 'Tested',
-    message: 'm',
-    type: 'Normal',
-  };
-}
-
 const columnsCrd = widgetCrd('columns', {
   version: {
     schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
@@ -162,50 +141,3 @@ const columnsCrd = widgetCrd('columns', {
     ],
   },
 });
-
-/** Path, then the columns; `*` marks those that only `-o wide` shows. */
-const _columns: Readonly<Record<string, string>> = {
-  '/api/v1/pods': 'Name, Ready, Status, Restarts, Age, IP*, Node*, Nominated Node*, Readiness Gates*',
-  '/api/v1/namespaces': 'Name, Status, Age',
-  '/api/v1/nodes':
-    'Name, Status, Roles, Age, Version, Internal-IP*, External-IP*, OS-Image*, Kernel-Version*, Container-Runtime*',
-  '/api/v1/secrets': 'Name, Type, Data, Age',
-  '/api/v1/configmaps': 'Name, Data, Age',
-  '/api/v1/serviceaccounts': 'Name, Secrets, Age',
-  '/api/v1/services': 'Name, Type, Cluster-IP, External-IP, Port(s), Age, Selector*',
-  '/api/v1/events':
-    'Last Seen, Type, Reason, Object, Subobject*, Source*, Message, First Seen*, Count*, Name*',
-  '/api/v1/persistentvolumes':
-    'Name, Capacity, Access Modes, Reclaim Policy, Status, Claim, StorageClass, VolumeAttributesClass, Reason, Age, VolumeMode*',
-  '/api/v1/persistentvolumeclaims':
-    'Name, Status, Volume, Capacity, Access Modes, StorageClass, VolumeAttributesClass, Age, VolumeMode*',
-  '/api/v1/resourcequotas': 'Name, Request, Limit, Age',
-  '/apis/apps/v1/deployments': 'Name, Ready, Up-to-date, Available, Age, Containers*, Images*, Selector*',
-  '/apis/apps/v1/replicasets': 'Name, Desired, Current, Ready, Age, Containers*, Images*, Selector*',
-  '/apis/apps/v1/statefulsets': 'Name, Ready, Age, Containers*, Images*',
-  '/apis/apps/v1/daemonsets':
-    'Name, Desired, Current, Ready, Up-to-date, Available, Node Selector, Age, Containers*, Images*, Selector*',
-  '/apis/batch/v1/jobs': 'Name, Status, Completions, Duration, Age, Containers*, Images*, Selector*',
-  '/apis/batch/v1/cronjobs':
-    'Name, Schedule, Timezone, Suspend, Active, Last Schedule, Age, Containers*, Images*, Selector*',
-  '/apis/autoscaling/v2/horizontalpodautoscalers':
-    'Name, Reference, Targets, MinPods, MaxPods, Replicas, Age',
-  '/apis/networking.k8s.io/v1/ingresses': 'Name, Class, Hosts, Address, Ports, Age',
-  '/apis/networking.k8s.io/v1/networkpolicies': 'Name, Pod-Selector, Age',
-  '/apis/policy/v1/poddisruptionbudgets': 'Name, Min Available, Max Unavailable, Allowed Disruptions, Age',
-  '/apis/rbac.authorization.k8s.io/v1/roles': 'Name, Created At',
-  '/apis/rbac.authorization.k8s.io/v1/clusterroles': 'Name, Created At',
-  '/apis/rbac.authorization.k8s.io/v1/rolebindings': 'Name, Role, Age, Users*, Groups*, ServiceAccounts*',
-  '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings':
-    'Name, Role, Age, Users*, Groups*, ServiceAccounts*',
-  '/apis/certificates.k8s.io/v1/certificatesigningrequests':
-    'Name, Age, SignerName, Requestor, RequestedDuration, Condition',
-  '/apis/coordination.k8s.io/v1/leases': 'Name, Holder, Age',
-  '/apis/scheduling.k8s.io/v1/priorityclasses': 'Name, Value, Global-Default, Age, PreemptionPolicy',
-  '/apis/storage.k8s.io/v1/storageclasses':
-    'Name, Provisioner, ReclaimPolicy, VolumeBindingMode, AllowVolumeExpansion, Age',
-  '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations': 'Name, Webhooks, Age',
-  '/apis/discovery.k8s.io/v1/endpointslices': 'Name, AddressType, Ports, Endpoints, Age',
-  '/apis/apiextensions.k8s.io/v1/customresourcedefinitions': 'Name, Created At',
-  '/apis/apiregistration.k8s.io/v1/apiservices': 'Name, Service, Available, Age',
-};

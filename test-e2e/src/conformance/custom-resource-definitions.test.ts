@@ -20,19 +20,6 @@ describe('custom resource definitions', () => {
     const found = list(crd, 'status.conditions').find((one) => at(one, 'type') === type);
     return `${at(found, 'status')}/${at(found, 'reason')}`;
   };
-  /** Installs a CRD whose `spec` has these properties, and gives its collection. */
-  const _install = async (plural: string, spec: object, more: object = {}): Promise<string> => {
-    await server.create(
-      crdPath,
-      widgetCrd(plural, {
-        version: {
-          schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', ...spec } } } },
-          ...more,
-        },
-      }),
-    );
-    return widgetPath(namespace, plural);
-  };
   const kindOf = (plural: string) => plural.charAt(0).toUpperCase() + plural.slice(1).replace(/s$/, '');
   const post = (path: string, name: string, spec: unknown): Promise<Answer> =>
     server.send('POST', path, {

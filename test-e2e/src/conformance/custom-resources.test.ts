@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { at, each, list, text } from '../support/json.js';
+import { at, each, text } from '../support/json.js';
 import { crdPath, widget, widgetCrd, widgetGroup, widgetPath } from '../support/objects.js';
 import { type Answer, succeeded, TestServer } from '../support/server.js';
 
@@ -12,10 +12,6 @@ describe('custom resources', () => {
   });
   after(() => server.stop());
 
-  const _condition = (crd: unknown, type: string) => {
-    const found = list(crd, 'status.conditions').find((one) => at(one, 'type') === type);
-    return `${at(found, 'status')}/${at(found, 'reason')}`;
-  };
   /** Installs a CRD whose `spec` has these properties, and gives its collection. */
   const install = async (plural: string, spec: object, more: object = {}): Promise<string> => {
     await server.create(

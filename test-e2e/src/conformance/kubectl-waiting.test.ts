@@ -5,7 +5,6 @@ import { eventually } from '../support/processes.js';
 import { TestServer } from '../support/server.js';
 
 const works = '/apis/work.open-cluster-management.io/v1/namespaces';
-const _clusters = '/apis/cluster.open-cluster-management.io/v1/managedclusters';
 
 describe('kubectl, waiting for works and for access', () => {
   const server = new TestServer();
@@ -234,14 +233,5 @@ function manifestWork(name: string, metadata: object = {}) {
         ],
       },
     },
-  };
-}
-
-function _managedCluster(name: string) {
-  return {
-    apiVersion: 'cluster.open-cluster-management.io/v1',
-    kind: 'ManagedCluster',
-    metadata: { name },
-    spec: { hubAcceptsClient: false },
   };
 }

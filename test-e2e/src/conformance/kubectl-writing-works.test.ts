@@ -25,14 +25,6 @@ describe('kubectl, writing clusters and works', () => {
     return `${works}/${namespace}/manifestworks/${name}`;
   }
 
-  async function _setApplied(namespace: string, status: 'True' | 'False', name = 'w'): Promise<void> {
-    const condition = { type: 'Applied', status, reason: 'Test', message: '', lastTransitionTime };
-    const answer = await server.patch(`${workPath(namespace, name)}/status`, 'merge', {
-      status: { conditions: [condition] },
-    });
-    expect(answer.status, answer.text).to.equal(200);
-  }
-
   describe('writing', () => {
     it('creates, refusing what exists already and fields that are unknown', async () => {
       const namespace = await server.namespace('cluster');

@@ -136,18 +136,6 @@ function pod(name: string, spec: object = {}, labels: object = {}) {
   };
 }
 
-function _event(name: string, namespace: string) {
-  return {
-    apiVersion: 'v1',
-    kind: 'Event',
-    metadata: { name },
-    involvedObject: { kind: 'Pod', name: 'p', namespace },
-    reason: 'Tested',
-    message: 'm',
-    type: 'Normal',
-  };
-}
-
 const columnsCrd = widgetCrd('columns', {
   version: {
     schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },

@@ -2,8 +2,8 @@
  * A request and the way to its answer, the same over HTTP/1.1 and HTTP/2, and what is known of the peer. Called by the
  * HTTP front.
  */
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -50,7 +50,7 @@ export function http1Exchange(request: IncomingMessage, response: ServerResponse
 
 export function http2Exchange(
   stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders & { readonly ':method'?: string; readonly ':path'?: string },
+  headers: IncomingHttpHeaders,
   rawHeaders: readonly string[],
 ): Exchange {
   const { session } = stream;

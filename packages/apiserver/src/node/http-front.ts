@@ -4,7 +4,13 @@
  * but the Status that it answers when a body is too large.
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { gzip } from 'node:zlib';
@@ -91,8 +97,8 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
   );
   // For `request` Node wraps each HTTP/2 stream in two more streams, at a third of the front's cost: not for ours.
   server.removeAllListeners('stream');
-  server.on('stream', (stream, headers, _flags, rawHeaders) =>
-    answer(http2Exchange(stream, headers, rawHeaders as unknown as readonly string[])),
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) =>
+    answer(http2Exchange(stream, headers, rest[1] as readonly string[])),
   );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
