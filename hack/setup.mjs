@@ -33,6 +33,7 @@ export function setUp({ quiet = false } = {}) {
   }
   say('Building ...');
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], 'the build (tsc -b)');
+  run(process.execPath, [join(root, 'hack', 'bundle.mjs')], 'the bundling of the commands');
 }
 
 function run(command, args, what) {

@@ -11,7 +11,7 @@ const only = args.includes('--unit') ? ['unit'] : args.includes('--e2e') ? ['e2e
 const passed = args.filter((arg) => arg !== '--unit' && arg !== '--e2e');
 const suites = {
   unit: ['--spec', 'packages/*/dist/**/*.test.js', '--timeout', '30000'],
-  e2e: ['--spec', 'test-e2e/dist/**/*.test.js', '--timeout', '180000'],
+  e2e: ['--spec', 'test-e2e/dist/**/*.test.js', '--timeout', '180000', '--exit'],
 };
 
 setUp();

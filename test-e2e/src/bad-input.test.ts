@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { type FalseHub, newAuthority, startPlainHub, startTlsHub } from './support/false-hubs.js';
 import { type Cluster, Fleet, must } from './support/fleet.js';
 import { freePort } from './support/network.js';
-import { eventually, ours } from './support/processes.js';
+import { eachOf, eventually, ours, type Result } from './support/processes.js';
 import { expectRefusal, Joiner, joinString } from './support/refusals.js';
 
 describe('a join that cannot be', () => {
@@ -94,14 +94,23 @@ describe('a join that cannot be', () => {
       to: async () => valid.replace(/(token=.{6}\.).{16}/, '$1aaaaaaaaaaaaaaaa'),
     },
   ];
-  for (const { name, says, to } of unreachable) {
-    it(`tells ${name}, and leaves nothing behind`, async () => {
-      const joiner = newJoiner();
-      expectRefusal(await joiner.join(await to(), 'refused'), 1, says);
-      joiner.expectFree();
-      expect(await namesOnHub()).to.deep.equal([]);
+  describe('tells', () => {
+    const answers = new Map<string, { joiner: Joiner; result: Result }>();
+    before(async () => {
+      await eachOf(unreachable, async ({ name, to }) => {
+        const joiner = newJoiner();
+        answers.set(name, { joiner, result: await joiner.join(await to(), 'refused') });
+      });
     });
-  }
+    for (const { name, says } of unreachable) {
+      it(`${name}, and leaves nothing behind`, () => {
+        const { joiner, result } = answers.get(name) ?? expect.fail('no answer');
+        expectRefusal(result, 1, says);
+        joiner.expectFree();
+      });
+    }
+    it('nothing of it to the hub', async () => expect((await namesOnHub()).join()).not.to.contain('refused'));
+  });
 
   it('tells that a token has expired, by the clock of the hub', async () => {
     const joiner = newJoiner();
@@ -128,7 +137,8 @@ describe('a join that cannot be', () => {
     joiner.expectFree();
   });
 
-  const misused: { name: string; args: string[]; says: RegExp }[] = [
+  const unreadable = /the join string cannot be read: .*copy the whole line/;
+  const misused: { name: string; text?: string; args?: string[]; says: RegExp }[] = [
     {
       name: 'a cluster name that is no DNS label',
       args: ['--name', 'Not_A_Label'],
@@ -140,30 +150,27 @@ describe('a join that cannot be', () => {
       says: /--name is refused: .*63/,
     },
     { name: 'no cluster name at all', args: [], says: /--name is missing/ },
+    { name: 'a join string that is no URL', text: 'hello', says: unreadable },
+    { name: 'http', text: 'http://127.0.0.1/?token=abcdef.0123456789abcdef', says: unreadable },
+    { name: 'a token of another form', text: 'https://127.0.0.1/?token=short&ca=sha256:0', says: unreadable },
+    { name: 'no pin', text: 'https://127.0.0.1/?token=abcdef.0123456789abcdef', says: unreadable },
   ];
-  for (const { name, args, says } of misused) {
-    it(`refuses ${name} before it asks anybody`, async () => {
-      const { dataDir } = newJoiner();
-      const all = ['join', valid, ...args, '--kubeconfig', cluster.kubeconfig, '--data-dir', dataDir];
-      expectRefusal(await ours('klusterlet', all), 2, says);
-      expect(await namesOnHub()).to.deep.equal([]);
+  describe('is refused before anybody is asked, with', () => {
+    const answers = new Map<string, Result>();
+    before(async () => {
+      await eachOf(misused, async ({ name, text = valid, args = ['--name', 'refused'] }) => {
+        const managed = ['--kubeconfig', cluster.kubeconfig, '--data-dir', newJoiner().dataDir];
+        answers.set(name, await ours('klusterlet', ['join', text, ...args, ...managed]));
+      });
     });
-  }
-
-  for (const [name, text] of [
-    ['no URL', 'hello'],
-    ['http', 'http://127.0.0.1/?token=abcdef.0123456789abcdef'],
-    ['a token of another form', 'https://127.0.0.1/?token=short&ca=sha256:0'],
-    ['no pin', 'https://127.0.0.1/?token=abcdef.0123456789abcdef'],
-  ] as const) {
-    it(`refuses a join string with ${name}`, async () => {
-      const joiner = newJoiner();
-      const result = await joiner.join(text, 'refused');
-      expectRefusal(result, 2, /the join string cannot be read: .*copy the whole line/);
-      expect(result.stderr).not.to.contain('0123456789abcdef');
-      joiner.expectFree();
-    });
-  }
+    for (const { name, says } of misused) {
+      it(name, () => {
+        const result = answers.get(name) ?? expect.fail('no answer');
+        expectRefusal(result, 2, says);
+        expect(result.stderr).not.to.contain('0123456789abcdef');
+      });
+    }
+  });
 
   it('tells that the managed cluster is not there, or its kubeconfig', async () => {
     const { dataDir } = newJoiner();

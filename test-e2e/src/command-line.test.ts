@@ -1,19 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { freePort } from './support/network.js';
-import { type CommandName, ours, type Result, root, run } from './support/processes.js';
+import { type CommandName, eachOf, ours, type Result, root, run } from './support/processes.js';
 import { expectRefusal } from './support/refusals.js';
 
 type Words = readonly [CommandName, ...string[]];
-
-/** A few at a time: each call is a process. */
-async function eachOf<T>(items: readonly T[], fn: (item: T) => Promise<unknown>): Promise<void> {
-  const left = [...items];
-  const worker = async (): Promise<void> => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) await fn(item);
-  };
-  await Promise.all([worker(), worker(), worker()]);
-}
 
 const commands: readonly Words[] = [
   ['hub'],
@@ -160,14 +153,10 @@ describe('the command line', () => {
     );
     const damaged = await ours('hub', ['clusters', '--kubeconfig', `${root}/package.json`]);
     expectRefusal(damaged, 1, /^error: kubeconfig \S+package\.json: /);
-    const port = await freePort();
-    const taken = await ours('hub', [
-      'serve',
-      '--listen',
-      `203.0.113.1:${port}`,
-      '--data-dir',
-      `${tmpdir()}/flotilla-listen-${port}`,
-    ]);
+    const dataDir = mkdtempSync(join(tmpdir(), 'flotilla-listen-'));
+    const listen = `203.0.113.1:${await freePort()}`;
+    const taken = await ours('hub', ['serve', '--listen', listen, '--data-dir', dataDir]);
+    rmSync(dataDir, { recursive: true });
     expectRefusal(taken, 1, /cannot listen on 203\.0\.113\.1:\d+: this machine has no such address/);
   });
 });

@@ -10,8 +10,9 @@ import {
   type RunningServer,
   runServer,
 } from '@flotilla/apiserver';
-import { createClient, type Env, type KubeClient } from '@flotilla/kube';
-import { type AdmissionRequest, type AdmissionRule, admissionRules } from './admission/rules.js';
+import { type Clock, createClient, type Env, type KubeClient } from '@flotilla/kube';
+import type { AdmissionRequest, AdmissionRule } from './admission/rule.js';
+import { admissionRules } from './admission/rules.js';
 import { installHubApi } from './bootstrap.js';
 import { type RunningHub, startHubControllers } from './controllers/start-hub.js';
 
@@ -41,7 +42,7 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
     admission: hubAdmission(() => {
       if (ownClient === undefined) throw new Error('the hub has not started yet');
       return ownClient;
-    }),
+    }, env.clock),
     beforeReady: async (client, signal) => {
       ownClient = createClient(client.transport, { userAgent: 'hub' });
       await installHubApi(ownClient, env, signal);
@@ -58,11 +59,11 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
 }
 
 /** The hub's rules as plugins of the API server. */
-export function hubAdmission(client: () => KubeClient): AdmissionPlugin[] {
+export function hubAdmission(client: () => KubeClient, clock: Pick<Clock, 'now'>): AdmissionPlugin[] {
   return admissionRules.map((rule) => {
     const check = async (attributes: AdmissionAttributes): Promise<void> => {
       if (attributes.object !== undefined)
-        await rule.check(toRequest(attributes, attributes.object), client());
+        await rule.check({ ...toRequest(attributes, attributes.object), nowMs: clock.now() }, client());
     };
     return {
       name: rule.name,
@@ -85,7 +86,7 @@ function handles(
   );
 }
 
-function toRequest(attributes: AdmissionAttributes, object: KubeObject): AdmissionRequest {
+function toRequest(attributes: AdmissionAttributes, object: KubeObject): Omit<AdmissionRequest, 'nowMs'> {
   const { operation, name, namespace, oldObject, user, dryRun } = attributes;
   return {
     operation: operation === 'CREATE' ? 'CREATE' : 'UPDATE',

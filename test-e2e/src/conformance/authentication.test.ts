@@ -3,39 +3,22 @@ import { createPublicKey, verify, X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
 import { authorityOf, clientCertificate, signingRequest, strangeAuthority } from '../support/credentials.js';
 import { at, list, text } from '../support/json.js';
-import { crdPath, widgetCrd } from '../support/objects.js';
+import { rbac, role, roleBinding } from '../support/objects.js';
 import { eventually } from '../support/processes.js';
 import { type Credential, succeeded, TestServer } from '../support/server.js';
 
-const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const authentication = '/apis/authentication.k8s.io/v1';
 const signingRequests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 
 describe('authentication', () => {
   const server = new TestServer();
-  before(async () => {
-    await server.start();
-    await server.create(crdPath, widgetCrd('widgets'));
-  });
+  before(() => server.start());
   after(() => server.stop());
 
   const whoAmI = async (as: Credential): Promise<unknown> => {
     const answer = await server.send('POST', `${authentication}/selfsubjectreviews`, { body: {}, as });
     return answer.status === 201 ? at(answer.body, 'status.userInfo') : answer.status;
   };
-  const role = (rules: readonly object[], name = 'r') => ({
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'Role',
-    metadata: { name },
-    rules,
-  });
-  const binding = (user: string, kind = 'Role', name = 'r') => ({
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'RoleBinding',
-    metadata: { name: `${user}-${name}` },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
-    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
-  });
   const tokenOf = async (namespace: string, account: string, spec: object = {}): Promise<string> => {
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
     return text(await server.create(path, { spec }), 'status.token');
@@ -164,7 +147,7 @@ describe('authentication', () => {
       ]),
     );
     await server.create(`${rbac}/namespaces/${namespace}/rolebindings`, {
-      ...binding('agent'),
+      ...roleBinding('agent'),
       subjects: [{ kind: 'ServiceAccount', name: 'agent', namespace }],
     });
     expect(
@@ -259,7 +242,7 @@ describe('authentication', () => {
       ],
     });
     await server.create(`${rbac}/clusterrolebindings`, {
-      ...binding('half', 'ClusterRole', 'half-approver'),
+      ...roleBinding('half', 'ClusterRole', 'half-approver'),
       kind: 'ClusterRoleBinding',
     });
     expect(await server.refused('certificate', 'approve', 'six', '--as=half')).to.contain('Forbidden');

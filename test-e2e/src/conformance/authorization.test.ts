@@ -1,10 +1,10 @@
+/** What a request may do: RBAC, its guards against escalation, access reviews. */
 import { expect } from 'chai';
 import { at, text } from '../support/json.js';
-import { configMap, crdPath, widgetCrd, widgetPath } from '../support/objects.js';
+import { configMap, crdPath, rbac, role, roleBinding, widgetCrd, widgetPath } from '../support/objects.js';
 import { eventually } from '../support/processes.js';
 import { TestServer } from '../support/server.js';
 
-const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const reviews = '/apis/authorization.k8s.io/v1';
 
 describe('authorization', () => {
@@ -15,22 +15,12 @@ describe('authorization', () => {
   });
   after(() => server.stop());
 
-  const role = (rules: readonly object[], name = 'r') => ({
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'Role',
-    metadata: { name },
-    rules,
-  });
-  const binding = (user: string, kind = 'Role', name = 'r') => ({
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'RoleBinding',
-    metadata: { name: `${user}-${name}` },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
-    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
-  });
   const grant = async (namespace: string, user: string, rules: readonly object[]): Promise<void> => {
     await server.create(`${rbac}/namespaces/${namespace}/roles`, role(rules, `for-${user}`));
-    await server.create(`${rbac}/namespaces/${namespace}/rolebindings`, binding(user, 'Role', `for-${user}`));
+    await server.create(
+      `${rbac}/namespaces/${namespace}/rolebindings`,
+      roleBinding(user, 'Role', `for-${user}`),
+    );
   };
 
   it('lets anybody see health and version, and nobody unknown anything else', async () => {
@@ -106,8 +96,8 @@ describe('authorization', () => {
     expect(text(more.body, 'message')).to.contain(
       'user "lee" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}',
     );
-    expect((await post('rolebindings', binding('lee', 'ClusterRole', 'admin'))).status).to.equal(403);
-    expect((await post('rolebindings', binding('lee', 'Role', 'own'))).status).to.equal(201);
+    expect((await post('rolebindings', roleBinding('lee', 'ClusterRole', 'admin'))).status).to.equal(403);
+    expect((await post('rolebindings', roleBinding('lee', 'Role', 'own'))).status).to.equal(201);
     await grant(namespace, 'max', [
       {
         apiGroups: ['rbac.authorization.k8s.io'],
@@ -121,7 +111,7 @@ describe('authorization', () => {
     });
     expect(escalated.status, escalated.text).to.equal(201);
     const bound = await server.send('POST', `${rbac}/namespaces/${namespace}/rolebindings`, {
-      body: binding('max', 'ClusterRole', 'admin'),
+      body: roleBinding('max', 'ClusterRole', 'admin'),
       as: { user: 'max' },
     });
     expect(bound.status, bound.text).to.equal(201);
@@ -137,7 +127,7 @@ describe('authorization', () => {
     const namespace = await server.namespace();
     await server.create(
       `${rbac}/namespaces/${namespace}/rolebindings`,
-      binding('viewer', 'ClusterRole', 'view'),
+      roleBinding('viewer', 'ClusterRole', 'view'),
     );
     await eventually(
       'view has the new rule',
@@ -166,7 +156,7 @@ describe('authorization', () => {
       ],
     });
     await server.create(`${rbac}/clusterrolebindings`, {
-      ...binding('acceptor', 'ClusterRole', 'acceptor'),
+      ...roleBinding('acceptor', 'ClusterRole', 'acceptor'),
       kind: 'ClusterRoleBinding',
     });
     const review = async (spec: object) =>

@@ -1,20 +1,13 @@
 /** Creating: names, what the server sets itself, what it refuses. */
 import { expect } from 'chai';
 import { at, text } from '../support/json.js';
-import { configMap, crdPath, deployment, widgetCrd } from '../support/objects.js';
+import { configMap, configMaps, deployment } from '../support/objects.js';
 import { TestServer } from '../support/server.js';
 
 describe('creating', () => {
   const server = new TestServer();
-  before(async () => {
-    await server.start();
-    await server.create(crdPath, columnsCrd);
-    await server.create(crdPath, widgetCrd('plains'));
-  });
+  before(() => server.start());
   after(() => server.stop());
-
-  const configMaps = (namespace: string, name = '') =>
-    `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
 
   it('generates names of at most 63 characters with five random ones, a thousand of them unique', async () => {
     const namespace = await server.namespace();
@@ -126,18 +119,4 @@ describe('creating', () => {
     });
     await server.patch(configMaps(namespace, 'held'), 'merge', { metadata: { finalizers: null } });
   });
-});
-
-const columnsCrd = widgetCrd('columns', {
-  version: {
-    schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-    subresources: { status: {} },
-    additionalPrinterColumns: [
-      { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-      { name: 'Size', type: 'integer', jsonPath: '.spec.size' },
-      { name: 'Since', type: 'date', jsonPath: '.spec.since' },
-      { name: 'Flag', type: 'boolean', jsonPath: '.spec.ready' },
-      { name: 'Far', type: 'string', jsonPath: '.spec.size', priority: 1 },
-    ],
-  },
 });

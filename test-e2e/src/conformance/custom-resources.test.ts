@@ -1,3 +1,4 @@
+/** Custom resources: pruning, defaults, validation, CEL, subresources, selectable fields. */
 import { expect } from 'chai';
 import { at, each, text } from '../support/json.js';
 import { crdPath, widget, widgetCrd, widgetGroup, widgetPath } from '../support/objects.js';

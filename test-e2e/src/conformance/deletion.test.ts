@@ -1,7 +1,7 @@
 /** Deleting: finalizers, preconditions, propagation to dependents, collections, namespaces. */
 import { expect } from 'chai';
 import { at, each, list, text } from '../support/json.js';
-import { configMap, crdPath, widget, widgetCrd, widgetPath } from '../support/objects.js';
+import { configMap, configMaps, crdPath, widget, widgetCrd, widgetPath } from '../support/objects.js';
 import { eventually } from '../support/processes.js';
 import { TestServer } from '../support/server.js';
 
@@ -16,8 +16,6 @@ describe('deleting', () => {
   });
   after(() => server.stop());
 
-  const configMaps = (namespace: string, name = '') =>
-    `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
   const remove = (path: string, body?: object) =>
     server.send('DELETE', path, body === undefined ? {} : { body });
   const isGone = async (path: string) => (await server.get(path)).status === 404;

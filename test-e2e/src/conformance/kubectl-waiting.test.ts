@@ -3,43 +3,31 @@ import { expect } from 'chai';
 import { at, text } from '../support/json.js';
 import { eventually } from '../support/processes.js';
 import { TestServer } from '../support/server.js';
-
-const works = '/apis/work.open-cluster-management.io/v1/namespaces';
+import {
+  installCrds,
+  lastTransitionTime,
+  manifestWork,
+  setApplied,
+  withWork,
+  workPath,
+  works,
+} from '../support/works.js';
 
 describe('kubectl, waiting for works and for access', () => {
   const server = new TestServer();
   before(async () => {
     await server.start();
-    await server.k('apply', '-f', 'deploy/crds');
-    await server.k('wait', '--for=condition=Established', 'crd', '--all', '--timeout=20s');
+    await installCrds(server);
   });
   after(() => server.stop());
 
-  async function withWork(name = 'w'): Promise<string> {
-    const namespace = await server.namespace('cluster');
-    await server.create(`${works}/${namespace}/manifestworks`, manifestWork(name));
-    return namespace;
-  }
-
-  function workPath(namespace: string, name = 'w'): string {
-    return `${works}/${namespace}/manifestworks/${name}`;
-  }
-
-  async function setApplied(namespace: string, status: 'True' | 'False', name = 'w'): Promise<void> {
-    const condition = { type: 'Applied', status, reason: 'Test', message: '', lastTransitionTime };
-    const answer = await server.patch(`${workPath(namespace, name)}/status`, 'merge', {
-      status: { conditions: [condition] },
-    });
-    expect(answer.status, answer.text).to.equal(200);
-  }
-
   describe('waiting and deleting', () => {
     it('waits for a condition, for a field and for creation', async () => {
-      const namespace = await withWork();
+      const namespace = await withWork(server);
       const target = ['manifestwork/w', '-n', namespace, '--timeout=20s'];
       const waiting = server.k('wait', '--for=condition=Applied', ...target);
-      await setApplied(namespace, 'False');
-      await setApplied(namespace, 'True');
+      await setApplied(server, namespace, 'False');
+      await setApplied(server, namespace, 'True');
       expect(await waiting).to.equal('manifestwork.work.open-cluster-management.io/w condition met\n');
       expect(await server.k('wait', '--for=jsonpath={.metadata.generation}=1', ...target)).to.contain(
         'condition met',
@@ -103,13 +91,13 @@ describe('kubectl, waiting for works and for access', () => {
     });
 
     it('deletes the namespace of a cluster with all works in it', async () => {
-      const namespace = await withWork();
+      const namespace = await withWork(server);
       await server.k('delete', 'namespace', namespace, '--timeout=20s');
       expect((await server.get(workPath(namespace))).status).to.equal(404);
     });
 
     it('dry-runs a creation and a deletion on the server', async () => {
-      const namespace = await withWork();
+      const namespace = await withWork(server);
       const dry = await server.feed(
         manifestWork('dry', { namespace }),
         'create',
@@ -182,7 +170,7 @@ describe('kubectl, waiting for works and for access', () => {
     });
 
     it('prints events of a work in describe', async () => {
-      const namespace = await withWork();
+      const namespace = await withWork(server);
       const { uid } = at(await server.read(workPath(namespace)), 'metadata') as { uid: string };
       await server.create(`/api/v1/namespaces/${namespace}/events`, {
         apiVersion: 'v1',
@@ -213,25 +201,3 @@ describe('kubectl, waiting for works and for access', () => {
     });
   });
 });
-
-const lastTransitionTime = '2026-01-02T03:04:05Z';
-
-function manifestWork(name: string, metadata: object = {}) {
-  return {
-    apiVersion: 'work.open-cluster-management.io/v1',
-    kind: 'ManifestWork',
-    metadata: { name, ...metadata },
-    spec: {
-      workload: {
-        manifests: [
-          {
-            apiVersion: 'v1',
-            kind: 'ConfigMap',
-            metadata: { name: 'one', namespace: 'default' },
-            data: { k: 'v' },
-          },
-        ],
-      },
-    },
-  };
-}

@@ -1,20 +1,16 @@
 /** Listing: revisions, pages, selectors. */
 import { expect } from 'chai';
 import { at, each, text } from '../support/json.js';
-import { configMap, crdPath, widget, widgetCrd, widgetPath } from '../support/objects.js';
+import { configMap, configMaps, crdPath, widget, widgetCrd, widgetPath } from '../support/objects.js';
 import { TestServer } from '../support/server.js';
 
 describe('listing', () => {
   const server = new TestServer();
   before(async () => {
     await server.start();
-    await server.create(crdPath, columnsCrd);
     await server.create(crdPath, widgetCrd('plains'));
   });
   after(() => server.stop());
-
-  const configMaps = (namespace: string, name = '') =>
-    `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
 
   it('lists nothing as an empty list at a revision that can be watched from', async () => {
     const namespace = await server.namespace();
@@ -185,17 +181,3 @@ function event(name: string, namespace: string) {
     type: 'Normal',
   };
 }
-
-const columnsCrd = widgetCrd('columns', {
-  version: {
-    schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-    subresources: { status: {} },
-    additionalPrinterColumns: [
-      { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-      { name: 'Size', type: 'integer', jsonPath: '.spec.size' },
-      { name: 'Since', type: 'date', jsonPath: '.spec.since' },
-      { name: 'Flag', type: 'boolean', jsonPath: '.spec.ready' },
-      { name: 'Far', type: 'string', jsonPath: '.spec.size', priority: 1 },
-    ],
-  },
-});

@@ -2,7 +2,15 @@
 import { connect } from 'node:http2';
 import { expect } from 'chai';
 import { at, each, text } from '../support/json.js';
-import { configMap, crdPath, deployment, widget, widgetCrd, widgetPath } from '../support/objects.js';
+import {
+  configMap,
+  configMaps,
+  crdPath,
+  deployment,
+  widget,
+  widgetCrd,
+  widgetPath,
+} from '../support/objects.js';
 import { succeeded, TestServer } from '../support/server.js';
 
 describe('options and errors', () => {
@@ -14,8 +22,6 @@ describe('options and errors', () => {
   });
   after(() => server.stop());
 
-  const configMaps = (namespace: string, name = '') =>
-    `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
   const widgets = (namespace: string, name = '') => widgetPath(namespace, 'widgets', name);
 
   it('runs every verb dry: the answer is whole, nothing is stored', async () => {

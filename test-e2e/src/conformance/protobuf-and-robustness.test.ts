@@ -1,8 +1,16 @@
 /** Protobuf bodies of Go clients, answers that nobody can decode, subresources of pods, and nonsense on every path. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { at, text } from '../support/json.js';
-import { configMap, crdPath, deployment, widget, widgetCrd, widgetPath } from '../support/objects.js';
+import { at, list, text } from '../support/json.js';
+import {
+  configMap,
+  configMaps,
+  crdPath,
+  deployment,
+  widget,
+  widgetCrd,
+  widgetPath,
+} from '../support/objects.js';
 import { deleteOptions, envelope } from '../support/protobuf.js';
 import { succeeded, TestServer } from '../support/server.js';
 
@@ -15,9 +23,6 @@ describe('protobuf and robustness', () => {
     await server.create(crdPath, widgetCrd('widgets'));
   });
   after(() => server.stop());
-
-  const configMaps = (namespace: string, name = '') =>
-    `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
 
   it('stores the same for every kubectl create, whether it comes as protobuf or as JSON', async () => {
     const binary = await server.namespace('binary');
@@ -49,6 +54,7 @@ describe('protobuf and robustness', () => {
       ['role', 'a', '--verb=get', '--resource=pods,deployments.apps/scale'],
       ['rolebinding', 'a', '--role=a', '--user=u', '--serviceaccount=x:y'],
     ];
+    const targets: string[] = [];
     for (const command of commands) {
       const arguments_ = command.slice();
       const dashes = arguments_.indexOf('--');
@@ -64,15 +70,16 @@ describe('protobuf and robustness', () => {
       expect(fed.code, fed.stderr).to.equal(0);
       const name = `create ${command.join(' ')}`;
       expect(comparable(made, binary), name).to.deep.equal(comparable(JSON.parse(fed.stdout), plain));
-      const target = `${text(made, 'kind').toLowerCase()}/${text(made, 'metadata.name')}`;
-      const [one, other] = await Promise.all(
-        [binary, plain].map(async (namespace) => {
-          const flags = ['-n', namespace, '-o', 'json', '--show-managed-fields'];
-          return ownedByKubectl(JSON.parse(await server.k('get', target, ...flags)));
-        }),
-      );
-      expect(one, `the fields of ${name}`).to.deep.equal(other);
+      targets.push(`${text(made, 'kind').toLowerCase()}/${text(made, 'metadata.name')}`);
     }
+    const [one, other] = await Promise.all(
+      [binary, plain].map(async (namespace) => {
+        const flags = ['-n', namespace, '-o', 'json', '--show-managed-fields'];
+        const stored: unknown = JSON.parse(await server.k('get', ...targets, ...flags));
+        return list(stored).map(ownedByKubectl);
+      }),
+    );
+    expect(one).to.have.length(commands.length).and.to.deep.equal(other);
     expect(
       at(await server.read(`/apis/apps/v1/namespaces/${binary}/deployments/a`), 'spec.replicas'),
     ).to.equal(0);

@@ -1,7 +1,7 @@
 /** The forms in which objects are answered: tables, metadata only, YAML, indented JSON. */
 import { expect } from 'chai';
 import { at, each, list } from '../support/json.js';
-import { configMap, crdPath, widget, widgetCrd, widgetPath } from '../support/objects.js';
+import { configMap, configMaps, crdPath, widget, widgetCrd, widgetPath } from '../support/objects.js';
 import { run } from '../support/processes.js';
 import { succeeded, TestServer } from '../support/server.js';
 
@@ -13,9 +13,6 @@ describe('representations', () => {
     await server.create(crdPath, widgetCrd('plains'));
   });
   after(() => server.stop());
-
-  const configMaps = (namespace: string, name = '') =>
-    `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
 
   it('prints the columns of each built-in kind, more with -o wide', async () => {
     for (const [resource, header] of Object.entries(columns)) {

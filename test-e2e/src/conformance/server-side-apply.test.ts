@@ -1,7 +1,15 @@
 /** Server-side apply: ownership, conflicts, lists, migration, and what the server writes into managedFields. */
 import { expect } from 'chai';
 import { at, each, list, text } from '../support/json.js';
-import { configMap, crdPath, deployment, widget, widgetCrd, widgetPath } from '../support/objects.js';
+import {
+  configMap,
+  configMaps,
+  crdPath,
+  deployment,
+  widget,
+  widgetCrd,
+  widgetPath,
+} from '../support/objects.js';
 import { type Answer, succeeded, TestServer } from '../support/server.js';
 
 describe('server-side apply', () => {
@@ -12,8 +20,6 @@ describe('server-side apply', () => {
   });
   after(() => server.stop());
 
-  const configMaps = (namespace: string, name = '') =>
-    `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
   const deployments = (namespace: string, name = '') =>
     `/apis/apps/v1/namespaces/${namespace}/deployments${name === '' ? '' : `/${name}`}`;
   const widgets = (namespace: string, name = '') => widgetPath(namespace, 'widgets', name);

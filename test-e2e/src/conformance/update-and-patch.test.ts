@@ -1,7 +1,15 @@
 /** PUT and PATCH: conflicts, generation, no-ops, the status split, immutability, and the patch types. */
 import { expect } from 'chai';
 import { at, each, list, text } from '../support/json.js';
-import { configMap, crdPath, deployment, widget, widgetCrd, widgetPath } from '../support/objects.js';
+import {
+  configMap,
+  configMaps,
+  crdPath,
+  deployment,
+  widget,
+  widgetCrd,
+  widgetPath,
+} from '../support/objects.js';
 import { eventually } from '../support/processes.js';
 import { succeeded, TestServer } from '../support/server.js';
 
@@ -13,8 +21,6 @@ describe('updating and patching', () => {
   });
   after(() => server.stop());
 
-  const configMaps = (namespace: string, name = '') =>
-    `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
   const deployments = (namespace: string, name = '') =>
     `/apis/apps/v1/namespaces/${namespace}/deployments${name === '' ? '' : `/${name}`}`;
   const widgets = (namespace: string, name = '') => widgetPath(namespace, 'widgets', name);

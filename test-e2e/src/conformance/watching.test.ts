@@ -9,7 +9,15 @@ import {
 } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { at, each, text } from '../support/json.js';
-import { configMap, crdPath, deployment, widget, widgetCrd, widgetPath } from '../support/objects.js';
+import {
+  configMap,
+  configMaps,
+  crdPath,
+  deployment,
+  widget,
+  widgetCrd,
+  widgetPath,
+} from '../support/objects.js';
 import { eventually } from '../support/processes.js';
 import { succeeded, TestServer } from '../support/server.js';
 import type { WatchLine } from '../support/watch-reader.js';
@@ -25,8 +33,6 @@ describe('watching', () => {
   });
   after(() => server.stop());
 
-  const configMaps = (namespace: string, name = '') =>
-    `/api/v1/namespaces/${namespace}/configmaps${name === '' ? '' : `/${name}`}`;
   const widgets = (namespace: string, name = '') => widgetPath(namespace, 'widgets', name);
   const revisionOf = (object: unknown) => text(object, 'metadata.resourceVersion');
   const nameOf = (line: WatchLine) => `${line.type} ${at(line.object, 'metadata.name')}`;

@@ -84,7 +84,7 @@ class ClusterJudge {
     const token = tokenOf(object) ?? 'nothing';
     if (!claimants.some((each) => each.token === token)) problems.push(`${key} is as of ${token}`);
     // Another strategy may have put keys there that the present one lets be.
-    const isClear = claimants.length === 1 && this.#user.isOfOneMind(live.plan, key);
+    const isClear = claimants.length === 1 && !live.plan.orphan && this.#user.isOfOneMind(live.plan, key);
     const rest = isClear ? staleKeys(object, live) : [];
     if (rest.length > 0) problems.push(`${key} still has ${rest.join(', ')}`);
     return problems;

@@ -21,7 +21,7 @@ export interface RunResult {
 
 /** Backoffs are 240 s at most; works that vanished from the hub are missed for an hour. */
 const convergenceLimitMs = 100 * 60_000;
-const restMs = 12 * 60_000;
+const restMs = 8 * 60_000;
 /** Checked at least so often while time passes. */
 const checkEveryMs = 30_000;
 

@@ -154,7 +154,7 @@ class Generator {
     if (roll < 0.6) return Math.round(this.#next() * 300);
     if (roll < 0.9) return Math.round(this.#next() * 20_000);
     if (roll < 0.98) return Math.round(this.#next() * 200_000);
-    return Math.round(this.#next() * 5_400_000);
+    return Math.round(this.#next() * 2_400_000);
   }
 
   #downTime(): number {

@@ -186,7 +186,7 @@ export class World {
       profile: 'hub',
       kubernetesVersion: hubKubernetesVersion,
       pki: makePki(this.clock),
-      admission: (server) => hubAdmission(() => createClient(server().transport())),
+      admission: (server) => hubAdmission(() => createClient(server().transport()), this.clock),
       beside: async (server, life) => {
         const client = createClient(server.transport(), { userAgent: 'hub' });
         const { signal } = createStopController();

@@ -149,7 +149,7 @@ export class Fleet {
 
   /** Applies manifests (objects) to the hub. @throws Error with kubectl's words when it fails. */
   async apply(...objects: object[]): Promise<string> {
-    const input = objects.map((object) => JSON.stringify(object)).join('\n---\n');
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
     return must(await this.kubectlWith({ input }, 'apply', '-f', '-'));
   }
 

@@ -118,3 +118,26 @@ export function widgetPath(namespace: string, plural: string, name = ''): string
   const collection = `/apis/${widgetGroup}/v1/namespaces/${namespace}/${plural}`;
   return name === '' ? collection : `${collection}/${name}`;
 }
+
+export function configMaps(namespace: string, name = ''): string {
+  const collection = `/api/v1/namespaces/${namespace}/configmaps`;
+  return name === '' ? collection : `${collection}/${name}`;
+}
+
+export const rbac = '/apis/rbac.authorization.k8s.io/v1';
+const rbacGroup = 'rbac.authorization.k8s.io';
+
+export function role(rules: readonly object[], name = 'r') {
+  return { apiVersion: `${rbacGroup}/v1`, kind: 'Role', metadata: { name }, rules };
+}
+
+/** Of a role to a user. */
+export function roleBinding(user: string, kind = 'Role', name = 'r') {
+  return {
+    apiVersion: `${rbacGroup}/v1`,
+    kind: 'RoleBinding',
+    metadata: { name: `${user}-${name}` },
+    roleRef: { apiGroup: rbacGroup, kind, name },
+    subjects: [{ apiGroup: rbacGroup, kind: 'User', name: user }],
+  };
+}

@@ -145,6 +145,15 @@ export class Follower {
   }
 }
 
+/** Calls `fn` for each, a few at a time: where each call is a process, more would only queue. */
+export async function eachOf<T>(items: readonly T[], fn: (item: T) => Promise<unknown>): Promise<void> {
+  const left = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await fn(item);
+  };
+  await Promise.all([worker(), worker(), worker()]);
+}
+
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

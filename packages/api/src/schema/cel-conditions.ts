@@ -30,7 +30,7 @@ export interface ConditionEvaluation {
 export function createConditionEvaluation(object: unknown): ConditionEvaluation {
   const budget = { steps: defaultBudgetOptions.stepsPerObject };
   let value: unknown;
-  const valueOf = (): unknown => {
+  const converted = (): unknown => {
     value ??= toCelValue(object, undefined);
     return value;
   };
@@ -38,14 +38,14 @@ export function createConditionEvaluation(object: unknown): ConditionEvaluation 
     holds: (expressions) =>
       expressions.every((expression) => {
         const program = programOf('condition', expression);
-        const result = guarded(() => program.evaluate({ object: valueOf() }, budget));
+        const result = guarded(() => program.evaluate({ object: converted() }, budget));
         if (typeof result === 'boolean') return result;
         throw new ConditionExpressionError(`must evaluate to a bool, not ${typeNameOf(result)}`);
       }),
     message: (expression, result) => {
       const program = programOf('conditionMessage', expression);
       const own = { steps: defaultBudgetOptions.stepsPerRule };
-      const text = guarded(() => program.evaluate({ object: valueOf(), result }, own));
+      const text = guarded(() => program.evaluate({ object: converted(), result }, own));
       if (typeof text === 'string') return text;
       throw new ConditionExpressionError(`must evaluate to a string, not ${typeNameOf(text)}`);
     },

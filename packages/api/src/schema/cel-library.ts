@@ -1,6 +1,6 @@
 /**
  * The Kubernetes extensions of CEL that rules use beyond the standard library: strings, lists, sets, regular
- * expressions, quantities, URLs and addresses. Errors are plain Errors; the rule that raised one fails with its text.
+ * expressions, quantities, URLs, addresses, versions and named formats. Errors are plain Errors; the rule that raised one fails with its text.
  * Called once, by cel-environment.
  */
 import type { Environment } from '@marcbachmann/cel-js';
@@ -13,8 +13,10 @@ import {
   type Quantity,
   QuantityError,
 } from '../text/quantity.js';
+import { registerAddresses } from './cel-addresses.js';
 import { formatCel } from './cel-format.js';
-import { isCidr, isIpv4, isIpv6 } from './formats.js';
+import { registerNamedFormats } from './cel-named-formats.js';
+import { registerSemver } from './cel-semver.js';
 import { compilePattern } from './pattern.js';
 
 /** The name under which `matches` runs in linear time. */
@@ -28,9 +30,18 @@ export function registerKubernetesLibrary(env: Environment): void {
   registerQuantities(env);
   registerUrls(env);
   registerAddresses(env);
+  registerSemver(env);
+  registerNamedFormats(env);
 }
 
+class StringsNamespace {}
+
 function registerStrings(env: Environment): void {
+  env.registerType('StringsNamespace', StringsNamespace);
+  env.registerConstant('strings', 'StringsNamespace', new StringsNamespace());
+  env.registerFunction('StringsNamespace.quote(string): string', (_: unknown, text: string) =>
+    JSON.stringify(text),
+  );
   env.registerFunction(
     'string.charAt(int): string',
     (text: string, at: bigint) => [...text][Number(at)] ?? '',
@@ -249,12 +260,11 @@ function registerUrls(env: Environment): void {
   );
   env.registerFunction('Url.getPort(): string', ({ host }: CelUrl) => /:(\d+)$/.exec(host)?.[1] ?? '');
   env.registerFunction('Url.getEscapedPath(): string', ({ url }: CelUrl) => url.pathname);
-}
-
-function registerAddresses(env: Environment): void {
-  const isIp = (text: string): boolean => isIpv4(text) || isIpv6(text);
-  env.registerFunction('isIP(string): bool', isIp);
-  env.registerFunction('isCIDR(string): bool', isCidr);
+  env.registerFunction('Url.getQuery(): map<string, list<string>>', ({ url }: CelUrl) => {
+    const query = new Map<string, string[]>();
+    for (const [key, value] of url.searchParams) query.set(key, [...(query.get(key) ?? []), value]);
+    return query;
+  });
 }
 
 /** Adds what only condition rules of works know. */

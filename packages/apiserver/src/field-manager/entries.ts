@@ -39,15 +39,16 @@ export function makeEntry(
   owner: EntryOwner,
   options: { set: FieldSet | undefined; time?: string | undefined },
 ): ManagedFieldsEntry {
-  return {
-    ...(owner.manager !== '' && { manager: owner.manager }),
-    operation: owner.operation,
-    apiVersion: owner.apiVersion,
-    ...(options.time !== undefined && { time: options.time }),
-    fieldsType: 'FieldsV1',
-    fieldsV1: toFieldsV1(options.set),
-    ...(owner.subresource !== '' && { subresource: owner.subresource }),
-  };
+  // In the order of the wire; by assignment, as one is made for nearly every write and spreads are slow.
+  const entry: ManagedFieldsEntry = {};
+  if (owner.manager !== '') entry.manager = owner.manager;
+  entry.operation = owner.operation;
+  entry.apiVersion = owner.apiVersion;
+  if (options.time !== undefined) entry.time = options.time;
+  entry.fieldsType = 'FieldsV1';
+  entry.fieldsV1 = toFieldsV1(options.set);
+  if (owner.subresource !== '') entry.subresource = owner.subresource;
+  return entry;
 }
 
 export function entryTime(nowMs: number): string {

@@ -36,8 +36,14 @@ import {
   strictFaults,
 } from './body.js';
 import { parseWriteQuery, type WriteQuery } from './options.js';
-import { objectResponse, type RespondOptions } from './represent.js';
-import { checkLocation, expectedBody, type WriteDependencies, writeRequest } from './write.js';
+import type { RespondOptions } from './represent.js';
+import {
+  checkLocation,
+  expectedBody,
+  type WriteDependencies,
+  writeRequest,
+  writtenResponse,
+} from './write.js';
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
@@ -78,7 +84,7 @@ export async function patch(deps: WriteDependencies, options: RespondOptions): P
     createMissing: type === 'apply' && subresource === undefined,
     isPut: false,
   });
-  return objectResponse(result.created ? 201 : 200, result.object, options);
+  return writtenResponse(result.created ? 201 : 200, result.object, { deps, query, options });
 }
 
 function subjectOf({ definition, name = '' }: RespondOptions['request']): StatusSubject & { name: string } {

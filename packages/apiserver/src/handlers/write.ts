@@ -11,7 +11,7 @@ import { customSubresource, type WriteRequest, writeContext } from '../registry/
 import type { ApiResponse } from '../server/handler.js';
 import { decodeObject, type ExpectedBody, type ProtobufDecoder } from './body.js';
 import { parseWriteQuery, type WriteQuery } from './options.js';
-import { objectResponse, type RespondOptions, valueResponse } from './represent.js';
+import { cachedResponse, objectResponse, type RespondOptions, valueResponse } from './represent.js';
 import type { ResourceRequest } from './resource-request.js';
 
 export interface WriteDependencies {
@@ -72,6 +72,22 @@ export function checkLocation(object: KubeObject, request: ResourceRequest): voi
   }
 }
 
+/** What a write has left: as the cache holds it where that is this very state, which spares encoding it once more. */
+export function writtenResponse(
+  status: number,
+  object: KubeObject,
+  written: { readonly deps: WriteDependencies; readonly query: WriteQuery; readonly options: RespondOptions },
+): ApiResponse {
+  const { deps, query, options } = written;
+  const { definition } = options.request;
+  const { namespace, name = '', resourceVersion } = object.metadata;
+  if (query.dryRun || definition.convert !== undefined) return objectResponse(status, object, options);
+  const cached = deps.objects.find(definition, { namespace, name });
+  return cached !== undefined && String(cached.revision) === resourceVersion
+    ? cachedResponse(status, cached, options)
+    : objectResponse(status, object, options);
+}
+
 export async function create(deps: WriteDependencies, options: RespondOptions): Promise<ApiResponse> {
   const { request } = options;
   const { definition } = request;
@@ -92,7 +108,7 @@ export async function create(deps: WriteDependencies, options: RespondOptions): 
     throw newBadRequest('resourceVersion should not be set on objects to be created');
   }
   const write = writeRequest(options, query, { kind: 'CreateOptions', extra: extraOptions(query) });
-  return objectResponse(201, await deps.objects.create(write, object), options);
+  return writtenResponse(201, await deps.objects.create(write, object), { deps, query, options });
 }
 
 async function createThrough(
@@ -140,7 +156,7 @@ export async function update(deps: WriteDependencies, options: RespondOptions): 
     return { object };
   };
   const result = await deps.objects.update(write, change, { createMissing, isPut: true });
-  return objectResponse(result.created ? 201 : 200, result.object, options);
+  return writtenResponse(result.created ? 201 : 200, result.object, { deps, query, options });
 }
 
 function extraOptions(query: WriteQuery): Readonly<Record<string, unknown>> {

@@ -27,36 +27,8 @@ import {
   tokenClusterAnnotation,
   tokenRejoinAnnotation,
 } from '../tokens/bootstrap-token.js';
-
-export interface Requester {
-  readonly username: string;
-  readonly uid?: string;
-  readonly groups: readonly string[];
-  readonly extra?: Readonly<Record<string, readonly string[]>>;
-}
-
-/** One write, as a rule sees it. */
-export interface AdmissionRequest {
-  readonly operation: 'CREATE' | 'UPDATE';
-  readonly name: string;
-  readonly namespace: string | undefined;
-  /** May be changed in place by a mutating rule. */
-  readonly object: KubeObject;
-  readonly oldObject: KubeObject | undefined;
-  readonly user: Requester;
-  readonly dryRun: boolean;
-}
-
-export interface AdmissionRule {
-  readonly name: string;
-  readonly group: string;
-  readonly resource: string;
-  readonly operations: readonly ('CREATE' | 'UPDATE')[];
-  /** Runs before validation; may change the object. */
-  readonly mutating: boolean;
-  /** @throws StatusError to refuse. */
-  check(request: AdmissionRequest, client: KubeClient): Promise<void> | void;
-}
+import { clusterSetBindingRule, clusterSetRule, taintTimeRule } from './cluster-rules.js';
+import { type AdmissionRule, isAllowed, type Requester } from './rule.js';
 
 const manifestWorkRule: AdmissionRule = {
   name: 'manifestwork',
@@ -109,6 +81,7 @@ const managedClusterRule: AdmissionRule = {
       }
     }
     if (cluster.spec?.hubAcceptsClient !== true || old?.spec?.hubAcceptsClient === true) return;
+    await requireNamespaceStays(client, name);
     const { group, resource, subresource, verb } = virtualPermissions.acceptCluster;
     if (await isAllowed(client, { user, attributes: { group, resource, subresource, verb, name } })) return;
     throw newForbidden(
@@ -117,6 +90,18 @@ const managedClusterRule: AdmissionRule = {
     );
   },
 };
+
+/** A cluster accepted again while the namespace of its former life goes would lose what is sent to it. */
+async function requireNamespaceStays(client: KubeClient, name: string): Promise<void> {
+  const namespaces = await client.list<KubeObject>(wellKnown.namespaces, {
+    fieldSelector: `metadata.name=${name}`,
+  });
+  if (namespaces.items[0]?.metadata.deletionTimestamp === undefined) return;
+  throw newForbidden(
+    { group: clusterGroupName, resource: 'managedclusters', name },
+    `cluster namespace ${JSON.stringify(name)} is terminating`,
+  );
+}
 
 function requireClusterName(name: string): void {
   const [error] = validateObjectName(name, 'label');
@@ -237,29 +222,13 @@ async function isJoinedByAnother(
   });
 }
 
-async function isAllowed(
-  client: KubeClient,
-  { user, attributes }: { user: Requester; attributes: Record<string, string> },
-): Promise<boolean> {
-  const review = await client.create<KubeObject>(wellKnown.subjectAccessReviews, {
-    apiVersion: 'authorization.k8s.io/v1',
-    kind: 'SubjectAccessReview',
-    metadata: {},
-    spec: {
-      user: user.username,
-      groups: user.groups,
-      ...(user.uid !== undefined && { uid: user.uid }),
-      ...(user.extra && { extra: user.extra }),
-      resourceAttributes: attributes,
-    },
-  });
-  return (review['status'] as { allowed?: boolean } | undefined)?.allowed === true; // SubjectAccessReviewStatus
-}
-
 /** All rules, in the order in which they run. */
 export const admissionRules: readonly AdmissionRule[] = [
+  clusterSetRule,
+  taintTimeRule,
   tokenClusterRule,
   managedClusterRule,
+  clusterSetBindingRule,
   tokenCsrRule,
   manifestWorkRule,
 ];

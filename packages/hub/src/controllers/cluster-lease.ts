@@ -16,9 +16,9 @@ import {
   type ManagedCluster,
   managedClusterLeaseName,
   parseTime,
-  setCondition,
 } from '@flotilla/api';
 import { type Controller, createController, wellKnown } from '@flotilla/kube';
+import { writeCondition, yieldingToOthers } from './cluster-write.js';
 import type { HubContext } from './context.js';
 
 export function createClusterLeaseController(context: HubContext): Controller {
@@ -26,7 +26,7 @@ export function createClusterLeaseController(context: HubContext): Controller {
     name: 'cluster-lease',
     env: context.env,
     concurrency: 4,
-    reconcile: (name) => reconcile(context, name),
+    reconcile: yieldingToOthers((name) => reconcile(context, name)),
   });
   context.clusters.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
   // A renewed lease is looked at when it would run out, not when it is renewed: only its absence matters at once.
@@ -91,29 +91,13 @@ async function createLease(
   }
 }
 
-async function setUnknown({ client, env }: HubContext, cluster: ManagedCluster): Promise<undefined> {
+async function setUnknown(context: HubContext, cluster: ManagedCluster): Promise<undefined> {
   const known = findCondition(cluster.status?.conditions, clusterCondition.available);
-  if (known?.status === 'Unknown') return undefined;
-  const conditions = setCondition(
-    cluster.status?.conditions,
-    {
-      type: clusterCondition.available,
-      status: 'Unknown',
-      reason: clusterReason.leaseUpdateStopped,
-      message: 'Registration agent stopped updating its lease.',
-    },
-    env.clock.now(),
-  );
-  const { name = '', uid, resourceVersion } = cluster.metadata;
-  await client.patch(
-    wellKnown.managedClusters,
-    { name },
-    {
-      type: 'merge',
-      subresource: 'status',
-      body: { metadata: { uid, resourceVersion }, status: { conditions } },
-      fieldManager: hubFieldManager,
-    },
-  );
-  return undefined;
+  if (known?.status === 'Unknown') return;
+  await writeCondition(context, cluster, {
+    type: clusterCondition.available,
+    status: 'Unknown',
+    reason: clusterReason.leaseUpdateStopped,
+    message: 'Registration agent stopped updating its lease.',
+  });
 }

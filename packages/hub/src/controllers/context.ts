@@ -1,11 +1,36 @@
 /** What the hub's controllers share: the client, the world, and one informer for each kind that they watch. */
-import type { KubeObject, ManagedCluster, ManifestWork } from '@flotilla/api';
-import { createInformer, type Env, type Informer, type KubeClient, wellKnown } from '@flotilla/kube';
+import {
+  type KindDefinition,
+  type KubeObject,
+  type ManagedCluster,
+  type ManagedClusterSet,
+  type ManagedClusterSetBinding,
+  type ManifestWork,
+  managedClusterSetBindingKind,
+  managedClusterSetKind,
+} from '@flotilla/api';
+import {
+  createInformer,
+  type Env,
+  type Informer,
+  type KubeClient,
+  type ResourceRef,
+  wellKnown,
+} from '@flotilla/kube';
+
+function refOf({ group, version, plural, namespaced }: KindDefinition): ResourceRef {
+  return { group, version, resource: plural, namespaced };
+}
+
+export const clusterSetsRef = refOf(managedClusterSetKind);
+export const clusterSetBindingsRef = refOf(managedClusterSetBindingKind);
 
 export interface HubContext {
   readonly client: KubeClient;
   readonly env: Env;
   readonly clusters: Informer<ManagedCluster>;
+  readonly clusterSets: Informer<ManagedClusterSet>;
+  readonly clusterSetBindings: Informer<ManagedClusterSetBinding>;
   readonly works: Informer<ManifestWork>;
   readonly addons: Informer<KubeObject>;
   readonly leases: Informer<KubeObject>;
@@ -17,6 +42,8 @@ export function createHubContext(client: KubeClient, env: Env): HubContext {
     client,
     env,
     clusters: createInformer<ManagedCluster>(client, wellKnown.managedClusters, { env }),
+    clusterSets: createInformer<ManagedClusterSet>(client, clusterSetsRef, { env }),
+    clusterSetBindings: createInformer<ManagedClusterSetBinding>(client, clusterSetBindingsRef, { env }),
     // The controllers only count works and add-ons and delete them: metadata is enough, whatever they hold.
     works: createInformer<ManifestWork>(client, wellKnown.manifestWorks, { env, metadataOnly: true }),
     addons: createInformer<KubeObject>(client, wellKnown.managedClusterAddOns, { env, metadataOnly: true }),

@@ -4,11 +4,9 @@
  * Conditions, order and finalizers: registration.md 1.6 and 1.8.
  */
 import {
-  type Condition,
   clusterCondition,
   clusterReason,
   clusterRoleName,
-  equal,
   findCondition,
   hasReason,
   hubFieldManager,
@@ -19,7 +17,6 @@ import {
   manifestWorkFinalizer,
   registrationRoleBindingName,
   resourceCleanupFinalizer,
-  setCondition,
   workRoleBindingName,
 } from '@flotilla/api';
 import { type Controller, createController, type ResourceRef, wellKnown } from '@flotilla/kube';
@@ -31,6 +28,7 @@ import {
   clusterRoleBindings,
   sharedClusterRoles,
 } from './cluster-rbac.js';
+import { patchCluster, writeCondition, yieldingToOthers } from './cluster-write.js';
 import type { HubContext } from './context.js';
 
 /** How long until a cluster whose removal waits for something is looked at again. Works' own events come sooner. */
@@ -48,7 +46,7 @@ export function createManagedClusterController(context: HubContext): Controller 
     name: 'managed-cluster',
     env: context.env,
     concurrency: 4,
-    reconcile: (name) => reconcile(context, { name, settled }),
+    reconcile: yieldingToOthers((name) => reconcile(context, { name, settled })),
   });
   context.clusters.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
   for (const informer of [context.works, context.addons]) {
@@ -93,12 +91,12 @@ async function reconcile(
 }
 
 async function accept(context: HubContext, cluster: ManagedCluster, name: string): Promise<void> {
-  await addFinalizers(context, cluster, [managedClusterFinalizer, resourceCleanupFinalizer]);
+  const held = await addFinalizers(context, cluster, [managedClusterFinalizer, resourceCleanupFinalizer]);
   await apply(context, wellKnown.namespaces, clusterNamespace(name));
   await apply(context, wellKnown.clusterRoles, clusterRole(name, { accepted: true }));
   await apply(context, wellKnown.clusterRoleBindings, clusterRoleBinding(name));
   for (const binding of clusterRoleBindings(name)) await apply(context, wellKnown.roleBindings, binding);
-  await writeCondition(context, cluster, {
+  await writeCondition(context, held, {
     type: clusterCondition.hubAccepted,
     status: 'True',
     reason: clusterReason.accepted,
@@ -180,10 +178,11 @@ async function addFinalizers(
   context: HubContext,
   cluster: ManagedCluster,
   wanted: readonly string[],
-): Promise<void> {
+): Promise<ManagedCluster> {
   const present = cluster.metadata.finalizers ?? [];
   const missing = wanted.filter((finalizer) => !present.includes(finalizer));
-  if (missing.length > 0) await writeFinalizers(context, cluster, [...present, ...missing]);
+  if (missing.length === 0) return cluster;
+  return await patchCluster(context, cluster, { finalizers: [...present, ...missing] });
 }
 
 async function removeFinalizers(
@@ -193,60 +192,7 @@ async function removeFinalizers(
 ): Promise<void> {
   const present = cluster.metadata.finalizers ?? [];
   const left = present.filter((finalizer) => !unwanted.includes(finalizer));
-  if (left.length < present.length) await writeFinalizers(context, cluster, left);
-}
-
-async function writeFinalizers(
-  { client }: HubContext,
-  cluster: ManagedCluster,
-  finalizers: readonly string[],
-): Promise<void> {
-  const { name = '', uid, resourceVersion } = cluster.metadata;
-  await client.patch(
-    wellKnown.managedClusters,
-    { name },
-    {
-      type: 'merge',
-      body: { metadata: { uid, resourceVersion, finalizers } },
-      fieldManager: hubFieldManager,
-    },
-  );
-}
-
-async function writeCondition(
-  { client, env }: HubContext,
-  cluster: ManagedCluster,
-  condition: Omit<Condition, 'lastTransitionTime'>,
-): Promise<void> {
-  const before = cluster.status?.conditions ?? [];
-  const conditions = setCondition(before, condition, env.clock.now());
-  if (equal(before, conditions)) return;
-  await client.patch(
-    wellKnown.managedClusters,
-    { name: cluster.metadata.name ?? '' },
-    {
-      type: 'merge',
-      subresource: 'status',
-      // Conditions are a list that a merge patch replaces: the uid and the version guard the agent's own entries.
-      body: {
-        metadata: { uid: cluster.metadata.uid, resourceVersion: await currentVersion({ client }, cluster) },
-        status: { conditions },
-      },
-      fieldManager: hubFieldManager,
-    },
-  );
-}
-
-/** Finalizers may just have been written: the version of an object whose status is still the one we looked at. */
-async function currentVersion(
-  { client }: Pick<HubContext, 'client'>,
-  cluster: ManagedCluster,
-): Promise<string> {
-  const live = await client.get<ManagedCluster>(wellKnown.managedClusters, {
-    name: cluster.metadata.name ?? '',
-  });
-  const same = equal(live.status?.conditions ?? [], cluster.status?.conditions ?? []);
-  return (same ? live : cluster).metadata.resourceVersion ?? '';
+  if (left.length < present.length) await patchCluster(context, cluster, { finalizers: left });
 }
 
 async function apply(

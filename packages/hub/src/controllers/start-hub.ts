@@ -1,6 +1,10 @@
 /** All of the hub's controllers as one part: started once the API that they work on answers, closed together. */
 import type { Env, KubeClient } from '@flotilla/kube';
+import { createClusterClockController } from './cluster-clock.js';
 import { createClusterLeaseController } from './cluster-lease.js';
+import { createClusterSetBindingController } from './cluster-set-bindings.js';
+import { createClusterSetController } from './cluster-sets.js';
+import { createClusterTaintController } from './cluster-taints.js';
 import { createHubContext } from './context.js';
 import { createCsrApprover } from './csr-approver.js';
 import { applySharedRoles, createManagedClusterController } from './managed-cluster.js';
@@ -17,10 +21,22 @@ export async function startHubControllers(
   signal: AbortSignal,
 ): Promise<RunningHub> {
   const context = createHubContext(client, env);
-  const informers = [context.clusters, context.works, context.addons, context.leases, context.csrs];
+  const informers = [
+    context.clusters,
+    context.clusterSets,
+    context.clusterSetBindings,
+    context.works,
+    context.addons,
+    context.leases,
+    context.csrs,
+  ];
   const controllers = [
     createManagedClusterController(context),
     createClusterLeaseController(context),
+    createClusterClockController(context),
+    createClusterTaintController(context),
+    createClusterSetController(context),
+    createClusterSetBindingController(context),
     createCsrApprover(context),
     createTokenConsumer(context),
   ];

@@ -11,7 +11,7 @@ import { leaveHub } from '../leave.js';
 import { type KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { readStatus, statusHeaders } from '../status.js';
 import { connectManaged, dialHub } from './connections.js';
-import { type JoinOptions, prepareJoin } from './prepare-join.js';
+import { type JoinOptions, prepareJoin, readJoinRequest } from './prepare-join.js';
 
 export interface CommandContext {
   readonly env: Env;
@@ -62,10 +62,12 @@ function addJoinCommand(program: Command, context: CommandContext): void {
       'in place of a join string: the kubeconfig with a token that another OCM hub handed out',
     );
   withDataDir(command).action(async (text: string | undefined, options: JoinOptions) => {
-    const state = new KlusterletState(context.env.files, options.dataDir);
+    const { env } = context;
+    const request = await readJoinRequest(text, { options, env });
+    const state = new KlusterletState(env.files, options.dataDir);
     const lock = await lockDirectory(options.dataDir);
     try {
-      const config = await prepareJoin(text, { options, state, env: context.env });
+      const config = await prepareJoin(request, { options, state, env });
       await run(config, { state, context });
     } finally {
       await lock.release();

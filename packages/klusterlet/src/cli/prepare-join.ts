@@ -18,11 +18,16 @@ export interface JoinOptions {
   readonly bootstrapKubeconfig?: string;
 }
 
-/** Checks everything that can be checked before anything is changed, here or on the hub. */
-export async function prepareJoin(
+export interface JoinRequest {
+  readonly join: Invitation;
+  readonly clusterName: string;
+}
+
+/** What the user asks for, before any directory is touched. @throws UsageError */
+export async function readJoinRequest(
   joinString: string | undefined,
-  { options, state, env }: { options: JoinOptions; state: KlusterletState; env: Env },
-): Promise<KlusterletConfig> {
+  { options, env }: { options: JoinOptions; env: Env },
+): Promise<JoinRequest> {
   const { bootstrapKubeconfig } = options;
   const join = await readInvitation(
     {
@@ -38,6 +43,14 @@ export async function prepareJoin(
   if (join.cluster !== undefined && join.cluster !== clusterName) {
     throw new UsageError(`the join string is for the cluster ${join.cluster}, not for ${clusterName}`);
   }
+  return { join, clusterName };
+}
+
+/** Checks everything that can be checked before anything is changed, here or on the hub. */
+export async function prepareJoin(
+  { join, clusterName }: JoinRequest,
+  { options, state, env }: { options: JoinOptions; state: KlusterletState; env: Env },
+): Promise<KlusterletConfig> {
   const saved = await savedJoin(join, { dataDir: options.dataDir, clusterName, state, env });
   if (saved?.isComplete === true) return saved.config;
   const kubeconfig = managedKubeconfig(options.kubeconfig);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseDuration, parseListen, renderList } from './program.js';
+import { parseDuration, parseHttpsUrl, parseListen, renderList, renderObject } from './program.js';
 import { formatTable } from './table.js';
 
 describe('command line helpers', () => {
@@ -28,6 +28,18 @@ describe('command line helpers', () => {
     it(`reads the duration ${text}`, () => expect(parseDuration(text)).to.equal(milliseconds));
   }
   it('refuses what is no duration', () => expect(() => parseDuration('soon')).to.throw(/duration such as/));
+  it('prints one thing in each form', () => {
+    const thing = { cluster: 'a' };
+    expect(renderObject('table', thing, ['What', 'Value'])).to.equal('WHAT      VALUE\ncluster   a');
+    expect(JSON.parse(renderObject('json', thing, []))).to.deep.equal(thing);
+    expect(renderObject('yaml', thing, [])).to.equal('cluster: a');
+  });
+  it('reads URLs of servers', () => {
+    expect(parseHttpsUrl('https://hub.example:6443/')).to.equal('https://hub.example:6443');
+    for (const text of ['http://hub', 'hub:6443', 'https://hub/path', 'https://me@hub']) {
+      expect(() => parseHttpsUrl(text), text).to.throw(/give a URL such as/);
+    }
+  });
   it('reads listen addresses', () => {
     expect(parseListen('[::1]:1')).to.deep.equal({ host: '::1', port: 1 });
     expect(parseListen(':6443')).to.deep.equal({ host: '0.0.0.0', port: 6443 });

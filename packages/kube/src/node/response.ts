@@ -26,18 +26,45 @@ export function toTransportResponse(wire: WireResponse, options: ResponseOptions
   };
 }
 
-async function readAll(wire: WireResponse, options: ResponseOptions): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of readChunks(wire, options)) {
-    size += chunk.length;
-    if (size > options.maxBytes) {
-      const message = `the answer of ${formatPeer(options.peer)} is larger than ${options.maxBytes} bytes`;
-      throw new TransportError('closed', message);
+/** Without the iterators of `readChunks`, which cost a small answer more than all else. */
+function readAll(wire: WireResponse, options: ResponseOptions): Promise<Uint8Array> {
+  const { limits, peer, maxBytes } = options;
+  return new Promise((resolve, reject) => {
+    const body = decoded(wire);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const fail = (error: unknown): void => {
+      wire.body.destroy();
+      limits.lift();
+      reject(limits.signal.aborted ? limits.signal.reason : toTransportError(error, peer, 'http'));
+    };
+    const cutOff = (): void => fail(newCutOff(peer));
+    if (body.destroyed) {
+      if (body.errored) fail(body.errored);
+      else cutOff();
+      return;
     }
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
+    body.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size <= maxBytes) return;
+      chunks.length = 0;
+      const message = `the answer of ${formatPeer(peer)} is larger than ${maxBytes} bytes`;
+      fail(new TransportError('closed', message));
+    });
+    body.once('end', () => {
+      limits.lift();
+      if (limits.signal.aborted) reject(limits.signal.reason);
+      else if (!wire.isComplete()) cutOff();
+      else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size));
+    });
+    body.on('error', fail);
+    body.once('close', cutOff); // of no effect after the end
+  });
+}
+
+function newCutOff(peer: Peer): TransportError {
+  return new TransportError('closed', `lost ${formatPeer(peer)}: the answer was cut off`);
 }
 
 async function* readChunks(wire: WireResponse, options: ResponseOptions): AsyncGenerator<Uint8Array> {
@@ -52,9 +79,7 @@ async function* readChunks(wire: WireResponse, options: ResponseOptions): AsyncG
     limits.lift();
   }
   if (limits.signal.aborted) throw limits.signal.reason;
-  if (!wire.isComplete()) {
-    throw new TransportError('closed', `lost ${formatPeer(peer)}: the answer was cut off`);
-  }
+  if (!wire.isComplete()) throw newCutOff(peer);
 }
 
 function decoded(wire: WireResponse): Readable {

@@ -1,0 +1,347 @@
+/** The hub's controllers and rules about clusters and their sets, with the real API server in this process. */
+import {
+  type HasConditions,
+  hasReason,
+  type KubeObject,
+  type ManagedCluster,
+  type ManagedClusterSet,
+  managedClusterLeaseName,
+} from '@flotilla/api';
+import {
+  type ApiServer,
+  createApiServer,
+  createMemoryStore,
+  hubKubernetesVersion,
+  type UserInfo,
+} from '@flotilla/apiserver';
+import {
+  bootstrapTokenSecret,
+  createBootstrapToken,
+  hubAdmission,
+  installHubApi,
+  startHubControllers,
+} from '@flotilla/hub';
+import {
+  createClient,
+  createStopController,
+  generateKeyPair,
+  type KubeClient,
+  type ResourceRef,
+  wellKnown,
+} from '@flotilla/kube';
+import { createTestEnv, type TestEnv } from '@flotilla/kube/testing';
+import { expect } from 'chai';
+
+const group = 'cluster.open-cluster-management.io';
+const setsRef: ResourceRef = {
+  group,
+  version: 'v1beta2',
+  resource: 'managedclustersets',
+  namespaced: false,
+};
+const bindingsRef: ResourceRef = { ...setsRef, resource: 'managedclustersetbindings', namespaced: true };
+const setLabel = `${group}/clusterset`;
+const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
+const plain: UserInfo = { username: 'plain', groups: ['system:authenticated'] };
+
+describe('clusters and their sets on the hub', () => {
+  let env: TestEnv;
+  let server: ApiServer;
+  let hub: KubeClient;
+  let close: () => Promise<void>;
+
+  before(async () => {
+    env = createTestEnv();
+    server = createApiServer({
+      store: createMemoryStore(),
+      env,
+      profile: 'hub',
+      kubernetesVersion: hubKubernetesVersion,
+      advertiseUrl: 'https://hub.example:6443',
+      clientCa: () => '',
+      serviceAccountKey: generateKeyPair().privateKeyPem,
+      admission: hubAdmission(() => createClient(server.transport()), env.clock),
+    });
+    await server.start();
+    const own = createClient(server.transport(), { userAgent: 'hub' });
+    const stop = createStopController();
+    const started = installHubApi(own, env, stop.signal).then(() =>
+      startHubControllers(own, env, stop.signal),
+    );
+    for (let i = 0; i < 40; i++) await env.clock.advance(50);
+    const running = await started;
+    hub = as(admin);
+    close = () => running.close();
+    await allow('plain', [
+      { apiGroups: [group], resources: ['managedclusters', 'managedclustersetbindings'], verbs: ['*'] },
+    ]);
+    for (const name of ['users', 'kube-system']) {
+      await hub.create(wellKnown.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    }
+  });
+  after(async () => {
+    await close();
+    server.close();
+  });
+
+  const as = (user: UserInfo): KubeClient => createClient(server.transport(user));
+  const settle = (): Promise<void> => env.clock.advance(2000);
+  const get = (name: string): Promise<ManagedCluster> => hub.get(wellKnown.managedClusters, { name });
+  const getSet = (name: string): Promise<ManagedClusterSet> => hub.get(setsRef, { name });
+  const keys = (cluster: ManagedCluster): string[] =>
+    (cluster.spec?.taints ?? []).map(({ key }) => key.replace(`${group}/`, ''));
+  const condition = (object: HasConditions, type: string): string | undefined =>
+    object.status?.conditions?.find((one) => one.type === type)?.reason;
+
+  async function allow(user: string, rules: object[]): Promise<void> {
+    const name = `${user}-${env.random.uuid()}`;
+    const apiVersion = 'rbac.authorization.k8s.io/v1';
+    const apiGroup = 'rbac.authorization.k8s.io';
+    await hub.create(wellKnown.clusterRoles, { apiVersion, kind: 'ClusterRole', metadata: { name }, rules });
+    await hub.create(wellKnown.clusterRoleBindings, {
+      apiVersion,
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      roleRef: { apiGroup, kind: 'ClusterRole', name },
+      subjects: [{ apiGroup, kind: 'User', name: user }],
+    });
+    await settle();
+  }
+
+  function cluster(name: string, options: { labels?: object; spec?: object } = {}): KubeObject {
+    return {
+      apiVersion: `${group}/v1`,
+      kind: 'ManagedCluster',
+      metadata: { name, ...(options.labels && { labels: options.labels as Record<string, string> }) },
+      spec: options.spec ?? {},
+    };
+  }
+
+  const create = (object: KubeObject, user = admin): Promise<KubeObject> =>
+    as(user).create(wellKnown.managedClusters, object);
+  const patch = (name: string, body: object, user = admin): Promise<ManagedCluster> =>
+    as(user).patch(wellKnown.managedClusters, { name }, { type: 'merge', body });
+
+  async function report(name: string, status: string): Promise<void> {
+    const conditions = ((await get(name)).status?.conditions ?? []).filter(
+      ({ type }) => type !== 'ManagedClusterConditionAvailable',
+    );
+    const lastTransitionTime = new Date(env.clock.now()).toISOString();
+    const available = { type: 'ManagedClusterConditionAvailable', status, reason: 'R', message: '' };
+    await hub.patch(
+      wellKnown.managedClusters,
+      { name },
+      {
+        type: 'merge',
+        subresource: 'status',
+        body: { status: { conditions: [...conditions, { ...available, lastTransitionTime }] } },
+      },
+    );
+    await settle();
+  }
+
+  async function refused(attempt: Promise<unknown>): Promise<string> {
+    try {
+      await attempt;
+    } catch (error) {
+      if (hasReason(error, 'Forbidden', 'BadRequest', 'Invalid')) return error.message;
+      throw error;
+    }
+    return expect.fail('it was not refused');
+  }
+
+  it('taints a cluster as its Available condition tells', async () => {
+    await create(cluster('taints', { spec: { taints: [{ key: 'mine', effect: 'NoSelect' }] } }));
+    await settle();
+    expect(keys(await get('taints'))).to.deep.equal(['mine', 'unreachable']);
+    for (const { timeAdded } of (await get('taints')).spec?.taints ?? []) expect(timeAdded).to.be.a('string');
+    await report('taints', 'True');
+    expect(keys(await get('taints'))).to.deep.equal(['mine']);
+    await report('taints', 'False');
+    expect(keys(await get('taints'))).to.deep.equal(['mine', 'unavailable']);
+    await patch('taints', { spec: { taints: null } });
+    await settle();
+    expect(keys(await get('taints'))).to.deep.equal(['unavailable']);
+  });
+
+  it('lets a heartbeat that tells nothing new write nothing to the cluster', async () => {
+    await create(cluster('beats', { spec: { hubAcceptsClient: true } }));
+    await settle();
+    const key = { namespace: 'beats', name: managedClusterLeaseName };
+    const renew = async (offsetMs: number): Promise<void> => {
+      const renewTime = new Date(env.clock.now() + offsetMs).toISOString().replace('Z', '000Z');
+      await hub.patch(wellKnown.leases, key, { type: 'merge', body: { spec: { renewTime } } });
+      await settle();
+    };
+    await report('beats', 'True');
+    await renew(0);
+    const steady = await get('beats');
+    expect(condition(steady, 'ManagedClusterConditionClockSynced')).to.equal('ManagedClusterClockSynced');
+    for (let i = 0; i < 5; i++) await renew(i * 1000);
+    expect((await get('beats')).metadata.resourceVersion).to.equal(steady.metadata.resourceVersion);
+
+    await renew(301_000);
+    const wrong = await get('beats');
+    expect(condition(wrong, 'ManagedClusterConditionClockSynced')).to.equal('ManagedClusterClockOutOfSync');
+    await renew(400_000);
+    expect((await get('beats')).metadata.resourceVersion).to.equal(wrong.metadata.resourceVersion);
+    await patch('beats', {
+      metadata: { annotations: { 'registration.open-cluster-management.io/skip-clock-sync-check': 'true' } },
+    });
+    await settle();
+    expect(condition(await get('beats'), 'ManagedClusterConditionClockSynced')).to.equal(
+      'ManagedClusterClockSynced',
+    );
+  });
+
+  it('accepts a cluster with a write for the finalizers and one for each condition', async () => {
+    let writes = 0;
+    const watching = new AbortController();
+    await create(cluster('writes'));
+    await settle();
+    const { resourceVersion = '' } = (await get('writes')).metadata;
+    const seen = (async () => {
+      const options = { resourceVersion, signal: watching.signal, fieldSelector: 'metadata.name=writes' };
+      try {
+        for await (const { type } of hub.watch(wellKnown.managedClusters, options)) {
+          if (type === 'MODIFIED') writes++;
+        }
+      } catch (error) {
+        if (!watching.signal.aborted) throw error;
+      }
+    })();
+    await patch('writes', { spec: { hubAcceptsClient: true } });
+    await settle();
+    watching.abort(new Error('seen enough'));
+    await seen;
+    expect(writes).to.equal(3);
+  });
+
+  it('restores the sets that every hub has, and counts what is in them', async () => {
+    expect((await getSet('default')).spec?.clusterSelector?.selectorType).to.equal(
+      'ExclusiveClusterSetLabel',
+    );
+    const selector = { selectorType: 'LabelSelector', labelSelector: { matchLabels: { a: 'b' } } };
+    for (const name of ['default', 'global']) {
+      const body = { spec: { clusterSelector: selector, managedNamespaces: [{ name: 'kept' }] } };
+      await hub.patch(setsRef, { name }, { type: 'merge', body });
+    }
+    await settle();
+    expect((await getSet('default')).spec).to.deep.equal({
+      clusterSelector: { selectorType: 'ExclusiveClusterSetLabel' },
+      managedNamespaces: [{ name: 'kept' }],
+    });
+    expect((await getSet('global')).spec?.clusterSelector).to.deep.equal({
+      selectorType: 'LabelSelector',
+      labelSelector: {},
+    });
+    await hub.delete(setsRef, { name: 'global' });
+    await settle();
+    const clusters = (await hub.list<ManagedCluster>(wellKnown.managedClusters)).items.length;
+    const [empty] = (await getSet('global')).status?.conditions ?? [];
+    expect(empty?.message).to.equal(`${clusters} ManagedClusters selected`);
+
+    await hub.create(setsRef, {
+      apiVersion: `${group}/v1beta2`,
+      kind: 'ManagedClusterSet',
+      metadata: { name: 'team' },
+    });
+    await settle();
+    expect(condition(await getSet('team'), 'ClusterSetEmpty')).to.equal('NoClusterMatched');
+    await create(cluster('member', { labels: { [setLabel]: 'team' } }));
+    await settle();
+    expect(condition(await getSet('team'), 'ClusterSetEmpty')).to.equal('ClustersSelected');
+    await patch('member', { metadata: { labels: { [setLabel]: 'default' } } });
+    await settle();
+    expect(condition(await getSet('team'), 'ClusterSetEmpty')).to.equal('NoClusterMatched');
+  });
+
+  it('tells of a binding whether its set exists, and who may make it', async () => {
+    const binding = (name: string, clusterSet = name): KubeObject => ({
+      apiVersion: `${group}/v1beta2`,
+      kind: 'ManagedClusterSetBinding',
+      metadata: { name, namespace: 'users' },
+      spec: { clusterSet },
+    });
+    const bound = async (name: string): Promise<string | undefined> => {
+      await settle();
+      return condition(await hub.get(bindingsRef, { namespace: 'users', name }), 'Bound');
+    };
+    expect(await refused(hub.create(bindingsRef, binding('a', 'b')))).to.contain('same name');
+    expect(await refused(as(plain).create(bindingsRef, binding('default')))).to.contain(
+      'not allowed to bind cluster set "default"',
+    );
+    await hub.create(bindingsRef, binding('default'));
+    expect(await bound('default')).to.equal('ClusterSetBound');
+    await hub.create(bindingsRef, binding('later'));
+    expect(await bound('later')).to.equal('ClusterSetNotFound');
+    await hub.create(setsRef, {
+      apiVersion: `${group}/v1beta2`,
+      kind: 'ManagedClusterSet',
+      metadata: { name: 'later' },
+    });
+    expect(await bound('later')).to.equal('ClusterSetBound');
+    await hub.delete(setsRef, { name: 'later' });
+    expect(await bound('later')).to.equal('ClusterSetNotFound');
+  });
+
+  it('puts a cluster into the default set, and asks for the permission to move it', async () => {
+    await create(cluster('unlabelled'));
+    expect((await get('unlabelled')).metadata.labels?.[setLabel]).to.equal('default');
+    expect(await refused(create(cluster('other'), plain))).to.contain('ManagedClusterSet "default"');
+    const move = { metadata: { labels: { [setLabel]: 'team' } } };
+    expect(await refused(patch('unlabelled', move, plain))).to.contain('ManagedClusterSet "default"');
+    const join = (set: string): object => ({
+      apiGroups: [group],
+      resources: ['managedclustersets/join'],
+      verbs: ['create'],
+      resourceNames: [set],
+    });
+    await allow('plain', [join('default')]);
+    expect(await refused(patch('unlabelled', move, plain))).to.contain('ManagedClusterSet "team"');
+    await allow('plain', [join('team')]);
+    await patch('unlabelled', move, plain);
+    await patch('unlabelled', { metadata: { labels: { [setLabel]: null } } }, plain);
+    expect((await get('unlabelled')).metadata.labels?.[setLabel]).to.equal('default');
+  });
+
+  it('lets somebody without the permission write a cluster that is older than its label', async () => {
+    // The server's own user passes the rules by, as a cluster of a former version did.
+    await createClient(server.transport()).create(wellKnown.managedClusters, cluster('old'));
+    const nobody: UserInfo = { username: 'editor', groups: ['system:authenticated'] };
+    await allow('editor', [{ apiGroups: [group], resources: ['managedclusters'], verbs: ['patch'] }]);
+    const written = await patch('old', { metadata: { labels: { a: 'b' } } }, nobody);
+    expect(written.metadata.labels).to.deep.equal({ a: 'b', [setLabel]: 'default' });
+  });
+
+  it('lets a bootstrap token make its cluster in the default set only, and stay good when refused', async () => {
+    const token = createBootstrapToken(env.random);
+    await hub.create(
+      wellKnown.secrets,
+      bootstrapTokenSecret(token, { expiresAtMs: env.clock.now() + 3_600_000 }),
+    );
+    const joining: UserInfo = {
+      username: `system:bootstrap:${token.id}`,
+      groups: ['system:bootstrappers', 'system:bootstrappers:managedcluster', 'system:authenticated'],
+    };
+    const why = await refused(create(cluster('sneaky', { labels: { [setLabel]: 'team' } }), joining));
+    expect(why).to.contain('ManagedClusterSet "team"');
+    await create(cluster('joined'), joining);
+    expect((await get('joined')).metadata.labels?.[setLabel]).to.equal('default');
+  });
+
+  it('refuses chosen taint times and survives what is no taint', async () => {
+    await create(cluster('times', { spec: { taints: [{ key: 'a', effect: 'NoSelect' }] } }));
+    const time = '2020-01-01T00:00:00Z';
+    const chosen = { spec: { taints: [{ key: 'b', effect: 'NoSelect', timeAdded: time }] } };
+    expect(await refused(patch('times', chosen))).to.equal(
+      'It is not allowed to set TimeAdded of Taint "b".',
+    );
+    for (const taints of ['none', ['none'], [null], { a: 1 }]) {
+      expect(await refused(create(cluster('bad', { spec: { taints } })))).to.contain('spec.taints');
+    }
+    for (const labels of ['none', ['none'], { [setLabel]: 5 }, { [setLabel]: {} }]) {
+      await refused(create(cluster('bad', { labels: labels as object })));
+    }
+  });
+});
