@@ -4,6 +4,7 @@
  */
 import {
   clusterGroupName,
+  defaultClusterSetName,
   type HasConditions,
   hubFieldManager,
   isConditionTrue,
@@ -18,7 +19,7 @@ const rbacVersion = 'rbac.authorization.k8s.io/v1';
 const bootstrapRoleName = 'open-cluster-management:bootstrap';
 const establishTimeoutMs = 30_000;
 
-/** Rules of OCM's cluster-manager chart (registration.md 6.4) without the right to join every cluster set. */
+/** Rules of OCM's cluster-manager chart (registration.md 6.4) with the default cluster set in place of every one. */
 function bootstrapRole(): KubeObject[] {
   const verbs = ['create', 'get', 'list', 'watch'];
   return [
@@ -29,6 +30,12 @@ function bootstrapRole(): KubeObject[] {
       rules: [
         { apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests'], verbs },
         { apiGroups: [clusterGroupName], resources: ['managedclusters'], verbs },
+        {
+          apiGroups: [clusterGroupName],
+          resources: ['managedclustersets/join'],
+          verbs: ['create'],
+          resourceNames: [defaultClusterSetName],
+        },
       ],
     },
     {

@@ -46,6 +46,8 @@ export class Observer {
   readonly works = new Map<string, ManifestWork>();
   readonly histories = new Map<string, WorkHistory>();
   events = 0;
+  /** Keys of changes since the list was last emptied, with their place. */
+  readonly changed = new Set<string>();
 
   constructor(options: ObserverOptions) {
     this.#options = options;
@@ -158,6 +160,7 @@ export class Observer {
 
   #trace(where: string, event: StoreEvent): void {
     this.events++;
+    this.changed.add(`${where} ${event.key}`);
     this.#hash.update(`${this.#options.nowMs()} ${where} ${event.revision} ${event.type} ${event.key}\n`);
     if (event.value === undefined) return;
     const text = Buffer.from(event.value).toString('utf8');

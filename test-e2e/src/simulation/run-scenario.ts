@@ -22,6 +22,8 @@ export interface RunResult {
 /** Backoffs are 240 s at most; works that vanished from the hub are missed for an hour. */
 const convergenceLimitMs = 100 * 60_000;
 const restMs = 8 * 60_000;
+/** What may be written while nothing happens. */
+const heartbeats = /\/leases\//;
 /** Checked at least so often while time passes. */
 const checkEveryMs = 30_000;
 
@@ -156,7 +158,11 @@ class Run {
 
   async #rest(): Promise<void> {
     const world = this.#world;
+    world.observer.changed.clear();
     await this.#pass(restMs);
+    for (const key of world.observer.changed) {
+      if (!heartbeats.test(key)) world.breach('rest', `${key} was written although nothing had happened`);
+    }
     for (const problem of await findProblems(world, this.#user, this.#drifts)) {
       world.breach('P2/P6', `after it had converged: ${problem}`);
     }
