@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../setup.mjs';
+import { findTool } from '../tools.mjs';
 import { applyWithOwnClient } from './apply.mjs';
-import { findKubectl } from './kubectl.mjs';
 import { freePort, lastLines, ours, pause, run, start, stopAll, until } from './processes.mjs';
 
 const clusters = [
@@ -199,14 +199,14 @@ async function approveClusters(demo) {
 }
 
 async function applyWork(demo) {
-  const kubectl = findKubectl(say);
   const file = join(root, exampleFile);
-  if (kubectl === undefined) {
+  if (!findTool('kubectl', say)) {
+    say("The hub's own client stands in for it here.");
     say(indent(await applyWithOwnClient(demo.hubKubeconfig, readFileSync(file, 'utf8'))));
     return;
   }
   say(`  kubectl --kubeconfig ${relative(demo.hubKubeconfig)} apply -f ${exampleFile}`);
-  say(indent(must(run(kubectl, ['--kubeconfig', demo.hubKubeconfig, 'apply', '-f', file]))));
+  say(indent(must(run('kubectl', ['--kubeconfig', demo.hubKubeconfig, 'apply', '-f', file]))));
 }
 
 async function showStatus(demo) {

@@ -21,8 +21,7 @@ export async function findProblems(world: World, user: User, drifts: Drifts): Pr
   const problems: string[] = [];
   for (const cluster of world.clusters) {
     if (!cluster.server.isReady) problems.push(`${cluster.name}: not ready`);
-    else if (!(await world.isAvailable(cluster.name)))
-      problems.push(`${cluster.name}: not available on the hub`);
+    else problems.push(...(await world.clusterProblems(cluster)));
     const works: LiveWork[] = [];
     for (const [id, work] of world.observer.works) {
       if (!id.startsWith(`${cluster.name}/`)) continue;
@@ -79,6 +78,9 @@ class ClusterJudge {
     const isOwner =
       object.metadata.ownerReferences?.some(({ uid }) => uid === inventory?.metadata.uid) ?? false;
     if (isOwner === live.plan.orphan) problems.push(`${key} is ${isOwner ? '' : 'not '}owned by it`);
+    if (item.kind === 'deployment' && readyReplicas(object) !== wantedReplicas(object)) {
+      problems.push(`${key} has ${readyReplicas(object)} of ${wantedReplicas(object)} replicas ready`);
+    }
     if (item.strategy === 'CreateOnly') return problems;
     const claimants = this.#claimants(key);
     const token = tokenOf(object) ?? 'nothing';
@@ -171,6 +173,10 @@ class ClusterJudge {
 
 function readyReplicas(object: KubeObject | undefined): number | undefined {
   return (object?.['status'] as { readyReplicas?: number } | undefined)?.readyReplicas; // apps/v1
+}
+
+function wantedReplicas(object: KubeObject): number | undefined {
+  return (object['spec'] as { replicas?: number } | undefined)?.replicas; // apps/v1
 }
 
 function countOf(object: KubeObject | undefined, resource = ''): string | undefined {

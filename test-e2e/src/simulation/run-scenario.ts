@@ -21,9 +21,13 @@ export interface RunResult {
 
 /** Backoffs are 240 s at most; works that vanished from the hub are missed for an hour. */
 const convergenceLimitMs = 100 * 60_000;
+/** After which everybody has tried to reach everybody again: watches come back after 30 s at most. */
+const comeBackMs = 45_000;
+/** Last retries, of corrections for instance, that change nothing that is promised. */
+const calmMs = 120_000;
 const restMs = 8 * 60_000;
 /** What may be written while nothing happens. */
-const heartbeats = /\/leases\//;
+const heartbeats = /\/leases\/|\/certificatesigningrequests\//;
 /** Checked at least so often while time passes. */
 const checkEveryMs = 30_000;
 
@@ -143,6 +147,7 @@ class Run {
     this.#note('peace');
     world.mend();
     const endMs = world.clock.monotonicMs() + convergenceLimitMs;
+    await this.#pass(comeBackMs);
     for (let pauseMs = 1000; ; pauseMs = Math.min(pauseMs * 1.5, 60_000)) {
       const problems = await findProblems(world, this.#user, this.#drifts);
       if (problems.length === 0) break;
@@ -158,6 +163,7 @@ class Run {
 
   async #rest(): Promise<void> {
     const world = this.#world;
+    await this.#pass(calmMs);
     world.observer.changed.clear();
     await this.#pass(restMs);
     for (const key of world.observer.changed) {

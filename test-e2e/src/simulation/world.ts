@@ -3,7 +3,7 @@
  * chance, disks that forget and a network that fails. It can do to them whatever a scenario asks, and its observer
  * sees every durable change. Nothing here touches the real world.
  */
-import type { KubeObject, ManagedCluster, ManifestWork } from '@flotilla/api';
+import { isConditionTrue, type KubeObject, type ManagedCluster, type ManifestWork } from '@flotilla/api';
 import { hubKubernetesVersion } from '@flotilla/apiserver';
 import {
   approveCluster,
@@ -134,18 +134,24 @@ export class World {
       cluster.klusterlet.start();
       await this.#approve(cluster.name);
     }
-    for (const { name } of this.clusters) {
-      await this.#until(`${name} is available`, () => this.isAvailable(name));
+    for (const cluster of this.clusters) {
+      await this.#until(
+        `${cluster.name} is available`,
+        async () => (await this.clusterProblems(cluster)).length === 0,
+      );
     }
   }
 
-  async isAvailable(name: string): Promise<boolean> {
+  /** What the hub does not know, or not rightly, of a cluster that has joined. */
+  async clusterProblems({ name, server }: FleetCluster): Promise<string[]> {
     const client = createClient(this.hub.dial(() => ({ user: admin })));
-    const cluster = await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
-    const conditions = cluster.status?.conditions ?? [];
-    return ['ManagedClusterJoined', 'ManagedClusterConditionAvailable'].every((type) =>
-      conditions.some((condition) => condition.type === type && condition.status === 'True'),
-    );
+    const { status } = await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
+    const problems = ['ManagedClusterJoined', 'ManagedClusterConditionAvailable']
+      .filter((type) => !isConditionTrue({ status: status ?? {} }, type))
+      .map((type) => `${name}: ${type} is not true on the hub`);
+    const version = status?.version?.kubernetes ?? 'no version';
+    const isRight = version.startsWith(`v1.${server.minor}.`);
+    return isRight ? problems : [...problems, `${name}: the hub says ${version}, it is 1.${server.minor}`];
   }
 
   restartHubAfter(downMs: number): void {

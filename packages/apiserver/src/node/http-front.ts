@@ -184,11 +184,15 @@ function readBody({ method, readable }: Exchange, { maxBodyBytes }: HttpFrontLim
       // The answer is on its way; what still comes is thrown away, within reason.
       if (size > 4 * maxBodyBytes) readable.destroy();
     });
+    let hasEnded = false;
     readable.once('end', () => {
+      hasEnded = true;
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
     readable.once('error', reject);
-    readable.once('close', () => reject(new Error('the client went away'))); // of no effect after the end
+    readable.once('close', () => {
+      if (!hasEnded) reject(new Error('the client went away'));
+    });
   });
 }
 

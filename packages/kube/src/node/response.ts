@@ -33,8 +33,12 @@ function readAll(wire: WireResponse, options: ResponseOptions): Promise<Uint8Arr
     const body = decoded(wire);
     const chunks: Buffer[] = [];
     let size = 0;
+    let isSettled = false;
     const fail = (error: unknown): void => {
-      wire.body.destroy();
+      if (isSettled) return;
+      isSettled = true;
+      // Not after the end: destroying a finished HTTP/2 stream resets it, and servers cut clients that reset many.
+      if (!wire.body.readableEnded) wire.body.destroy();
       limits.lift();
       reject(limits.signal.aborted ? limits.signal.reason : toTransportError(error, peer, 'http'));
     };
@@ -53,13 +57,20 @@ function readAll(wire: WireResponse, options: ResponseOptions): Promise<Uint8Arr
       fail(new TransportError('closed', message));
     });
     body.once('end', () => {
+      if (isSettled) return;
+      if (limits.signal.aborted || !wire.isComplete()) {
+        cutOff();
+        return;
+      }
+      isSettled = true;
       limits.lift();
-      if (limits.signal.aborted) reject(limits.signal.reason);
-      else if (!wire.isComplete()) cutOff();
-      else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size));
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size));
     });
     body.on('error', fail);
-    body.once('close', cutOff); // of no effect after the end
+    // It closes after each good answer too, for which no error need be made.
+    body.once('close', () => {
+      if (!isSettled) cutOff();
+    });
   });
 }
 
