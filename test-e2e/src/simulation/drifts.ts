@@ -164,8 +164,10 @@ export class Drifts {
       case 'replace': {
         await foreigner.delete(ref, at);
         const { metadata: _, status: __, ...rest } = object;
+        const data = object.kind === 'ConfigMap' && { data: { value: 'somebody else' } };
         await foreigner.create(ref, {
           ...rest,
+          ...data,
           kind: object.kind,
           apiVersion: object.apiVersion,
           metadata: at,
