@@ -4,7 +4,7 @@
  */
 import { findCondition, type KubeObject, type ManifestWork } from '@flotilla/api';
 import type { Drifts } from './drifts.js';
-import { type Item, itemKey, tokenOf, type WorkPlan } from './items.js';
+import { type Item, isShared, itemKey, tokenOf, type WorkPlan } from './items.js';
 import { type ClusterView, inventoriesOf } from './observer.js';
 import type { User } from './user.js';
 import type { FleetCluster, World } from './world.js';
@@ -85,8 +85,8 @@ class ClusterJudge {
     const claimants = this.#claimants(key);
     const token = tokenOf(object) ?? 'nothing';
     if (!claimants.some((each) => each.token === token)) problems.push(`${key} is as of ${token}`);
-    // Another strategy may have put keys there that the present one lets be.
-    const isClear = claimants.length === 1 && !live.plan.orphan && this.#user.isOfOneMind(live.plan, key);
+    // Another strategy, or another work that holds the object too, lets keys be that the present one did not set.
+    const isClear = !live.plan.orphan && !isShared(item) && this.#user.isOfOneMind(live.plan, key);
     const rest = isClear ? staleKeys(object, live) : [];
     if (rest.length > 0) problems.push(`${key} still has ${rest.join(', ')}`);
     return problems;

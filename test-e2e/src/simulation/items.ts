@@ -58,6 +58,13 @@ export function nameOf(item: Item): string {
   return item.kind === 'definition' ? `${item.name}s.${gadgetGroup}` : item.name;
 }
 
+/** Names that several works use. */
+export const sharedNames = ['shared-1', 'shared-2'] as const;
+
+export function isShared({ name }: Item): boolean {
+  return (sharedNames as readonly string[]).includes(name);
+}
+
 /** Kinds of objects whose `data` a drift can change. */
 export function hasData({ kind }: Item): boolean {
   return kind === 'configmap' || kind === 'secret';

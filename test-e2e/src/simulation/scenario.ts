@@ -3,7 +3,7 @@
  * scenario can be printed, cut down and run again. Pure.
  */
 import { createSeededRandom } from '@flotilla/kube/testing';
-import type { Item, Strategy, WorkPlan } from './items.js';
+import { type Item, type Strategy, sharedNames, type WorkPlan } from './items.js';
 
 export type Drift = 'edit' | 'delete' | 'disown' | 'count' | 'replace';
 
@@ -107,8 +107,7 @@ class Generator {
     if (roll < 40) return [{ kind: 'configmap', name: own, strategy }];
     if (roll < 50) return [{ kind: 'secret', name: own, strategy }];
     if (roll < 65) {
-      const name = this.#pick(['shared-1', 'shared-2']);
-      return [{ kind: 'configmap', name, strategy: 'Update' }];
+      return [{ kind: 'configmap', name: this.#pick(sharedNames), strategy: 'Update' }];
     }
     if (roll < 75) {
       const namespace = `${work}-space`;

@@ -51,13 +51,22 @@ export async function release(
   resource: AppliedResource,
   options: ReleaseOptions,
 ): Promise<'gone' | 'pending'> {
-  const ref = await servedRef(resource, options);
+  let ref = await servedRef(resource, options);
   if (ref === undefined) return 'gone';
   const namespace = resource.namespace ?? '';
   const key: ObjectKey = { name: resource.name, ...(namespace !== '' && { namespace }) };
   for (let attempt = 1; ; attempt++) {
     const live = await readIfThere(ref, key, options);
-    if (live === undefined) return 'gone';
+    if (live === 'gone') return 'gone';
+    if (live === 'not served') {
+      // The cluster has changed since it was asked: the object may well be there in another version.
+      if (attempt >= maxAttempts)
+        throw new Error(`${ref.resource} in version ${ref.version} are not served any more`);
+      await options.discovery.refresh(options.signal);
+      ref = await servedRef(resource, options);
+      if (ref === undefined) return 'gone';
+      continue;
+    }
     const step = planRelease(live, resource, options);
     if (step === 'forget') return 'gone';
     if (step === 'wait') return 'pending';
@@ -103,12 +112,13 @@ async function readIfThere(
   ref: ResourceRef,
   key: ObjectKey,
   { client, signal }: ReleaseOptions,
-): Promise<KubeObject | undefined> {
+): Promise<KubeObject | 'gone' | 'not served'> {
   try {
     return await client.get<KubeObject>(ref, key, { signal });
   } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
+    if (!hasReason(error, 'NotFound')) throw error;
+    // A server that knows the resource names the object it misses; otherwise it is the path that it does not know.
+    return error.status.details?.name === undefined ? 'not served' : 'gone';
   }
 }
 
