@@ -49,6 +49,7 @@ export async function runDemo({ once, clean }) {
     say(`Logs: ${relative(demo.logDir)}`);
     code = 1;
   }
+  demo.isStopping = true;
   if (!once) say('\nStopping ...');
   await stopAll();
   rmSync(pidFile, { force: true });
@@ -281,7 +282,7 @@ Logs: ${relative(demo.logDir)}. Forget everything: npm start -- --clean`);
 async function watchProcesses(demo) {
   const entries = [demo.entries.hub, ...clusters.flatMap(({ entry, klusterlet }) => [entry, klusterlet])];
   const told = new Set();
-  while (told.size < entries.length) {
+  while (told.size < entries.length && !demo.isStopping) {
     for (const entry of entries) {
       if (entry.exited === undefined || told.has(entry)) continue;
       told.add(entry);

@@ -40,6 +40,7 @@ export class KlusterletProcess {
   readonly #options: KlusterletProcessOptions;
   readonly #files: MemoryFiles;
   #life: Life | undefined;
+  #isHeldDown = false;
 
   constructor(options: KlusterletProcessOptions) {
     this.#options = options;
@@ -100,8 +101,6 @@ export class KlusterletProcess {
     this.#isHeldDown = false;
     if (this.#life === undefined) this.start();
   }
-
-  #isHeldDown = false;
 
   async #run(life: Life): Promise<void> {
     const { env } = life;

@@ -3,16 +3,7 @@
  * requests and file operations never answer, its log is silent; code that is left over hangs and touches nothing.
  * Every simulated process runs on the `env` of such a life.
  */
-import type {
-  Clock,
-  Env,
-  Files,
-  Logger,
-  Timer,
-  Transport,
-  TransportRequest,
-  TransportResponse,
-} from '@flotilla/kube';
+import type { Clock, Env, Files, Logger, Timer, Transport, TransportResponse } from '@flotilla/kube';
 
 export class Life {
   readonly env: Env;
@@ -37,7 +28,7 @@ export class Life {
   transport(inner: Transport): Transport {
     this.#transports.add(inner);
     return {
-      request: async (request) => this.#answer(await this.#whileAlive(() => inner.request(request)), request),
+      request: async (request) => this.#answer(await this.#whileAlive(() => inner.request(request))),
       close: () => this.#whileAlive(() => inner.close()),
     };
   }
@@ -61,7 +52,7 @@ export class Life {
     });
   }
 
-  #answer(answer: TransportResponse, _request: TransportRequest): TransportResponse {
+  #answer(answer: TransportResponse): TransportResponse {
     const { status, headers } = answer;
     return {
       status,

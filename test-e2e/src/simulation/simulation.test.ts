@@ -51,7 +51,7 @@ describe('simulation', function () {
   });
 
   it('goes the same way each time for the same seed', async () => {
-    const seed = 2;
+    const seed = 3;
     const first = await runScenario(planScenario(seed));
     const second = await runScenario(planScenario(seed));
     expect(second.events).to.be.greaterThan(100);
@@ -60,7 +60,7 @@ describe('simulation', function () {
   });
 
   it('touches neither the real clock nor any timer, file or socket', async () => {
-    const { result, touched } = await notingTheRealWorld(() => runScenario(planScenario(2)));
+    const { result, touched } = await notingTheRealWorld(() => runScenario(planScenario(3)));
     expect(result.breaches).to.deep.equal([]);
     expect(touched).to.deep.equal([]);
   });
