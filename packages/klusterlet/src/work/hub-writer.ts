@@ -141,7 +141,7 @@ class StatusWriter implements HubWriter {
 
   async #reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const { source, env } = this.#options;
-    const work = source.get(name);
+    const work = source.newest(name);
     const news = this.#news.get(name);
     if (work === undefined || news === undefined || !source.isFromHub(name)) return undefined;
     if (news.uid !== work.metadata.uid) return undefined;

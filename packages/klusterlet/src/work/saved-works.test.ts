@@ -38,9 +38,10 @@ describe('saved works', () => {
     const again = createSavedWorks({ env, directory: '/works' });
     await again.load();
     const { previous } = await again.save(work([configMap('a', '3'), configMap('b', '1')], 3));
-    expect(previous).to.deep.equal([configMap('a', '1'), configMap('a', '2')]);
+    expect(previous).to.deep.equal([configMap('a', '1'), configMap('gone', '1'), configMap('a', '2')]);
     await again.settle('web');
-    expect((await again.save(work([configMap('a', '4')], 4))).previous).to.deep.equal([configMap('a', '3')]);
+    const settled = await again.save(work([configMap('a', '4'), configMap('b', '1')], 4));
+    expect(settled.previous).to.deep.equal([configMap('a', '3')]);
   });
 
   it('know nothing of an earlier work of the same name', async () => {

@@ -104,14 +104,17 @@ function essence({ apiVersion, kind, metadata, spec }: ManifestWork): ManifestWo
   };
 }
 
-/** Manifests of objects that the work still has, in a form that it has not any more. */
+/**
+ * Manifests in a form that the work has not any more. One that it does not name now may be named again before the
+ * object is gone, and what only the old form set must go then.
+ */
 export function planPrevious(old: SavedWork, next: ManifestWork): KubeObject[] {
   if (old.work.metadata.uid !== next.metadata.uid && old.work.metadata.uid !== undefined) return [];
   const wanted = new Map(readAll(next).map((manifest) => [manifestId(manifest), manifest]));
   const kept: KubeObject[] = [];
   for (const candidate of [...old.previous, ...readAll(old.work)]) {
     const now = wanted.get(manifestId(candidate));
-    const isHistory = now !== undefined && !equal(now, candidate);
+    const isHistory = now === undefined || !equal(now, candidate);
     if (isHistory && !kept.some((each) => equal(each, candidate))) kept.push(candidate);
   }
   return kept.slice(-maxPrevious);

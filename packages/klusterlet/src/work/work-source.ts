@@ -25,6 +25,11 @@ export interface WorkSource {
    * else since: answers and events overtake each other, and an older state must not come after a newer one.
    */
   acknowledge(work: ManifestWork, base: ManifestWork): void;
+  /**
+   * What a write is to be bound to: it may have a spec that `get` does not have yet. Such a spec is not acted on before
+   * the watch shows it, or what the watch still has to show before it would take the cluster back to an older state.
+   */
+  newest(name: string): ManifestWork | undefined;
   /** Fills in the saved works; before `start`. */
   restore(works: readonly ManifestWork[]): void;
   start(signal: AbortSignal): void;
@@ -54,6 +59,8 @@ class HubWorkSource implements WorkSource {
   readonly #options: HubWorkSourceOptions;
   readonly #informer: Informer<ManifestWork>;
   readonly #known = new Map<string, Known>();
+  /** Answers of the hub with a spec that the watch has not shown. */
+  readonly #ahead = new Map<string, ManifestWork>();
 
   constructor(options: HubWorkSourceOptions) {
     this.#options = options;
@@ -86,10 +93,18 @@ class HubWorkSource implements WorkSource {
   }
 
   acknowledge(work: ManifestWork, base: ManifestWork): void {
-    const { uid, resourceVersion } = base.metadata;
-    const known = this.#known.get(work.metadata.name ?? '')?.work.metadata;
-    const isStill = known?.uid === uid && known?.resourceVersion === resourceVersion;
-    if (isStill && work.metadata.uid === uid) this.#set(dropManagedFields(work));
+    const { name = '', uid, generation } = work.metadata;
+    const newest = this.newest(name)?.metadata;
+    const isStill = newest?.uid === uid && newest?.resourceVersion === base.metadata.resourceVersion;
+    if (!isStill) return;
+    const isShown = this.get(name)?.metadata.generation === generation;
+    this.#ahead.delete(name);
+    if (isShown) this.#set(dropManagedFields(work));
+    else this.#ahead.set(name, dropManagedFields(work));
+  }
+
+  newest(name: string): ManifestWork | undefined {
+    return this.#ahead.get(name) ?? this.get(name);
   }
 
   restore(works: readonly ManifestWork[]): void {
@@ -116,11 +131,16 @@ class HubWorkSource implements WorkSource {
     const hasSameSpec = old !== undefined && equal(old.work.spec, work.spec);
     const next = hasSameSpec && old.work.spec !== undefined ? { ...work, spec: old.work.spec } : work;
     this.#known.set(name, { work: next, fromHub: true });
+    const ahead = this.#ahead.get(name)?.metadata;
+    const isBehind =
+      ahead?.uid === work.metadata.uid && (work.metadata.generation ?? 0) < (ahead?.generation ?? 0);
+    if (!isBehind) this.#ahead.delete(name);
     return hasSameSpec && old.fromHub && isSameWork(old.work, work) ? 'status' : 'work';
   }
 
   #forget(work: ManifestWork): boolean {
     const name = work.metadata.name ?? '';
+    this.#ahead.delete(name);
     return this.#known.get(name)?.work.metadata.uid === work.metadata.uid && this.#known.delete(name);
   }
 

@@ -20,9 +20,17 @@ export async function readLive(target: Target, context: ApplyContext): Promise<K
   try {
     return await client.get<KubeObject>(target.ref, target.key, { signal });
   } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
+    if (isAbsence(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * Whether a refusal says that there is no such object. The 404 of a path that the server does not serve (any more),
+ * which names nothing, says nothing about the object.
+ */
+export function isAbsence(error: unknown): boolean {
+  return hasReason(error, 'NotFound') && Boolean(error.status.details?.name);
 }
 
 /** Creates the object with its owner in it; undefined when somebody was faster. */

@@ -9,27 +9,47 @@ import {
   defaultFieldManager,
   hasReason,
   type KubeObject,
+  type OwnerReference,
   type ServerSideApplyConfig,
+  type StatusError,
 } from '@flotilla/api';
 import type { Target } from '../planning/plan-manifests.js';
 import { planPatch } from './desired-state.js';
 import { IgnoreFieldError, keepLiveFields, removeIgnoredFields } from './ignore-fields.js';
 import { readLive, toFailure } from './object-access.js';
 import type { ApplyContext, Outcome } from './outcome.js';
+import { isInventoryReference } from './owner-references.js';
 import { settleOwners } from './strategy-update.js';
+
+/** As often as the other strategies try before they back off. */
+const maxAttempts = 4;
 
 export async function applyServerSide(
   target: Target,
   manifest: KubeObject,
   context: ApplyContext,
 ): Promise<Outcome> {
+  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+    const outcome = await applyOnce(target, manifest, context);
+    if (outcome !== 'changed meanwhile') return outcome;
+  }
+  const message = 'the object is changed by somebody else all the time';
+  return { ok: false, reason: 'AppliedManifestFailed', message, live: undefined, retry: 'backoff' };
+}
+
+async function applyOnce(
+  target: Target,
+  manifest: KubeObject,
+  context: ApplyContext,
+): Promise<Outcome | 'changed meanwhile'> {
   const config = target.settings.strategy.serverSideApply ?? {};
   const { ownerReferences: _, ...metadata } = manifest.metadata;
   const body: KubeObject = { ...manifest, metadata };
   let live: KubeObject | undefined;
   try {
     live = context.expectAbsent ? undefined : await readLive(target, context);
-    const wanted = planApply(live, { body, config, context });
+    const planned = planApply(live, { body, config, context });
+    const wanted = planned && withOwners(planned, live, { owner: context.owner, owned: target.owned });
     if (live === undefined) await context.claim(undefined);
     const applied = wanted && (await send(target, { body: wanted, config }, context));
     const object = applied ?? live;
@@ -43,8 +63,35 @@ export async function applyServerSide(
       ...(settled !== undefined && { settled }),
     };
   } catch (error) {
+    if (hasReason(error, 'Conflict') && !isFieldConflict(error)) return 'changed meanwhile';
     return toOutcome(error, live);
   }
+}
+
+/** Fields that another manager has, other than an object that has changed since it was read. */
+function isFieldConflict(error: StatusError): boolean {
+  const causes = error.status.details?.causes ?? [];
+  return causes.some(({ reason }) => reason === 'FieldManagerConflict');
+}
+
+/**
+ * The object must not be there for a moment without its owner, or nobody would take it away if we stopped then. All
+ * works apply as one manager, which would drop what it leaves out: so the references of other works go along, and then
+ * the request holds for what was read only.
+ */
+function withOwners(
+  body: KubeObject,
+  live: KubeObject | undefined,
+  { owner, owned }: { readonly owner: OwnerReference; readonly owned: boolean },
+): KubeObject {
+  const others = (live?.metadata.ownerReferences ?? []).filter(
+    (reference) => isInventoryReference(reference) && reference.uid !== owner.uid,
+  );
+  const ownerReferences = owned ? [...others, owner] : others;
+  if (ownerReferences.length === 0) return body;
+  const resourceVersion = others.length > 0 ? live?.metadata.resourceVersion : undefined;
+  const bound = resourceVersion !== undefined && { resourceVersion };
+  return { ...body, metadata: { ...body.metadata, ...bound, ownerReferences } };
 }
 
 function toOutcome(error: unknown, live: KubeObject | undefined): Outcome {

@@ -14,7 +14,7 @@ import {
 } from '@flotilla/api';
 import type { Target } from '../planning/plan-manifests.js';
 import { planPatch } from './desired-state.js';
-import { createOwned, patchLive, readLive, toFailure } from './object-access.js';
+import { createOwned, isAbsence, patchLive, readLive, toFailure } from './object-access.js';
 import type { ApplyContext, Outcome } from './outcome.js';
 import { planOwners } from './owner-references.js';
 
@@ -84,8 +84,8 @@ async function withLive(
 
 /** A refused creation says that the object is not there; a server in trouble says nothing. */
 function absentIf(error: unknown): 'absent' | undefined {
-  const known = hasReason(error, 'NotFound', 'Invalid', 'Forbidden', 'BadRequest', 'MethodNotAllowed');
-  return known ? 'absent' : undefined;
+  const known = hasReason(error, 'Invalid', 'Forbidden', 'BadRequest', 'MethodNotAllowed');
+  return known || isAbsence(error) ? 'absent' : undefined;
 }
 
 async function correct(

@@ -31,6 +31,8 @@ export function planEviction(inventory: AppliedManifestWork, facts: EvictionFact
   if (gracePeriodMs >= neverMs || (hasWork && isOfThisHub)) {
     return { type: since === undefined ? 'none' : 'clear' };
   }
+  const isEmpty = (inventory.status?.appliedResources ?? []).length === 0;
+  if (isEmpty) return { type: 'delete' }; // a wait would protect nothing
   if (since === undefined) return { type: 'begin', waitMs: gracePeriodMs };
   const waitMs = readTime(since, nowMs) + gracePeriodMs - nowMs;
   return waitMs > 0 ? { type: 'wait', waitMs } : { type: 'delete' };

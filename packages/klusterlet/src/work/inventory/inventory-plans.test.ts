@@ -148,13 +148,19 @@ describe('list of applied resources', () => {
 
 describe('eviction', () => {
   const facts = { hubHash: 'hash', hasWork: false, gracePeriodMs: 60_000, nowMs: 1_000_000_000_000 };
+  const appliedResources = [resource('a', 'ua')];
+  const full: AppliedManifestWork = { ...inventory, status: { appliedResources } };
   const since = (ms: number): AppliedManifestWork => ({
     ...inventory,
-    status: { evictionStartTime: new Date(facts.nowMs - ms).toISOString() },
+    status: { appliedResources, evictionStartTime: new Date(facts.nowMs - ms).toISOString() },
+  });
+
+  it('lets an inventory go at once that has nothing in it', () => {
+    expect(planEviction(inventory, facts)).to.deep.equal({ type: 'delete' });
   });
 
   it('begins, waits and ends', () => {
-    expect(planEviction(inventory, facts)).to.deep.equal({ type: 'begin', waitMs: 60_000 });
+    expect(planEviction(full, facts)).to.deep.equal({ type: 'begin', waitMs: 60_000 });
     expect(planEviction(since(20_000), facts)).to.deep.equal({ type: 'wait', waitMs: 40_000 });
     expect(planEviction(since(60_000), facts)).to.deep.equal({ type: 'delete' });
   });
@@ -167,7 +173,7 @@ describe('eviction', () => {
   });
 
   it('takes the inventory of another hub for missed even if this hub has a work of that name', () => {
-    expect(planEviction(inventory, { ...facts, hubHash: 'new', hasWork: true }).type).to.equal('begin');
+    expect(planEviction(full, { ...facts, hubHash: 'new', hasWork: true }).type).to.equal('begin');
   });
 
   it('names a hub as OCM does', () => {
