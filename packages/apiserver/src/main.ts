@@ -41,18 +41,21 @@ const buildProgram = () =>
     .addOption(
       new Option('--profile <name>', 'what it serves').choices(['cluster', 'hub']).default('cluster'),
     )
-    .option(
-      '--kubernetes-version <version>',
-      'the API versions it serves and what /version says',
-      readVersion,
-      hubKubernetesVersion,
+    .addOption(
+      new Option('--kubernetes-version <version>', 'the API versions it serves and what /version says')
+        .argParser(readVersion)
+        .default(hubKubernetesVersion, `1.${hubKubernetesVersion.minor}`),
     )
     .option(
       '--data-dir <dir>',
       'where it keeps its objects and keys',
       join(homedir(), '.flotilla', 'apiserver'),
     )
-    .option('--listen <host:port>', 'where it listens', parseListen, { host: '127.0.0.1', port: 7443 })
+    .addOption(
+      new Option('--listen <host:port>', 'where it listens')
+        .argParser(parseListen)
+        .default({ host: '127.0.0.1', port: 7443 }, '127.0.0.1:7443'),
+    )
     .option('--advertise <url>', 'its URL as clients reach it; default: the listen address', parseHttpsUrl)
     .option(
       '--kubeconfig <file>',

@@ -16,7 +16,7 @@ import {
   renderList,
   UsageError,
 } from '@flotilla/kube/cli';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
 import { bootstrapTokenSecret, createBootstrapToken } from '../tokens/bootstrap-token.js';
 import { type ApproveResult, approveCluster, decideCsr } from './approve.js';
@@ -74,14 +74,18 @@ function addTokenCommand(program: Command, context: CommandContext): void {
     description: 'make a bootstrap token and print the join string for "klusterlet join"',
     examples: [
       'hub token create',
-      "klusterlet join '$(hub token create --cluster cluster1)' --name cluster1",
+      'klusterlet join "$(hub token create --cluster cluster1)" --name cluster1',
     ],
   })
     .option(
       '--cluster <name>',
       'the one cluster that may join with it, also when that name is already joined',
     )
-    .option('--ttl <duration>', 'how long it is valid', parseDuration, 3_600_000)
+    .addOption(
+      new Option('--ttl <duration>', 'how long it is valid')
+        .argParser(parseDuration)
+        .default(3_600_000, '1h'),
+    )
     .option(
       '--server <url>',
       "the hub's URL as the cluster reaches it; default: the server of the kubeconfig",
@@ -173,11 +177,13 @@ function addApproveCommand(program: Command, context: CommandContext): void {
     description: 'accept clusters and approve their certificate requests',
     examples: ['hub approve cluster1', 'hub approve cluster1 cluster2 --wait 1m'],
   })
-    .option(
-      '--wait <duration>',
-      'how long to wait for a cluster, and its certificate request, that is just asking to join',
-      parseDuration,
-      10_000,
+    .addOption(
+      new Option(
+        '--wait <duration>',
+        'how long to wait for a cluster, and its certificate request, that is just asking to join',
+      )
+        .argParser(parseDuration)
+        .default(10_000, '10s'),
     )
     .addOption(kubeconfigOption())
     .action((clusters: string[], options: { wait: number; kubeconfig?: string }) =>

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Env } from '@flotilla/kube';
 import { addCommand, type Listen, parseHttpsUrl, parseListen } from '@flotilla/kube/cli';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { adminKubeconfigPath, defaultDataDir } from './connect.js';
 
 export interface ServeContext {
@@ -28,7 +28,11 @@ export function addServeCommand(program: Command, context: ServeContext): void {
     ],
   })
     .option('--data-dir <dir>', 'where the hub keeps its objects and keys', defaultDataDir())
-    .option('--listen <host:port>', 'where it listens', parseListen, { host: '0.0.0.0', port: 6443 })
+    .addOption(
+      new Option('--listen <host:port>', 'where it listens')
+        .argParser(parseListen)
+        .default({ host: '0.0.0.0', port: 6443 }, '0.0.0.0:6443'),
+    )
     .option(
       '--advertise <url>',
       "the hub's URL as clusters and users reach it; default: the listen address",
