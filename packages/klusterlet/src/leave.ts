@@ -5,6 +5,7 @@
 import { type AppliedManifestWork, hasReason, type KubeObject } from '@flotilla/api';
 import { type KubeClient, type ResourceRef, wellKnown } from '@flotilla/kube';
 import type { KlusterletConfig, KlusterletState } from './registration/state.js';
+import { type AppliedResource, recordedResources } from './work/inventory/applied-resources.js';
 
 export interface LeaveOptions {
   readonly client: KubeClient;
@@ -13,15 +14,12 @@ export interface LeaveOptions {
   readonly deleteWorkloads: boolean;
 }
 
-type AppliedResource = NonNullable<NonNullable<AppliedManifestWork['status']>['appliedResources']>[number];
-
 /** Nothing is forgotten locally before the managed cluster is clean: a failed leave can be run again. */
 export async function leaveHub(options: LeaveOptions): Promise<{ works: number }> {
   const { client, state, config } = options;
   const mine = (await inventories(client)).filter(({ spec }) => spec?.agentID === config.agentId);
   for (const inventory of mine) {
-    for (const resource of inventory.status?.appliedResources ?? [])
-      await release(options, inventory, resource);
+    for (const resource of recordedResources(inventory)) await release(options, inventory, resource);
     await removeInventory(client, inventory);
   }
   await state.forgetHub();

@@ -37,6 +37,23 @@ describe('work agent', () => {
   });
   afterEach(() => world.close());
 
+  it('needs three writes in the managed cluster for a new work of one manifest', async () => {
+    await settle(world);
+    world.requests.length = 0;
+    await createWork(world, work('web', [configMap('a', { x: '1' })]));
+    await untilCondition(world, 'web', { type: 'Available' });
+    await settle(world);
+    const writes = world.requests.flatMap((request) =>
+      request.startsWith('GET') ? [] : [request.replace(/\?.*/, '')],
+    );
+    const inventory = '/apis/work.open-cluster-management.io/v1/appliedmanifestworks';
+    expect(writes).to.deep.equal([
+      `POST ${inventory}`,
+      'POST /api/v1/namespaces/default/configmaps',
+      `PATCH ${inventory}/${inventoryName('web')}/status`,
+    ]);
+  });
+
   it('applies a work, owns what it applied, and reports', async () => {
     await createWork(world, work('web', [configMap('a', { x: '1' })]));
     const done = await untilCondition(world, 'web', { type: 'Available' });

@@ -18,6 +18,7 @@ import { ownerReferenceTo } from './apply/owner-references.js';
 import {
   type AppliedResource,
   afterPass,
+  recordedResources,
   resourceId,
   type TargetResult,
   untracked,
@@ -69,6 +70,15 @@ export interface PassResult {
   readonly complete: boolean;
   /** Records what was applied. To be awaited, but the status need not wait for it. */
   readonly recorded: Promise<unknown>;
+}
+
+/** What the first pass over a work will record before it applies anything; planned anew when that pass begins. */
+export function planIntent(work: ManifestWork, discovery: Discovery): readonly AppliedResource[] {
+  const planned = planManifests(work.spec, discovery);
+  return withIntent(
+    [],
+    planned.flatMap((item) => (item.type === 'target' ? [item.target] : [])),
+  );
 }
 
 export async function runApplyPass(
@@ -132,7 +142,7 @@ class ApplyPass {
   }
 
   #recordedResources(): readonly AppliedResource[] {
-    return this.#inventory.status?.appliedResources ?? [];
+    return recordedResources(this.#inventory);
   }
 
   /** Asks the cluster once more before saying that it does not serve a kind; discovery limits how often. */
@@ -221,7 +231,7 @@ class ApplyPass {
     }: { readonly previous: readonly KubeObject[]; readonly before: ObjectMemory | undefined },
   ): Promise<Outcome> {
     const { client, watches, limiter, options } = this.#deps;
-    const recorded = this.#input.inventory.status?.appliedResources ?? [];
+    const recorded = recordedResources(this.#input.inventory);
     const isKnown = recorded.some((resource) => resourceId(resource) === target.id && resource.uid);
     const seen = watches.look(target);
     const limiterId = `${this.#name} ${target.id}`;

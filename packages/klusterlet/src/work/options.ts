@@ -6,6 +6,11 @@ export interface WorkAgentOptions {
   readonly manifestConcurrency: number;
   /** Works whose status is sent at a time. */
   readonly hubConcurrency: number;
+  /**
+   * How long a starting agent waits for the hub's word before it acts on its saved works: a saved work may have been
+   * changed or deleted meanwhile, and a hub that can be reached tells within this time.
+   */
+  readonly firstWordMs: number;
   /** A work is looked over so often though nothing told of a change; OCM's agent applies everything again then. */
   readonly resyncMs: number;
   /** How long a work must be missing on the hub before what it applied is deleted; OCM's default. */
@@ -30,6 +35,7 @@ export const defaultWorkAgentOptions: WorkAgentOptions = Object.freeze({
   workConcurrency: 16,
   manifestConcurrency: 8,
   hubConcurrency: 16,
+  firstWordMs: 1000,
   resyncMs: 300_000,
   evictionGracePeriodMs: 3_600_000,
   definitionWaitMs: 2000,

@@ -13,6 +13,7 @@ import {
   type Env,
   type KubeClient,
   onAbort,
+  sleep,
   untilAborted,
   wellKnown,
 } from '@flotilla/kube';
@@ -180,6 +181,7 @@ function assemble(setup: WorkAgentSetup): Assembled {
       source.restore(await saved.load());
       for (const part of [source, inventories, discovery, definitions, watches]) part.start(signal);
       await Promise.all([inventories.synced(signal), untilReady(discovery, signal)]);
+      await Promise.race([source.completed(signal), sleep(env.clock, options.firstWordMs, signal)]);
       for (const name of source.names()) works.enqueue(name);
       for (const part of [works, remains, hubWriter]) part.start(signal);
     },

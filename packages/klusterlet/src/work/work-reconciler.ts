@@ -10,7 +10,7 @@ import {
   manifestWorkFinalizer,
 } from '@flotilla/api';
 import { type ReconcileResult, TransportError } from '@flotilla/kube';
-import { type ApplyPassDependencies, type PassInput, runApplyPass } from './apply-pass.js';
+import { type ApplyPassDependencies, type PassInput, planIntent, runApplyPass } from './apply-pass.js';
 import type { HubWriter } from './hub-writer.js';
 import type { Target } from './planning/plan-manifests.js';
 import type { SavedWorks } from './saved-works.js';
@@ -92,7 +92,9 @@ export class WorkReconciler {
     const prepared = this.#prepare(work, signal);
     const settled = Promise.allSettled([prepared]);
     try {
-      const inventory = await this.#deps.inventories.ensure(work, signal);
+      const { inventories, discovery } = this.#deps;
+      const intent = () => planIntent(work, discovery);
+      const inventory = await inventories.ensure(work, { intent, signal });
       // A terminating one must be gone first; its end is told at once.
       if (inventory.metadata.deletionTimestamp !== undefined) return { requeueAfterMs: 1000 };
       return await this.#applyOwned(work, { inventory, prepared, signal });

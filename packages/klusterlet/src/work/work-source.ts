@@ -32,6 +32,8 @@ export interface WorkSource {
   newest(name: string): ManifestWork | undefined;
   /** Fills in the saved works; before `start`. */
   restore(works: readonly ManifestWork[]): void;
+  /** Resolves when the hub has told all its works. @throws when the signal aborts. */
+  completed(signal: AbortSignal): Promise<void>;
   start(signal: AbortSignal): void;
   close(): Promise<void>;
 }
@@ -109,6 +111,10 @@ class HubWorkSource implements WorkSource {
 
   restore(works: readonly ManifestWork[]): void {
     for (const work of works) this.#known.set(work.metadata.name ?? '', { work, fromHub: false });
+  }
+
+  completed(signal: AbortSignal): Promise<void> {
+    return this.#informer.synced(signal);
   }
 
   start(signal: AbortSignal): void {

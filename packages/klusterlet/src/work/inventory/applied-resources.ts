@@ -2,11 +2,47 @@
  * The list of applied resources in an inventory: what is about to be applied stands in it before the first request,
  * and what was applied stays until it is known to be gone. Pure.
  */
-import type { AppliedManifestResourceMeta } from '@flotilla/api';
+import { type AppliedManifestResourceMeta, type AppliedManifestWork, flotillaKey } from '@flotilla/api';
 import { type ObjectPlace, placeId } from '../planning/identity.js';
 import type { PlannedManifest, Target } from '../planning/plan-manifests.js';
 
 export type AppliedResource = AppliedManifestResourceMeta;
+
+/**
+ * Holds the first intention of a new inventory, which is created with it: a status can only be written afterwards, at
+ * the cost of one more durable write before anything may be applied. It counts until there is a list in the status.
+ */
+const intentAnnotation = flotillaKey('intent');
+/** A longer intention goes into the status as any later one: annotations share 256 KiB. */
+const maxIntentLength = 64 * 1024;
+
+/** What the inventory says is, or is about to be, in the managed cluster. */
+export function recordedResources({ metadata, status }: AppliedManifestWork): readonly AppliedResource[] {
+  if (status?.appliedResources !== undefined) return status.appliedResources;
+  const text = metadata.annotations?.[intentAnnotation];
+  return text === undefined ? [] : parseIntent(text);
+}
+
+/** The annotations with which an inventory is created; none when the list is too long for them. */
+export function intentAnnotations(resources: readonly AppliedResource[]): Record<string, string> {
+  const text = JSON.stringify(resources);
+  return resources.length === 0 || text.length > maxIntentLength ? {} : { [intentAnnotation]: text };
+}
+
+/** Only agents write inventories: a text that is no list was spoiled by hand, and says nothing. */
+function parseIntent(text: string): readonly AppliedResource[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? (value as AppliedResource[]).filter(isResource) : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+function isResource(value: Partial<AppliedResource> | null): boolean {
+  return typeof value?.resource === 'string' && typeof value.name === 'string';
+}
 
 export function resourceId(resource: AppliedResource): string {
   return placeId(placeOfResource(resource));

@@ -3,6 +3,7 @@
  * restored from an older state, and then goes with all it owns. Decided only when the hub has told all its works. Pure.
  */
 import { type AppliedManifestWork, parseTime } from '@flotilla/api';
+import { recordedResources } from './applied-resources.js';
 
 export type EvictionStep =
   | { readonly type: 'none' }
@@ -31,7 +32,7 @@ export function planEviction(inventory: AppliedManifestWork, facts: EvictionFact
   if (gracePeriodMs >= neverMs || (hasWork && isOfThisHub)) {
     return { type: since === undefined ? 'none' : 'clear' };
   }
-  const isEmpty = (inventory.status?.appliedResources ?? []).length === 0;
+  const isEmpty = recordedResources(inventory).length === 0;
   if (isEmpty) return { type: 'delete' }; // a wait would protect nothing
   if (since === undefined) return { type: 'begin', waitMs: gracePeriodMs };
   const waitMs = readTime(since, nowMs) + gracePeriodMs - nowMs;

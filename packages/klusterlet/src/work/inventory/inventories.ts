@@ -23,7 +23,7 @@ import {
   type KubeClient,
   wellKnown,
 } from '@flotilla/kube';
-import type { AppliedResource } from './applied-resources.js';
+import { type AppliedResource, intentAnnotations, recordedResources } from './applied-resources.js';
 
 export interface InventoriesOptions {
   readonly env: Pick<Env, 'clock' | 'random' | 'log'>;
@@ -40,8 +40,14 @@ export interface Inventories {
   nameFor(work: string): string;
   get(name: string): AppliedManifestWork | undefined;
   list(): readonly AppliedManifestWork[];
-  /** Creates it, or brings labels, spec and finalizer up to date. A terminating one is returned as it is. */
-  ensure(work: ManifestWork, signal: AbortSignal): Promise<AppliedManifestWork>;
+  /**
+   * Creates it with the intention in it, or brings labels, spec and finalizer up to date. A terminating one is
+   * returned as it is.
+   */
+  ensure(
+    work: ManifestWork,
+    options: { readonly intent: () => readonly AppliedResource[]; readonly signal: AbortSignal },
+  ): Promise<AppliedManifestWork>;
   /** Writes the list of applied resources if it differs; returns the inventory as it is now. */
   record(
     inventory: AppliedManifestWork,
@@ -114,11 +120,17 @@ class InventoryStore implements Inventories {
     return this.#informer.close();
   }
 
-  async ensure(work: ManifestWork, signal: AbortSignal): Promise<AppliedManifestWork> {
+  async ensure(
+    work: ManifestWork,
+    { intent, signal }: { readonly intent: () => readonly AppliedResource[]; readonly signal: AbortSignal },
+  ): Promise<AppliedManifestWork> {
     const wanted = this.#wanted(work);
     const name = wanted.metadata.name ?? '';
     const known = this.#known.get(name);
-    if (known === undefined) return this.#create(wanted, signal);
+    if (known === undefined) {
+      const annotations = intentAnnotations(intent());
+      return this.#create({ ...wanted, metadata: { ...wanted.metadata, annotations } }, signal);
+    }
     if (known.metadata.deletionTimestamp !== undefined) return known;
     const labels = known.metadata.labels ?? {};
     const finalizers = known.metadata.finalizers ?? [];
@@ -138,8 +150,7 @@ class InventoryStore implements Inventories {
     resources: readonly AppliedResource[],
     signal: AbortSignal,
   ): Promise<AppliedManifestWork> {
-    const now = inventory.status?.appliedResources ?? [];
-    if (equal(now, resources)) return inventory;
+    if (equal(recordedResources(inventory), resources)) return inventory;
     const body = { status: { appliedResources: resources } };
     return this.#patch(inventory, body, { signal, subresource: 'status' });
   }

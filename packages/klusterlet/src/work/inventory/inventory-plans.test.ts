@@ -3,7 +3,15 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { planOwners } from '../apply/owner-references.js';
 import type { PlannedManifest, Target } from '../planning/plan-manifests.js';
-import { type AppliedResource, afterPass, resourceId, untracked, withIntent } from './applied-resources.js';
+import {
+  type AppliedResource,
+  afterPass,
+  intentAnnotations,
+  recordedResources,
+  resourceId,
+  untracked,
+  withIntent,
+} from './applied-resources.js';
 import { planEviction } from './eviction.js';
 import { hashHub } from './inventories.js';
 import { planRelease, type ReleaseStep } from './release.js';
@@ -37,6 +45,40 @@ const target = (name: string, strategy: 'Update' | 'ReadOnly' = 'Update'): Targe
     key: { namespace: 'd', name },
     settings: { strategy: { type: strategy }, feedbackRules: [], conditionRules: [] },
   }) as unknown as Target; // no more of it is looked at
+
+describe('first intention of an inventory', () => {
+  const intended = [resource('a'), resource('b')];
+  const created: AppliedManifestWork = {
+    ...inventory,
+    metadata: { ...inventory.metadata, annotations: intentAnnotations(intended) },
+  };
+
+  it('counts until there is a list in the status, be it an empty one', () => {
+    expect(recordedResources(created)).to.deep.equal(intended);
+    expect(recordedResources({ ...created, status: { evictionStartTime: 'x' } })).to.deep.equal(intended);
+    expect(recordedResources({ ...created, status: { appliedResources: [] } })).to.deep.equal([]);
+  });
+
+  it('keeps an inventory from being taken for an empty one', () => {
+    const facts = { hubHash: 'hash', hasWork: false, gracePeriodMs: 1000, nowMs: 0 };
+    expect(planEviction(created, facts).type).to.equal('begin');
+    expect(planEviction(inventory, facts).type).to.equal('delete');
+  });
+
+  it('stays out of the annotations when it is long or empty', () => {
+    expect(intentAnnotations([])).to.deep.equal({});
+    const many = Array.from({ length: 2000 }, (_, i) => resource(`n-${i}`));
+    expect(intentAnnotations(many)).to.deep.equal({});
+  });
+
+  it('says nothing when somebody spoiled it', () => {
+    for (const text of ['', '{', '{}', '7', 'null', '[null, 7, {}, {"resource": 7, "name": "a"}]']) {
+      const annotations = { 'flotilla.dev/intent': text };
+      const spoiled = { ...inventory, metadata: { ...inventory.metadata, annotations } };
+      expect(recordedResources(spoiled), text).to.deep.equal([]);
+    }
+  });
+});
 
 describe('release of an object', () => {
   const cases: [string, KubeObject['metadata'], AppliedResource, ReleaseStep][] = [

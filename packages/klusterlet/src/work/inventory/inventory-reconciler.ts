@@ -9,7 +9,7 @@ import type { WorkAgentOptions } from '../options.js';
 import { forEachLimited } from '../parallel.js';
 import { groupByRank } from '../planning/resource-rank.js';
 import type { ObjectWatches, Tracked } from '../watching/object-watches.js';
-import type { AppliedResource } from './applied-resources.js';
+import { type AppliedResource, recordedResources } from './applied-resources.js';
 import { planEviction } from './eviction.js';
 import type { Inventories } from './inventories.js';
 import { release } from './release.js';
@@ -100,7 +100,7 @@ export class InventoryReconciler {
     signal: AbortSignal,
   ): Promise<{ left: AppliedResource[]; failures: unknown[] }> {
     const { client, discovery, options, env } = this.#deps;
-    const resources = inventory.status?.appliedResources ?? [];
+    const resources = recordedResources(inventory);
     const left = new Set<AppliedResource>(resources);
     const failures: unknown[] = [];
     const sinceMs = parseTime(inventory.metadata.deletionTimestamp ?? formatTime(env.clock.now()));
