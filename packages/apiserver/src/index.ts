@@ -1,5 +1,8 @@
 export type { AdmissionAttributes, AdmissionPlugin } from './admission/admission.js';
 export type { UserInfo } from './authentication/user.js';
+export type { AuthenticationOptions } from './configuration/authentication.js';
+export type { AuthorizationMode, AuthorizationOptions } from './configuration/authorization.js';
+export type { ServingOptions, TlsVersion } from './configuration/serving.js';
 export { type LmdbStoreOptions, openLmdbStore } from './node/lmdb-store.js';
 export { type RunningServer, type RunServerOptions, runServer } from './node/run-server.js';
 export * from './registry/resource.js';

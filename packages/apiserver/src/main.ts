@@ -11,6 +11,7 @@ import {
 } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
 import { InvalidArgumentError, Option } from 'commander';
+import { addServerOptions, type ServerFlags } from './cli/index.js';
 import { runServer } from './node/run-server.js';
 import {
   hubKubernetesVersion,
@@ -18,7 +19,7 @@ import {
   parseKubernetesVersion,
 } from './server/kubernetes-version.js';
 
-interface Options {
+interface Options extends ServerFlags {
   readonly profile: 'hub' | 'cluster';
   readonly kubernetesVersion: KubernetesVersion;
   readonly dataDir: string;
@@ -27,7 +28,9 @@ interface Options {
   readonly kubeconfig?: string;
 }
 
-const buildProgram = () =>
+const buildProgram = () => addServerOptions(ownOptions()).action(serve);
+
+const ownOptions = () =>
   createProgram({
     name: 'apiserver',
     description:
@@ -60,8 +63,7 @@ const buildProgram = () =>
     .option(
       '--kubeconfig <file>',
       'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
-    )
-    .action(serve);
+    );
 
 function readVersion(text: string): KubernetesVersion {
   try {
@@ -84,6 +86,9 @@ async function serve(options: Options): Promise<void> {
     dataDir: options.dataDir,
     listen: options.listen,
     kubeconfig,
+    serving: options,
+    authentication: options,
+    authorization: options,
     ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
   });
   env.log.info('api server ready', { url: running.url, kubeconfig });

@@ -8,6 +8,7 @@ import {
   type AdmissionPlugin,
   hubKubernetesVersion,
   type RunningServer,
+  type RunServerOptions,
   runServer,
 } from '@flotilla/apiserver';
 import { type Clock, createClient, type Env, type KubeClient } from '@flotilla/kube';
@@ -16,12 +17,13 @@ import { admissionRules } from './admission/rules.js';
 import { installHubApi } from './bootstrap.js';
 import { type RunningHub, startHubControllers } from './controllers/start-hub.js';
 
-export interface EmbeddedHubOptions {
+/** What the server under the hub is told is the operator's choice. */
+export interface EmbeddedHubOptions
+  extends Pick<
+    RunServerOptions,
+    'dataDir' | 'listen' | 'advertiseUrl' | 'kubeconfig' | 'serving' | 'authentication' | 'authorization'
+  > {
   readonly env: Env;
-  readonly dataDir: string;
-  readonly listen: { readonly host: string; readonly port: number };
-  readonly advertiseUrl?: string;
-  readonly kubeconfig: string;
 }
 
 export interface EmbeddedHub {

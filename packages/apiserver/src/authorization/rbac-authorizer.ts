@@ -5,6 +5,7 @@
 import type { KubeObject } from '@flotilla/api';
 import type { ObjectReader } from '../authentication/object-reader.js';
 import type { UserInfo } from '../authentication/user.js';
+import { everything } from './always-allow.js';
 import { type AccessAttributes, type Authorizer, type Decision, isNonResource } from './attributes.js';
 import { checkEscalation } from './escalation.js';
 import { type Grant, RbacIndex } from './rbac-index.js';
@@ -47,11 +48,6 @@ export function createRbacAuthorizer(reader: ObjectReader): RbacAuthorizer {
     close: stop,
   };
 }
-
-const everything: readonly PolicyRule[] = Object.freeze([
-  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-  { verbs: ['*'], nonResourceURLs: ['*'] },
-]);
 
 function describe({ binding, subject }: Grant): string {
   const where = binding.namespace === '' ? binding.name : `${binding.name}/${binding.namespace}`;

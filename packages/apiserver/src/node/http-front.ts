@@ -29,6 +29,8 @@ export interface HttpFrontOptions {
   readonly privateKey: string;
   /** PEM bundle named to clients as acceptable client-certificate issuers. */
   readonly clientCa: string;
+  /** Default TLSv1.2; older versions are refused in any case. */
+  readonly minTlsVersion?: 'TLSv1.2' | 'TLSv1.3';
   readonly log: Logger;
   readonly limits?: Partial<HttpFrontLimits>;
 }
@@ -53,8 +55,8 @@ export const defaultHttpFrontLimits: HttpFrontLimits = Object.freeze({
 
 export interface HttpFront {
   readonly port: number;
-  /** Serves new connections with another certificate. */
-  setCertificate(certificate: string, privateKey: string): void;
+  /** Serves new connections with another certificate, or names other issuers to them. */
+  setSecureContext(context: Pick<HttpFrontOptions, 'certificate' | 'privateKey' | 'clientCa'>): void;
   /** Stops listening, lets running requests end for `graceMs`, then cuts what is left. */
   close(options: { graceMs: number }): Promise<void>;
 }
@@ -62,6 +64,7 @@ export interface HttpFront {
 /** @throws the listen error (EADDRINUSE, EACCES ...) as Node gives it. */
 export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions): Promise<HttpFront> {
   const limits = { ...defaultHttpFrontLimits, ...options.limits };
+  const { minTlsVersion: minVersion = 'TLSv1.2' } = options;
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   const server: Http2SecureServer = createSecureServer({
@@ -71,7 +74,7 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
     ca: options.clientCa,
     requestCert: true,
     rejectUnauthorized: false,
-    minVersion: 'TLSv1.2',
+    minVersion,
     settings: { maxConcurrentStreams: limits.maxConcurrentStreams, initialWindowSize: 1024 * 1024 },
     maxSessionMemory: 64,
   });
@@ -110,8 +113,8 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
   server.on('error', (error: Error) => options.log.error('https server failed', { error: error.message }));
   return {
     port: (server.address() as AddressInfo).port, // a TCP server's address is never a string
-    setCertificate: (certificate, privateKey) =>
-      server.setSecureContext({ cert: certificate, key: privateKey, ca: options.clientCa }),
+    setSecureContext: ({ certificate, privateKey, clientCa }) =>
+      server.setSecureContext({ cert: certificate, key: privateKey, ca: clientCa, minVersion }),
     close: ({ graceMs }) => closeServer({ server, sockets, sessions, graceMs }),
   };
 }

@@ -12,6 +12,9 @@ import {
   writeKubeconfig,
 } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
+import { type AuthenticationOptions, loadAuthentication } from '../configuration/authentication.js';
+import type { AuthorizationOptions } from '../configuration/authorization.js';
+import { createServingContext, type ServingContext, type ServingOptions } from '../configuration/serving.js';
 import { type ApiServer, createApiServer } from '../server/api-server.js';
 import { startControlPlane } from '../server/control-plane.js';
 import type { KubernetesVersion } from '../server/kubernetes-version.js';
@@ -30,6 +33,9 @@ export interface RunServerOptions {
   readonly advertiseUrl?: string;
   /** Where the admin kubeconfig goes. */
   readonly kubeconfig: string;
+  readonly serving?: ServingOptions;
+  readonly authentication?: AuthenticationOptions;
+  readonly authorization?: AuthorizationOptions;
   readonly admission?: readonly AdmissionPlugin[];
   /** Called with a client of the server's own user before the server says that it is ready. */
   readonly beforeReady?: (client: KubeClient, signal: AbortSignal) => Promise<void>;
@@ -56,23 +62,42 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
     const url =
       options.advertiseUrl ??
       `https://${formatHost(advertisedHost(options.listen.host))}:${options.listen.port}`;
+    const authentication = await loadAuthentication(options.authentication ?? {}, {
+      env,
+      signal: stop.signal,
+      ownCa: pki.ca.certificatePem,
+      ownServiceAccountKey: pki.serviceAccountKey,
+      ownIssuer: url,
+    });
     const server = createApiServer({
       store,
       env,
       profile: options.profile,
       kubernetesVersion: options.kubernetesVersion,
       advertiseUrl: url,
-      clientCa: () => pki.ca.certificatePem,
+      clientCa: authentication.clientCa,
       serviceAccountKey: pki.serviceAccountKey,
+      serviceAccountTokens: authentication.serviceAccounts,
+      authentication: authentication.settings,
+      authorizationMode: options.authorization?.authorizationMode ?? 'RBAC',
       ...(options.admission && { admission: options.admission }),
     });
     parts.closers.push(async () => server.close());
     await server.start();
-    const front = await listen(server, { options, pki });
+    const serving = await createServingContext(options.serving ?? {}, {
+      env,
+      signal: stop.signal,
+      own: pki,
+      clientCa: authentication,
+    });
+    const front = await listen(server, { options, serving });
     parts.closers.push(() => front.close({ graceMs: shutdownGraceMs }));
-    keepCertificateFresh(options, { front, signal: stop.signal });
+    serving.onChange(() => front.setSecureContext(serving.current));
+    keepCertificateFresh(options, { serving, signal: stop.signal });
     await startLoops(options, { server, pki, parts });
-    await env.files.write(options.kubeconfig, adminKubeconfig(url, pki), { mode: 0o600 });
+    await env.files.write(options.kubeconfig, adminKubeconfig(url, { pki, ca: serving.rootCa }), {
+      mode: 0o600,
+    });
     server.setReady(true);
     return { server, url, close: () => closeAll(server, parts) };
   } catch (error) {
@@ -112,16 +137,15 @@ async function closeParts(parts: Parts): Promise<void> {
 
 async function listen(
   server: ApiServer,
-  { options, pki }: { options: RunServerOptions; pki: ServerPki },
+  { options, serving }: { options: RunServerOptions; serving: ServingContext },
 ): Promise<HttpFront> {
   const { host, port } = options.listen;
   try {
     return await serveHttps(server, {
       host,
       port,
-      certificate: pki.servingCertificate,
-      privateKey: pki.servingKey,
-      clientCa: pki.ca.certificatePem,
+      ...serving.current,
+      minTlsVersion: serving.minTlsVersion,
       log: options.env.log,
     });
   } catch (cause) {
@@ -173,10 +197,10 @@ function formatHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-function adminKubeconfig(server: string, pki: ServerPki): string {
+function adminKubeconfig(server: string, { pki, ca }: { pki: ServerPki; ca: string }): string {
   return writeKubeconfig({
     server,
-    ca: pki.ca.certificatePem,
+    ca,
     clusterName: 'flotilla',
     userName: 'admin',
     credential: { clientCertificate: pki.adminCertificate, clientKey: pki.adminKey },
@@ -185,14 +209,14 @@ function adminKubeconfig(server: string, pki: ServerPki): string {
 
 function keepCertificateFresh(
   options: RunServerOptions,
-  { front, signal }: { front: HttpFront; signal: AbortSignal },
+  { serving, signal }: { serving: ServingContext; signal: AbortSignal },
 ): void {
   const { clock, log } = options.env;
   const timer = clock.setTimer(checkCertificateEveryMs, () => {
     makePki(options).then(
       (pki) => {
-        front.setCertificate(pki.servingCertificate, pki.servingKey);
-        if (!signal.aborted) keepCertificateFresh(options, { front, signal });
+        serving.setOwn(pki);
+        if (!signal.aborted) keepCertificateFresh(options, { serving, signal });
       },
       (error: unknown) => log.error('the serving certificate could not be renewed', { error: String(error) }),
     );

@@ -10,12 +10,15 @@ import { createNamespaceLifecycle } from '../admission/namespace-lifecycle.js';
 import { createAuthenticator } from '../authentication/authenticator.js';
 import { createBootstrapTokenAuthenticator } from '../authentication/bootstrap-token.js';
 import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
+import type { AuthenticationSettings } from '../authentication/settings.js';
 import { systemUser, type UserInfo } from '../authentication/user.js';
+import { createAlwaysAllowAuthorizer } from '../authorization/always-allow.js';
 import { createRbacAuthorizer, type RbacAuthorizer, rbacGroup } from '../authorization/rbac-authorizer.js';
 import { reviewResources } from '../authorization/reviews.js';
 import { builtinResources } from '../builtin/builtin-resources.js';
 import { createServiceNetwork } from '../builtin/service-network.js';
 import { certificateSigningRequestResource } from '../certificates/csr-resource.js';
+import type { AuthorizationMode } from '../configuration/authorization.js';
 import { type CustomResources, createCustomResources } from '../custom-resources/custom-resources.js';
 import { createDiscoveryHandler } from '../discovery/handler.js';
 import { createResourceHandler } from '../handlers/resource-handler.js';
@@ -24,7 +27,8 @@ import { decodeProtobufObject } from '../protobuf/decode.js';
 import { ObjectStore } from '../registry/object-store.js';
 import { ResourceRegistry } from '../registry/resource-registry.js';
 import { serviceAccountResource } from '../service-accounts/service-account-resource.js';
-import { ServiceAccountTokens } from '../service-accounts/tokens.js';
+import { readSigningKey } from '../service-accounts/token-keys.js';
+import { ServiceAccountTokens, type TokenSettings } from '../service-accounts/tokens.js';
 import type { Store } from '../storage/store.js';
 import { WatchCache } from '../watch-cache/watch-cache.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
@@ -48,10 +52,13 @@ export interface ApiServerOptions {
   readonly advertiseUrl: string;
   /** PEM bundle of the issuers of client certificates; asked at each use, so that it may be replaced. */
   readonly clientCa: () => string;
-  /** EC private key (PEM) that signs ServiceAccount tokens. */
+  /** Private key (PEM) that signs ServiceAccount tokens. */
   readonly serviceAccountKey: string;
-  /** Requests without credentials are system:anonymous; default true, as kube-apiserver. */
-  readonly anonymous?: boolean;
+  /** Keys, issuers and audiences of ServiceAccount tokens; default: the key above, and this server's URL. */
+  readonly serviceAccountTokens?: TokenSettings;
+  readonly authentication?: AuthenticationSettings;
+  /** Default RBAC. */
+  readonly authorizationMode?: AuthorizationMode;
   /** Run after the built-in plugins, in order. */
   readonly admission?: readonly AdmissionPlugin[];
   readonly inFlight?: InFlightLimits;
@@ -96,19 +103,20 @@ class AssembledServer implements ApiServer {
     const { env, profile, kubernetesVersion, store, clientCa } = this.#options;
     await this.cache.start();
     const reader = createObjectReader(this.cache);
-    const authorizer = createRbacAuthorizer(reader);
+    const isOpen = this.#options.authorizationMode === 'AlwaysAllow';
+    const authorizer = isOpen ? createAlwaysAllowAuthorizer() : createRbacAuthorizer(reader);
     this.#authorizer = authorizer;
     const tokens = new ServiceAccountTokens({
       reader,
       clock: env.clock,
       random: env.random,
-      privateKeyPem: this.#options.serviceAccountKey,
-      issuer: this.#options.advertiseUrl,
+      ...this.#tokenSettings(),
     });
+    const { anonymous = true, tokens: otherTokens = [] } = this.#options.authentication ?? {};
     const authenticator = createAuthenticator({
       certificates: createClientCertificateAuthenticator({ clock: env.clock, clientCa }),
-      tokens: [createBootstrapTokenAuthenticator({ reader, clock: env.clock }), tokens],
-      anonymous: this.#options.anonymous ?? true,
+      tokens: [createBootstrapTokenAuthenticator({ reader, clock: env.clock }), tokens, ...otherTokens],
+      anonymous,
     });
     this.registry.set('builtin', [
       ...builtinResources({
@@ -185,6 +193,11 @@ class AssembledServer implements ApiServer {
     this.#customResources?.close();
     this.#authorizer?.close();
     this.cache.close();
+  }
+
+  #tokenSettings(): TokenSettings {
+    const { serviceAccountTokens, serviceAccountKey, advertiseUrl } = this.#options;
+    return serviceAccountTokens ?? { signingKey: readSigningKey(serviceAccountKey), issuers: [advertiseUrl] };
   }
 
   #otherPaths(

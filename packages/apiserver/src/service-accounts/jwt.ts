@@ -1,67 +1,67 @@
 /**
- * JSON web tokens with ES256, the only algorithm served: signing, and opening what a client sent. What the claims say
- * is the caller's matter. RFC 7515, 7518, 7638. Pure.
+ * JSON web tokens of service accounts: signing, and opening what a client sent, with the algorithm that fits the key
+ * (RS256, ES256, ES384, ES512, as kube-apiserver). What the claims say is the caller's matter. RFC 7515, 7518, 7638.
+ * Pure.
  */
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { constants, type KeyObject, sign, verify } from 'node:crypto';
 import { isObject, type JsonObject } from '@flotilla/api';
-
-/** A P-256 key and the name by which tokens refer to it. */
-export interface TokenKey {
-  readonly privateKey: KeyObject;
-  readonly publicKey: KeyObject;
-  /** base64url of the SHA-256 of the public key's DER, as kube-apiserver names keys. */
-  readonly id: string;
-}
+import {
+  digestOf,
+  isTokenAlgorithm,
+  type SigningKey,
+  type TokenAlgorithm,
+  type VerificationKey,
+} from './token-keys.js';
 
 /** A token taken apart, not yet believed. */
 export interface OpenedToken {
   readonly claims: JsonObject;
+  /** The key that its header names. */
+  readonly keyId: string | undefined;
   /** True when it was signed with the key. */
-  isSignedBy(key: TokenKey): boolean;
+  isSignedBy(key: VerificationKey): boolean;
 }
 
-const algorithm = 'ES256';
 const tokenForm = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
 /** A token of ours is about 1,100 characters. */
 const longestToken = 16_384;
 
-/** @throws Error when the PEM is no P-256 private key. */
-export function readTokenKey(privateKeyPem: string): TokenKey {
-  const privateKey = createPrivateKey(privateKeyPem);
-  if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
-    throw new Error('the key that signs service account tokens must be an EC key on P-256');
-  }
-  const publicKey = createPublicKey(privateKey);
-  const der = publicKey.export({ type: 'spki', format: 'der' });
-  return { privateKey, publicKey, id: createHash('sha256').update(der).digest('base64url') };
-}
-
-export function signToken(claims: object, { privateKey, id }: TokenKey): string {
+export function signToken(claims: object, { privateKey, algorithm, id }: SigningKey): string {
   const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const signed = `${encode({ alg: algorithm, kid: id })}.${encode(claims)}`;
-  const signature = sign('sha256', Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  const signature = sign(digestOf(algorithm), Buffer.from(signed), signatureForm(algorithm, privateKey));
   return `${signed}.${signature.toString('base64url')}`;
 }
 
-/** Undefined: the text is no JSON web token of this algorithm. */
+/** Undefined: the text is no JSON web token of an algorithm served. */
 export function openToken(token: string): OpenedToken | undefined {
   if (token.length > longestToken) return undefined;
   const [, head = '', body = '', signature = ''] = tokenForm.exec(token) ?? [];
   const header = decode(head);
   const claims = decode(body);
   // `crit` names rules that a reader must know, and none is known here.
-  if (header?.['alg'] !== algorithm || header['crit'] !== undefined || claims === undefined) return undefined;
+  if (header === undefined || header['crit'] !== undefined || claims === undefined) return undefined;
+  const { kid, alg } = header as { kid?: unknown; alg?: unknown };
+  if (!isTokenAlgorithm(alg)) return undefined;
   return {
     claims,
-    isSignedBy: ({ publicKey, id }) =>
-      (header['kid'] === undefined || header['kid'] === id) &&
+    keyId: typeof kid === 'string' ? kid : undefined,
+    isSignedBy: ({ publicKey, algorithm }) =>
+      alg === algorithm &&
       verify(
-        'sha256',
+        digestOf(algorithm),
         Buffer.from(`${head}.${body}`),
-        { key: publicKey, dsaEncoding: 'ieee-p1363' },
+        signatureForm(algorithm, publicKey),
         Buffer.from(signature, 'base64url'),
       ),
   };
+}
+
+/** JOSE writes an elliptic signature as two numbers, not as DER. */
+function signatureForm(algorithm: TokenAlgorithm, key: KeyObject) {
+  return algorithm === 'RS256'
+    ? { key, padding: constants.RSA_PKCS1_PADDING }
+    : { key, dsaEncoding: 'ieee-p1363' as const };
 }
 
 function decode(part: string): JsonObject | undefined {
@@ -75,6 +75,15 @@ function decode(part: string): JsonObject | undefined {
 }
 
 /** The public half as a JSON web key. */
-export function publicJwk({ publicKey, id }: TokenKey): JsonObject {
+export function publicJwk({ publicKey, algorithm, id }: VerificationKey): JsonObject {
   return { use: 'sig', kid: id, alg: algorithm, ...publicKey.export({ format: 'jwk' }) };
+}
+
+/** Which of the keys may have signed the token: the one that it names, or any when none has that name. */
+export function candidateKeys<K extends VerificationKey>(
+  opened: OpenedToken,
+  keys: readonly K[],
+): readonly K[] {
+  const named = keys.filter(({ id }) => id === opened.keyId);
+  return named.length > 0 ? named : keys;
 }

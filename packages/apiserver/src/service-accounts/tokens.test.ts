@@ -4,7 +4,8 @@ import { generateKeyPair } from '@flotilla/kube';
 import { createTestEnv } from '@flotilla/kube/testing';
 import { expect } from 'chai';
 import { MemoryReader } from '../authentication/testing/memory-reader.js';
-import { readTokenKey, signToken } from './jwt.js';
+import { signToken } from './jwt.js';
+import { readSigningKey } from './token-keys.js';
 import { type IssueOptions, ServiceAccountTokens } from './tokens.js';
 
 const issuer = 'https://hub.example';
@@ -18,8 +19,8 @@ function coreObject(kind: string, path: string, uid: string): KubeObject {
 function setUp() {
   const { clock, random } = createTestEnv();
   const reader = new MemoryReader();
-  const privateKeyPem = generateKeyPair().privateKeyPem;
-  const tokens = new ServiceAccountTokens({ reader, clock, random, privateKeyPem, issuer });
+  const signingKey = readSigningKey(generateKeyPair().privateKeyPem);
+  const tokens = new ServiceAccountTokens({ reader, clock, random, signingKey, issuers: [issuer] });
   reader.put('', 'serviceaccounts', coreObject('ServiceAccount', 'n/sa', 'sa-uid'));
   const issue = (overrides: Partial<IssueOptions> = {}): string =>
     tokens.issue({
@@ -30,7 +31,7 @@ function setUp() {
       expirationSeconds: 3600,
       ...overrides,
     }).token;
-  return { clock, reader, tokens, issue, privateKeyPem };
+  return { clock, random, reader, tokens, issue, signingKey };
 }
 
 function part(token: string, index: number): Record<string, unknown> {
@@ -86,8 +87,8 @@ describe('ServiceAccountTokens', () => {
   });
 
   it('leaves other tokens to others', () => {
-    const { tokens, privateKeyPem } = setUp();
-    const foreign = signToken({ iss: 'https://other' }, readTokenKey(privateKeyPem));
+    const { tokens, signingKey } = setUp();
+    const foreign = signToken({ iss: 'https://other' }, signingKey);
     for (const token of [
       '',
       'a.b',
@@ -205,10 +206,46 @@ describe('ServiceAccountTokens', () => {
     expect(() => tokens.authenticate(token, { audiences: ['c'] })).to.throw(/for the audiences/);
   });
 
-  it('takes EC P-256 keys only', () => {
-    const { random, clock } = createTestEnv();
-    const make = (privateKeyPem: string) =>
-      new ServiceAccountTokens({ reader: new MemoryReader(), clock, random, privateKeyPem, issuer });
-    expect(() => make('no key')).to.throw();
+  it('believes tokens of every issuer and key that it was given, and signs with the first', () => {
+    const { reader, clock, random, issue: issueOld, signingKey: oldKey } = setUp();
+    const signingKey = readSigningKey(generateKeyPair().privateKeyPem);
+    const account = coreObject('ServiceAccount', 'n/sa', 'sa-uid');
+    reader.put('', 'serviceaccounts', account);
+    const settings = { signingKey, verificationKeys: [oldKey], issuers: ['https://new', issuer] } as const;
+    const tokens = new ServiceAccountTokens({ reader, clock, random, ...settings });
+    const fresh = tokens.issue({
+      namespace: 'n',
+      name: 'sa',
+      uid: 'sa-uid',
+      audiences: [],
+      expirationSeconds: 7200,
+    });
+    expect(part(fresh.token, 1)).to.deep.include({ iss: 'https://new', aud: ['https://new', issuer] });
+    expect(part(fresh.token, 0)['kid']).to.equal(signingKey.id);
+    for (const token of [issueOld(), fresh.token]) {
+      expect(tokens.authenticate(token)?.user.username).to.equal('system:serviceaccount:n:sa');
+    }
+    const jwks = tokens.discoveryDocument('/openid/v1/jwks');
+    const { keys } = JSON.parse(Buffer.from(jwks?.body as Uint8Array).toString()) as {
+      keys: { kid: string }[];
+    };
+    expect(keys.map(({ kid }) => kid)).to.deep.equal([signingKey.id, oldKey.id]);
+  });
+
+  it('cuts what was asked for to the longest life that it may give', () => {
+    const { reader, clock, random, signingKey } = setUp();
+    const tokens = new ServiceAccountTokens({
+      ...{ reader, clock, random, signingKey, issuers: [issuer] as const },
+      ...{ maxExpirationSeconds: 3600, audiences: ['api'] },
+    });
+    const { token, expirationMs } = tokens.issue({
+      namespace: 'n',
+      name: 'sa',
+      uid: 'sa-uid',
+      audiences: [],
+      expirationSeconds: 86_400,
+    });
+    expect(expirationMs - clock.now()).to.equal(hourMs);
+    expect(part(token, 1)['aud']).to.deep.equal(['api']);
   });
 });

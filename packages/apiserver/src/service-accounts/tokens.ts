@@ -9,16 +9,26 @@ import type { TokenAuthenticator, TokenIdentity, TokenOptions } from '../authent
 import type { ObjectReader } from '../authentication/object-reader.js';
 import type { ApiResponse } from '../server/handler.js';
 import { jsonResponse } from '../server/responses.js';
-import { openToken, publicJwk, readTokenKey, signToken, type TokenKey } from './jwt.js';
+import { candidateKeys, openToken, publicJwk, signToken } from './jwt.js';
+import type { SigningKey, VerificationKey } from './token-keys.js';
 
-export interface ServiceAccountTokensOptions {
+/** Which tokens are issued and believed. */
+export interface TokenSettings {
+  readonly signingKey: SigningKey;
+  /** Whose tokens are believed besides, and which are published, too. */
+  readonly verificationKeys?: readonly VerificationKey[];
+  /** The first issues; tokens of all are believed. The first's URL is where the published keys are found. */
+  readonly issuers: readonly [string, ...string[]];
+  /** What a token is good for that names no audience, and which audiences are this server; default: the issuers. */
+  readonly audiences?: readonly string[];
+  /** No token lives longer, whatever was asked for. */
+  readonly maxExpirationSeconds?: number;
+}
+
+export interface ServiceAccountTokensOptions extends TokenSettings {
   readonly reader: ObjectReader;
   readonly clock: Pick<Clock, 'now'>;
   readonly random: Pick<Random, 'uuid'>;
-  /** EC P-256. */
-  readonly privateKeyPem: string;
-  /** URL of this server; also its audience. */
-  readonly issuer: string;
 }
 
 /** The object whose end ends the token. */
@@ -58,16 +68,22 @@ const boundKinds = { pod: 'pods', secret: 'secrets', node: 'nodes' } as const;
 
 export class ServiceAccountTokens implements TokenAuthenticator {
   readonly #options: ServiceAccountTokensOptions;
-  readonly #key: TokenKey;
+  readonly #keys: readonly VerificationKey[];
 
   constructor(options: ServiceAccountTokensOptions) {
     this.#options = options;
-    this.#key = readTokenKey(options.privateKeyPem);
+    const { signingKey, verificationKeys = [] } = options;
+    this.#keys = [signingKey, ...verificationKeys.filter(({ id }) => id !== signingKey.id)];
   }
 
   /** What a token is good for unless its request says otherwise. */
   get audiences(): readonly string[] {
-    return [this.#options.issuer];
+    return this.#options.audiences ?? this.#options.issuers;
+  }
+
+  /** Every key whose tokens are believed. */
+  get keys(): readonly VerificationKey[] {
+    return this.#keys;
   }
 
   /** Where accounts, and what tokens are bound to, are looked up. */
@@ -78,12 +94,13 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   issue(options: IssueOptions): IssuedToken {
     const { namespace, name, uid, boundObject, node } = options;
     const issuedAt = Math.floor(this.#options.clock.now() / 1000);
-    const expiration = issuedAt + options.expirationSeconds;
+    const { signingKey, issuers, maxExpirationSeconds = Number.POSITIVE_INFINITY } = this.#options;
+    const expiration = issuedAt + Math.min(options.expirationSeconds, maxExpirationSeconds);
     const claims = {
       aud: options.audiences.length > 0 ? options.audiences : this.audiences,
       exp: expiration,
       iat: issuedAt,
-      iss: this.#options.issuer,
+      iss: issuers[0],
       jti: this.#options.random.uuid(),
       'kubernetes.io': {
         namespace,
@@ -96,14 +113,17 @@ export class ServiceAccountTokens implements TokenAuthenticator {
       nbf: issuedAt,
       sub: `system:serviceaccount:${namespace}:${name}`,
     };
-    return { token: signToken(claims, this.#key), expirationMs: expiration * 1000 };
+    return { token: signToken(claims, signingKey), expirationMs: expiration * 1000 };
   }
 
   authenticate(token: string, { audiences = this.audiences }: TokenOptions = {}): TokenIdentity | undefined {
     const opened = openToken(token);
-    if (opened === undefined || opened.claims['iss'] !== this.#options.issuer) return undefined;
+    const issuer = opened?.claims['iss'];
+    if (opened === undefined || typeof issuer !== 'string' || !this.#options.issuers.includes(issuer))
+      return undefined;
     const { claims } = opened;
-    if (!opened.isSignedBy(this.#key)) throw refusal('its signature is wrong');
+    if (!candidateKeys(opened, this.#keys).some((key) => opened.isSignedBy(key)))
+      throw refusal('its signature is wrong');
     this.#checkTimes(claims);
     const own = textList(claims['aud']);
     const common = audiences.filter((audience) => own.includes(audience));
@@ -120,7 +140,7 @@ export class ServiceAccountTokens implements TokenAuthenticator {
       case '/openid/v1/jwks':
         return jsonResponse(
           200,
-          { keys: [publicJwk(this.#key)] },
+          { keys: this.#keys.map(publicJwk) },
           {
             ...headers,
             'content-type': 'application/jwk-set+json',
@@ -132,13 +152,13 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   }
 
   #configuration(): object {
-    const { issuer } = this.#options;
+    const [issuer] = this.#options.issuers;
     return {
       issuer,
       jwks_uri: `${issuer.replace(/\/$/, '')}/openid/v1/jwks`,
       response_types_supported: ['id_token'],
       subject_types_supported: ['public'],
-      id_token_signing_alg_values_supported: ['ES256'],
+      id_token_signing_alg_values_supported: [...new Set(this.#keys.map(({ algorithm }) => algorithm))],
     };
   }
 

@@ -1,5 +1,6 @@
 /** `hub serve`: runs the hub until it is told to stop. */
 import { resolve } from 'node:path';
+import { addServerOptions, type ServerFlags } from '@flotilla/apiserver/cli';
 import type { Env } from '@flotilla/kube';
 import { addCommand, type Listen, parseHttpsUrl, parseListen } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
@@ -11,7 +12,7 @@ export interface ServeContext {
   readonly stopped: () => Promise<void>;
 }
 
-interface ServeOptions {
+interface ServeOptions extends ServerFlags {
   readonly dataDir: string;
   readonly listen: Listen;
   readonly advertise?: string;
@@ -19,7 +20,7 @@ interface ServeOptions {
 }
 
 export function addServeCommand(program: Command, context: ServeContext): void {
-  addCommand(program, 'serve', {
+  const command = addCommand(program, 'serve', {
     description: 'run the hub: API server, controllers and store in one process',
     examples: [
       'hub serve',
@@ -41,23 +42,26 @@ export function addServeCommand(program: Command, context: ServeContext): void {
     .option(
       '--kubeconfig <file>',
       'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
-    )
-    .action(async (options: ServeOptions) => {
-      const { env } = context;
-      const stopped = context.stopped();
-      const kubeconfig = resolve(options.kubeconfig ?? adminKubeconfigPath(options.dataDir));
-      // Loaded here: commands that only ask something start without the server.
-      const { startEmbeddedHub } = await import('../embedded.js');
-      const hub = await startEmbeddedHub({
-        env,
-        dataDir: options.dataDir,
-        listen: options.listen,
-        kubeconfig,
-        ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
-      });
-      env.log.info('hub ready', { url: hub.url, kubeconfig });
-      await stopped;
-      env.log.info('hub stops');
-      await hub.close();
+    );
+  addServerOptions(command).action(async (options: ServeOptions) => {
+    const { env } = context;
+    const stopped = context.stopped();
+    const kubeconfig = resolve(options.kubeconfig ?? adminKubeconfigPath(options.dataDir));
+    // Loaded here: commands that only ask something start without the server.
+    const { startEmbeddedHub } = await import('../embedded.js');
+    const hub = await startEmbeddedHub({
+      env,
+      dataDir: options.dataDir,
+      listen: options.listen,
+      kubeconfig,
+      serving: options,
+      authentication: options,
+      authorization: options,
+      ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
     });
+    env.log.info('hub ready', { url: hub.url, kubeconfig });
+    await stopped;
+    env.log.info('hub stops');
+    await hub.close();
+  });
 }

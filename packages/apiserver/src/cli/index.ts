@@ -1,0 +1,1 @@
+export { addServerOptions, type ServerFlags } from './server-options.js';

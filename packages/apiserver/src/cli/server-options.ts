@@ -1,0 +1,128 @@
+/**
+ * The flags of kube-apiserver that `apiserver` and `hub serve` take alike, under its names, so that launchers written
+ * for it fit. Only reads the command line: what the values mean is in `configuration`. Light, since every `hub` command
+ * builds its help.
+ */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { AuthenticationOptions } from '../configuration/authentication.js';
+import { type AuthorizationOptions, parseAuthorizationMode } from '../configuration/authorization.js';
+import type { ServingOptions } from '../configuration/serving.js';
+import { parseGoDuration } from './go-duration.js';
+
+/** What the flags say, under the names that commander gives them. */
+export interface ServerFlags extends ServingOptions, AuthenticationOptions, AuthorizationOptions {}
+
+/** Adds all flags, in groups. */
+export function addServerOptions(command: Command): Command {
+  for (const [group, options] of groups()) {
+    for (const option of options) command.addOption(option.helpGroup(group));
+  }
+  return command;
+}
+
+function groups(): readonly (readonly [string, readonly Option[]])[] {
+  return [
+    ['Serving:', servingFlags()],
+    ['Authentication:', authenticationFlags()],
+    ['Service account tokens:', serviceAccountFlags()],
+    ['Authorization:', [authorizationModeFlag()]],
+  ];
+}
+
+function servingFlags(): Option[] {
+  return [
+    new Option(
+      '--tls-cert-file <file>',
+      'serving certificate (PEM, its issuers after it), loaded again when it changes; default: one of its own',
+    ),
+    new Option('--tls-private-key-file <file>', 'key of --tls-cert-file'),
+    new Option(
+      '--cert-dir <dir>',
+      'where apiserver.crt and apiserver.key are looked for when --tls-cert-file is not given',
+    ),
+    new Option(
+      '--tls-min-version <version>',
+      'oldest TLS version that it speaks; default: VersionTLS12',
+    ).choices(['VersionTLS12', 'VersionTLS13']),
+  ];
+}
+
+function authenticationFlags(): Option[] {
+  return [
+    new Option(
+      '--anonymous-auth [boolean]',
+      'whether requests without credentials are those of system:anonymous; default: true',
+    )
+      .argParser(parseBoolean)
+      .preset('true'),
+    new Option(
+      '--client-ca-file <file>',
+      'issuers of client certificates (PEM) to believe besides its own, loaded again when they change',
+    ),
+  ];
+}
+
+function serviceAccountFlags(): Option[] {
+  return [
+    new Option(
+      '--service-account-issuer <url>',
+      'who issues service account tokens; may be given several times: the first signs, all are believed; default: its URL',
+    ).argParser(collect),
+    new Option(
+      '--service-account-key-file <file>',
+      'keys (PEM) whose service account tokens are believed besides the signing key; may be given several times',
+    ).argParser(collect),
+    new Option(
+      '--service-account-signing-key-file <file>',
+      'private key (PEM, RSA or EC) that signs service account tokens; default: one of its own',
+    ),
+    new Option(
+      '--api-audiences <list>',
+      'audiences that stand for this server, separated by commas; default: the issuers',
+    ).argParser(collectList),
+    new Option(
+      '--service-account-max-token-expiration <duration>',
+      'longest life of a service account token, 1h or more; default: what is asked for',
+    ).argParser(parseTokenLife),
+  ];
+}
+
+function authorizationModeFlag(): Option {
+  return new Option('--authorization-mode <mode>', 'RBAC or AlwaysAllow; default: RBAC').argParser((text) =>
+    orInvalid(() => parseAuthorizationMode(text)),
+  );
+}
+
+/** A flag that may be given several times. */
+function collect(text: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), text];
+}
+
+/** One whose value is a list besides. */
+function collectList(text: string, earlier: readonly string[] | undefined): readonly string[] {
+  const items = text.split(',').map((item) => item.trim());
+  return [...(earlier ?? []), ...items.filter((item) => item !== '')];
+}
+
+function parseBoolean(text: string): boolean {
+  if (['true', 't', '1'].includes(text.toLowerCase())) return true;
+  if (['false', 'f', '0'].includes(text.toLowerCase())) return false;
+  throw new InvalidArgumentError('give true or false.');
+}
+
+const shortestTokenLifeMs = 3_600_000;
+const longestTokenLifeMs = 2 ** 32 * 1000;
+
+function parseTokenLife(text: string): number {
+  const lifeMs = orInvalid(() => parseGoDuration(text));
+  if (lifeMs >= shortestTokenLifeMs && lifeMs <= longestTokenLifeMs) return lifeMs;
+  throw new InvalidArgumentError('give a duration of at least 1h and at most 2^32 seconds.');
+}
+
+function orInvalid<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new InvalidArgumentError(`${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
