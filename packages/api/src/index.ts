@@ -19,12 +19,22 @@ export * from './merge-patch.js';
 export * from './names.js';
 export * from './object.js';
 export {
+  type AdmissionExpression,
+  AdmissionExpressionError,
+  type AdmissionInput,
+  type AdmissionVariables,
+  compileAdmissionExpression,
+  createAdmissionInput,
+  withVariables,
+} from './schema/cel-admission.js';
+export { type CelAccess, type CelRequestResource, createCelAuthorizer } from './schema/cel-authorizer.js';
+export {
   type ConditionEvaluation,
   ConditionExpressionError,
   conditionExpressionProblem,
   createConditionEvaluation,
 } from './schema/cel-conditions.js';
-export { type CelProgram, compileCel } from './schema/cel-environment.js';
+export { CelCompileError, type CelProgram, compileCel } from './schema/cel-environment.js';
 export { applyDefaults } from './schema/default.js';
 export type { Infer, TypedSchema } from './schema/dsl.js';
 export * as dsl from './schema/dsl.js';

@@ -5,6 +5,7 @@
  * of a comprehension draws on a budget. Called by cel-rules, cel-conditions and CRD admission.
  */
 import type { ASTNode, Environment, ParseResult } from '@marcbachmann/cel-js';
+import { celAuthorizerType, registerAuthorizer } from './cel-authorizer.js';
 import { registerConditionLibrary, registerKubernetesLibrary } from './cel-library.js';
 import { type CelBudget, charge, chargeAdditions, createMeter, guard } from './cel-meter.js';
 import { celLibrary } from './cel-runtime.js';
@@ -13,6 +14,11 @@ export { type CelBudget, CelBudgetError } from './cel-meter.js';
 
 /** Steps of comprehensions that one rule, and all rules of one object, may take: about 50 ms and 0.5 s of work. */
 export const defaultBudgetOptions = Object.freeze({ stepsPerRule: 100_000, stepsPerObject: 1_000_000 });
+
+const admission = { object: 'dyn', oldObject: 'dyn', request: 'dyn', namespaceObject: 'dyn' } as const;
+const params = { params: 'dyn' } as const;
+const authorizer = { authorizer: celAuthorizerType } as const;
+const computed = { variables: 'dyn' } as const;
 
 /** Which variables an expression may name, with their types. */
 const variables = {
@@ -24,6 +30,15 @@ const variables = {
   condition: { object: 'dyn' },
   /** The message of such a rule. */
   conditionMessage: { object: 'dyn', result: 'bool' },
+  /** Webhooks and policies of admission, by what else they are given. */
+  admission,
+  admissionParams: { ...admission, ...params },
+  admissionAuthorizer: { ...admission, ...authorizer },
+  admissionVariables: { ...admission, ...computed },
+  admissionParamsAuthorizer: { ...admission, ...params, ...authorizer },
+  admissionParamsVariables: { ...admission, ...params, ...computed },
+  admissionAuthorizerVariables: { ...admission, ...authorizer, ...computed },
+  admissionParamsAuthorizerVariables: { ...admission, ...params, ...authorizer, ...computed },
 } as const;
 
 /** What an expression is written for. */
@@ -45,6 +60,7 @@ function createEnvironment(scope: CelScope): Environment {
     homogeneousAggregateLiterals: false,
     limits: { maxAstNodes: 10_000, maxDepth: 100 },
   });
+  if (scope.includes('Authorizer')) registerAuthorizer(created);
   for (const [name, type] of Object.entries(variables[scope])) created.registerVariable(name, type);
   registerKubernetesLibrary(created);
   if (scope === 'condition' || scope === 'conditionMessage') registerConditionLibrary(created);
@@ -66,21 +82,22 @@ export interface CelProgram {
 export type CelVariables = Readonly<Record<string, unknown>>;
 
 /**
- * Compiles an expression that must give the type.
+ * Compiles an expression that must give the type; one of several, or any where the list is empty.
  * @throws CelCompileError for bad syntax, an unknown name or a result of another type.
  */
 export function compileCel(
   expression: string,
-  { type, scope = 'rule' }: { readonly type: 'bool' | 'string'; readonly scope?: CelScope },
+  {
+    type,
+    scope = 'rule',
+  }: { readonly type: 'bool' | 'string' | readonly string[]; readonly scope?: CelScope },
 ): CelProgram {
-  const parsed = parse(expression, environmentFor(scope));
+  const parsed = parse(expression, environmentFor(scope), scope);
   const meter = createMeter();
   const additions = guard(parsed.ast, meter);
   const checked = parsed.check();
-  if (!checked.valid) throw new CelCompileError(checked.error?.summary ?? 'the expression has no type');
-  if (checked.type !== type && checked.type !== 'dyn') {
-    throw new CelCompileError(`must evaluate to a ${type}, not ${checked.type ?? 'an unknown type'}`);
-  }
+  if (!checked.valid) throw problemOf(checked.error, { expression, scope });
+  checkType(checked.type ?? 'an unknown type', type);
   chargeAdditions(additions, meter);
   return {
     evaluate(values, budget): unknown {
@@ -94,17 +111,73 @@ export function compileCel(
   };
 }
 
-/** The syntax tree of a rule. @throws CelCompileError */
-export function parseCel(expression: string): ASTNode {
-  return parse(expression, environmentFor('rule')).ast;
+/** @throws CelCompileError */
+function checkType(got: string, wanted: 'bool' | 'string' | readonly string[]): void {
+  if (got === 'dyn' || got === wanted) return;
+  if (typeof wanted === 'string') throw new CelCompileError(`must evaluate to a ${wanted}, not ${got}`);
+  if (wanted.length === 0 || wanted.includes(got)) return;
+  const name = (type: string): string => (type === 'null' ? 'null_type' : type);
+  const list = wanted.map(name);
+  throw new CelCompileError(
+    `must evaluate to ${list.length === 1 ? list[0] : `one of [${list.join(' ')}]`} but got ${name(got)}`,
+  );
 }
 
-function parse(expression: string, env: Environment): ParseResult {
+/** The syntax tree of a rule. @throws CelCompileError */
+export function parseCel(expression: string): ASTNode {
+  return parse(expression, environmentFor('rule'), 'rule').ast;
+}
+
+function parse(expression: string, env: Environment, scope: CelScope): ParseResult {
   try {
     return env.parse(expression);
   } catch (error) {
-    throw new CelCompileError(summaryOf(error), { cause: error });
+    throw problemOf(error, { expression, scope });
   }
+}
+
+/** In admission as the reference prints it, with the place; elsewhere one line. */
+function problemOf(
+  error: unknown,
+  { expression, scope }: { readonly expression: string; readonly scope: CelScope },
+): CelCompileError {
+  const text = error === undefined ? 'the expression has no type' : summaryOf(error);
+  if (!scope.startsWith('admission')) return new CelCompileError(text, { cause: error });
+  const { range } = (error ?? {}) as { readonly range?: { readonly start: number } }; // the library's errors have one
+  return new CelCompileError(`compilation failed: ${withPlace(wording(text), expression, range?.start)}`, {
+    cause: error,
+  });
+}
+
+function wording(text: string): string {
+  const unknown = /^Unknown variable: (.*)$/.exec(text)?.[1];
+  return unknown === undefined ? text : `undeclared reference to '${unknown}' (in container '')`;
+}
+
+function withPlace(text: string, source: string, at = 0): string {
+  const before = source.slice(0, at).split('\n');
+  const line = before.length;
+  const column = before.at(-1)?.length ?? 0;
+  const shown = source.split('\n')[line - 1] ?? '';
+  return `ERROR: <input>:${line}:${column + 1}: ${text}\n | ${shown}\n | ${'.'.repeat(column)}^`;
+}
+
+/** The fields that an expression reads of a variable: `a` and `b` for `v.a + v.b.c`. The expression must parse. */
+export function namesRead(expression: string, variable: string): readonly string[] {
+  const names: string[] = [];
+  const seen = new Set<object>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    seen.add(value);
+    if ('op' in value && 'args' in value) {
+      const { op, args } = value as ASTNode;
+      if ((op === '.' || op === '.?') && args[0].op === 'id' && args[0].args === variable)
+        names.push(args[1]);
+      visit(args);
+    } else if (Array.isArray(value)) for (const each of value) visit(each);
+  };
+  visit(parseCel(expression));
+  return names;
 }
 
 /** The first line of an error of the CEL library: its messages go on with a drawing of the source. */

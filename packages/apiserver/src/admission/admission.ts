@@ -33,6 +33,8 @@ export interface AdmissionAttributes {
   /** The operation's own options object (`CreateOptions` ...), for webhooks. */
   readonly options: Readonly<Record<string, unknown>>;
   warn(text: string): void;
+  /** Adds to the annotations of the request's audit event; nothing happens when no audit log is kept. */
+  annotate(key: string, value: string): void;
   readonly client: AdmissionClient;
 }
 

@@ -15,6 +15,8 @@ export interface ResourceRequest {
   readonly userAgent: string;
   readonly user: UserInfo;
   readonly signal: AbortSignal;
+  /** Notes for the request's audit event; absent when no audit log is kept. */
+  readonly annotate?: (key: string, value: string) => void;
   /** Negotiated by the server. */
   readonly accept: {
     readonly as: 'object' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';

@@ -49,6 +49,7 @@ export function writeRequest(
       ...options.extra,
     },
     warn: (text) => warnings.add(text),
+    annotate: request.annotate,
   };
 }
 

@@ -379,6 +379,7 @@ export class ObjectStore {
       dryRun: request.dryRun,
       options: request.options,
       warn: (text) => request.warn(text),
+      annotate: (key, value) => request.annotate?.(key, value),
       client: this.#client,
     };
   }

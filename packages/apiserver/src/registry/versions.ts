@@ -128,6 +128,15 @@ export function toStored(definition: ResourceDefinition, object: KubeObject): Ku
   const { group, storageVersion, kind } = definition;
   return withVersion(object, formatApiVersion({ group, version: storageVersion }), kind);
 }
+
+/** A request's object as another definition of the same objects shows it; a copy. */
+export async function convertVersion(
+  object: KubeObject,
+  { from, to }: { readonly from: ResourceDefinition; readonly to: ResourceDefinition },
+): Promise<KubeObject> {
+  return fromStored(to, versionOf(to), toStored(from, object));
+}
+
 /** True when the stored form is not in the storage version any more, so that even an unchanged write must store. */
 export function isStaleVersion(definition: ResourceDefinition, cached: CachedObject): boolean {
   if (definition.convert !== undefined) return false;

@@ -19,6 +19,8 @@ export interface WriteRequest {
   /** The operation's options object as admission webhooks see it. */
   readonly options: Readonly<Record<string, unknown>>;
   warn(text: string): void;
+  /** Notes for the request's audit event; absent when nobody keeps them. */
+  readonly annotate?: ((key: string, value: string) => void) | undefined;
 }
 
 export interface DeleteRequest extends WriteRequest {
