@@ -3,6 +3,13 @@ export type { UserInfo } from './authentication/user.js';
 export type { AuthenticationOptions } from './configuration/authentication.js';
 export type { AuthorizationMode, AuthorizationOptions } from './configuration/authorization.js';
 export type { ServingOptions, TlsVersion } from './configuration/serving.js';
+export {
+  allControllers,
+  type ControllerName,
+  type ControllerSelection,
+  noControllers,
+  parseControllers,
+} from './controllers/controller-selection.js';
 export { type LmdbStoreOptions, openLmdbStore } from './node/lmdb-store.js';
 export { type RunningServer, type RunServerOptions, runServer } from './node/run-server.js';
 export * from './registry/resource.js';

@@ -12,12 +12,18 @@ import {
 import { createNodeEnv } from '@flotilla/kube/node';
 import { InvalidArgumentError, Option } from 'commander';
 import { addServerOptions, type ServerFlags } from './cli/index.js';
+import {
+  type ControllerSelection,
+  controllerNames,
+  parseControllers,
+} from './controllers/controller-selection.js';
 import { runServer } from './node/run-server.js';
 import {
   hubKubernetesVersion,
   type KubernetesVersion,
   parseKubernetesVersion,
 } from './server/kubernetes-version.js';
+import { createMemoryStore } from './storage/memory-store.js';
 
 interface Options extends ServerFlags {
   readonly profile: 'hub' | 'cluster';
@@ -26,6 +32,8 @@ interface Options extends ServerFlags {
   readonly listen: Listen;
   readonly advertise?: string;
   readonly kubeconfig?: string;
+  readonly storage: 'lmdb' | 'memory';
+  readonly controllers?: ControllerSelection;
 }
 
 const buildProgram = () => addServerOptions(ownOptions()).action(serve);
@@ -63,7 +71,26 @@ const ownOptions = () =>
     .option(
       '--kubeconfig <file>',
       'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
+    )
+    .addOption(
+      new Option('--storage <name>', 'where objects are kept; memory: they end with the process, for tests')
+        .choices(['lmdb', 'memory'])
+        .default('lmdb'),
+    )
+    .addOption(
+      new Option(
+        '--controllers <list>',
+        `which controllers run, as kube-controller-manager takes it: "*", "*,-namespace-controller", "-*" for none; default: all of the profile. There are ${controllerNames.join(', ')}`,
+      ).argParser(readControllers),
     );
+
+function readControllers(text: string): ControllerSelection {
+  try {
+    return parseControllers(text);
+  } catch (cause) {
+    throw new InvalidArgumentError(cause instanceof Error ? cause.message : String(cause));
+  }
+}
 
 function readVersion(text: string): KubernetesVersion {
   try {
@@ -89,6 +116,8 @@ async function serve(options: Options): Promise<void> {
     serving: options,
     authentication: options,
     authorization: options,
+    ...(options.storage === 'memory' && { store: createMemoryStore({ clock: env.clock }) }),
+    ...(options.controllers && { controllers: options.controllers }),
     ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
   });
   env.log.info('api server ready', { url: running.url, kubeconfig });

@@ -6,9 +6,15 @@ import type { ControlLoop, StartControllersOptions } from './start-controllers.j
 
 const rootCaName = 'kube-root-ca.crt';
 
+export interface NamespaceContentSources {
+  readonly namespaces: Informer<KubeObject>;
+  /** What namespaces get; Kubernetes has a controller for each. */
+  readonly content: { readonly serviceAccount: boolean; readonly rootCa: boolean };
+}
+
 export function createNamespaceContentController(
   options: StartControllersOptions,
-  namespaces: Informer<KubeObject>,
+  { namespaces, content }: NamespaceContentSources,
 ): ControlLoop {
   const { client, env, ca } = options;
   const accounts = createInformer<KubeObject>(client, wellKnown.serviceAccounts, {
@@ -36,7 +42,7 @@ export function createNamespaceContentController(
     reconcile: async (namespace) => {
       const found = namespaces.cache.get(namespace);
       if (found === undefined || found.metadata.deletionTimestamp !== undefined) return;
-      if (accounts.cache.get(`${namespace}/default`) === undefined) {
+      if (content.serviceAccount && accounts.cache.get(`${namespace}/default`) === undefined) {
         const metadata = { namespace, name: 'default' };
         await create(options, wellKnown.serviceAccounts, {
           apiVersion: 'v1',
@@ -44,6 +50,7 @@ export function createNamespaceContentController(
           metadata,
         });
       }
+      if (!content.rootCa) return;
       const known = configMaps.cache.get(`${namespace}/${rootCaName}`);
       const data = { 'ca.crt': ca };
       if (known === undefined) {
@@ -60,13 +67,14 @@ export function createNamespaceContentController(
   namespaces.onChange(({ type, object }) => {
     if (type !== 'deleted') controller.enqueue(object.metadata.name ?? '');
   });
-  for (const informer of [accounts, configMaps]) {
+  const informers = [...(content.serviceAccount ? [accounts] : []), ...(content.rootCa ? [configMaps] : [])];
+  for (const informer of informers) {
     informer.onChange(({ type, object }) => {
       if (type !== 'added' || object['isCurrent'] === false)
         controller.enqueue(object.metadata.namespace ?? '');
     });
   }
-  return { informers: [accounts, configMaps], controllers: [controller] };
+  return { informers, controllers: [controller] };
 }
 
 /** All that is asked of the metadata here. */

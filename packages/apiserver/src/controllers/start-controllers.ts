@@ -16,6 +16,7 @@ import {
   wellKnown,
 } from '@flotilla/kube';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
+import type { ControllerSelection } from './controller-selection.js';
 import { createEventExpiry } from './event-expiry.js';
 import { createGarbageCollector } from './garbage-collector.js';
 import { createKubernetesServiceLoop } from './kubernetes-service.js';
@@ -35,6 +36,7 @@ export interface StartControllersOptions extends ControllerContext {
   /** Of the server that `client` reaches, for the garbage collector, which looks at every write. */
   readonly cache: OwnershipCache;
   readonly profile: 'hub' | 'cluster';
+  readonly controllers: ControllerSelection;
   /** PEM, published as ConfigMap kube-root-ca.crt in every namespace. */
   readonly ca: string;
   readonly signal: AbortSignal;
@@ -55,16 +57,8 @@ export function startControllers(options: StartControllersOptions): RunningContr
     env: options.env,
     transform: dropManagedFields,
   });
-  const loops: ControlLoop[] = [
-    createNamespaceController(options, namespaces),
-    createNamespaceContentController(options, namespaces),
-    createTokenCleaner(options),
-    createEventExpiry(options),
-  ];
-  if (options.profile === 'cluster') {
-    loops.push(createKubernetesServiceLoop(options), createWorkloadSimulator(options));
-  }
-  const informers = [namespaces, ...loops.flatMap((loop) => loop.informers)];
+  const loops = createLoops(options, namespaces);
+  const informers = loops.flatMap((loop) => loop.informers);
   const controllers = loops.flatMap((loop) => loop.controllers);
   for (const informer of informers) informer.start(options.signal);
   const { log } = options.env;
@@ -76,12 +70,36 @@ export function startControllers(options: StartControllersOptions): RunningContr
     },
     { log, signal: options.signal },
   );
-  const collector = createGarbageCollector(options);
-  collector.start(options.signal);
+  const parts: { close(): Promise<void> }[] = [...controllers, ...informers];
+  if (options.controllers('garbage-collector-controller')) {
+    const collector = createGarbageCollector(options);
+    collector.start(options.signal);
+    parts.push(collector);
+  }
   return {
     close: async () => {
       await started.done;
-      await Promise.all([...controllers, ...informers, collector].map((part) => part.close()));
+      await Promise.all(parts.map((part) => part.close()));
     },
   };
+}
+
+function createLoops(options: StartControllersOptions, namespaces: Informer<KubeObject>): ControlLoop[] {
+  const { profile, controllers: isOn } = options;
+  const loops = [createEventExpiry(options)];
+  const ofNamespaces: ControlLoop[] = [];
+  if (isOn('namespace-controller')) ofNamespaces.push(createNamespaceController(options, namespaces));
+  const content = {
+    serviceAccount: isOn('serviceaccount-controller'),
+    rootCa: isOn('root-ca-certificate-publisher-controller'),
+  };
+  if (content.serviceAccount || content.rootCa)
+    ofNamespaces.push(createNamespaceContentController(options, { namespaces, content }));
+  if (ofNamespaces.length > 0) loops.push({ informers: [namespaces], controllers: [] }, ...ofNamespaces);
+  if (isOn('token-cleaner-controller')) loops.push(createTokenCleaner(options));
+  if (profile === 'cluster') {
+    loops.push(createKubernetesServiceLoop(options));
+    if (isOn('workload-simulator')) loops.push(createWorkloadSimulator(options));
+  }
+  return loops;
 }

@@ -15,6 +15,7 @@ import type { AdmissionPlugin } from '../admission/admission.js';
 import { type AuthenticationOptions, loadAuthentication } from '../configuration/authentication.js';
 import type { AuthorizationOptions } from '../configuration/authorization.js';
 import { createServingContext, type ServingContext, type ServingOptions } from '../configuration/serving.js';
+import type { ControllerSelection } from '../controllers/controller-selection.js';
 import { type ApiServer, createApiServer } from '../server/api-server.js';
 import { startControlPlane } from '../server/control-plane.js';
 import type { KubernetesVersion } from '../server/kubernetes-version.js';
@@ -37,6 +38,16 @@ export interface RunServerOptions {
   readonly authentication?: AuthenticationOptions;
   readonly authorization?: AuthorizationOptions;
   readonly admission?: readonly AdmissionPlugin[];
+  /** Names of admission plugins that do not run. */
+  readonly disabledAdmission?: readonly string[];
+  /** Where objects are kept, closed with the server; default: lmdb in the data directory. */
+  readonly store?: Store;
+  /** Which of the profile's loops run; default all. */
+  readonly controllers?: ControllerSelection;
+  /** IPv4 range of the addresses of Services; default `10.96.0.0/16`. */
+  readonly serviceCidr?: string;
+  /** How long running requests and watches may go on when the server closes; default 3 s. */
+  readonly shutdownGraceMs?: number;
   /** Called with a client of the server's own user before the server says that it is ready. */
   readonly beforeReady?: (client: KubeClient, signal: AbortSignal) => Promise<void>;
 }
@@ -48,13 +59,13 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-const shutdownGraceMs = 3000;
+const defaultShutdownGraceMs = 3000;
 const checkCertificateEveryMs = 12 * 3_600_000;
 
 /** @throws Error in one sentence when the directory, the port or a file cannot be used; nothing is left running. */
 export async function runServer(options: RunServerOptions): Promise<RunningServer> {
   const { env } = options;
-  const store = await openLmdbStore({ directory: join(options.dataDir, 'store') });
+  const store = options.store ?? (await openLmdbStore({ directory: join(options.dataDir, 'store') }));
   const stop = createStopController();
   const parts: Parts = { store, stop, closers: [] };
   try {
@@ -81,6 +92,8 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       authentication: authentication.settings,
       authorizationMode: options.authorization?.authorizationMode ?? 'RBAC',
       ...(options.admission && { admission: options.admission }),
+      ...(options.disabledAdmission && { disabledAdmission: options.disabledAdmission }),
+      ...(options.serviceCidr !== undefined && { serviceCidr: options.serviceCidr }),
     });
     parts.closers.push(async () => server.close());
     await server.start();
@@ -91,7 +104,8 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       clientCa: authentication,
     });
     const front = await listen(server, { options, serving });
-    parts.closers.push(() => front.close({ graceMs: shutdownGraceMs }));
+    const graceMs = options.shutdownGraceMs ?? defaultShutdownGraceMs;
+    parts.closers.push(() => front.close({ graceMs }));
     serving.onChange(() => front.setSecureContext(serving.current));
     keepCertificateFresh(options, { serving, signal: stop.signal });
     await startLoops(options, { server, pki, parts });
@@ -118,7 +132,14 @@ async function startLoops(
 ): Promise<void> {
   const { env, profile } = options;
   const { signal } = parts.stop;
-  const plane = await startControlPlane(server, { env, profile, store: parts.store, ca: pki.ca, signal });
+  const plane = await startControlPlane(server, {
+    env,
+    profile,
+    store: parts.store,
+    ca: pki.ca,
+    signal,
+    ...(options.controllers && { controllers: options.controllers }),
+  });
   parts.closers.push(() => plane.close());
   const client = createClient(server.transport(), { userAgent: 'apiserver' });
   await options.beforeReady?.(client, signal);

@@ -62,6 +62,10 @@ export interface ApiServerOptions {
   /** Run after the built-in plugins, in order. */
   readonly admission?: readonly AdmissionPlugin[];
   readonly inFlight?: InFlightLimits;
+  /** IPv4 range of the addresses of Services; default `10.96.0.0/16`. */
+  readonly serviceCidr?: string;
+  /** Names of admission plugins that do not run. */
+  readonly disabledAdmission?: readonly string[];
 }
 
 export interface ApiServer extends ApiHandler {
@@ -123,7 +127,7 @@ class AssembledServer implements ApiServer {
         profile,
         kubernetesVersion,
         serviceNetwork: createServiceNetwork({
-          cidr: serviceCidr,
+          cidr: this.#options.serviceCidr ?? defaultServiceCidr,
           services: () => [...reader.list('', 'services')],
         }),
         podActions: createPodActions(() => createClient(this.transport(), { userAgent: 'apiserver' })),
@@ -137,11 +141,11 @@ class AssembledServer implements ApiServer {
       cache: this.cache,
       registry: this.registry,
       env,
-      admission: [
+      admission: enabled(this.#options.disabledAdmission, [
         createNamespaceLifecycle(),
         createEscalationCheck(authorizer),
         ...(this.#options.admission ?? []),
-      ],
+      ]),
     });
     this.#customResources = createCustomResources({
       cache: this.cache,
@@ -243,7 +247,7 @@ class AssembledServer implements ApiServer {
 }
 
 /** Where Services of the stand-in cluster get their addresses; nothing listens there. */
-const serviceCidr = '10.96.0.0/16';
+const defaultServiceCidr = '10.96.0.0/16';
 
 const rootPaths = [
   '/api',
@@ -257,6 +261,16 @@ const rootPaths = [
   '/version',
 ];
 
+/** The escalation check is part of RBAC's storage in Kubernetes, and cannot be switched off there either. */
+function enabled(
+  disabled: readonly string[] | undefined,
+  plugins: readonly AdmissionPlugin[],
+): readonly AdmissionPlugin[] {
+  const off = new Set(disabled);
+  off.delete(escalationCheckName);
+  return off.size === 0 ? plugins : plugins.filter(({ name }) => !off.has(name));
+}
+
 function refuseCreate({ group, resource }: { group: string; resource: string }): StatusError {
   return newForbidden(
     { group, resource, name: '' },
@@ -264,10 +278,12 @@ function refuseCreate({ group, resource }: { group: string; resource: string }):
   );
 }
 
+const escalationCheckName = 'RbacEscalation';
+
 /** Nobody grants permissions that they do not hold (apiserver.md 6.3). */
 function createEscalationCheck(authorizer: RbacAuthorizer): AdmissionPlugin {
   return {
-    name: 'RbacEscalation',
+    name: escalationCheckName,
     handles: ({ definition, operation }) => definition.group === rbacGroup && operation !== 'DELETE',
     validate: ({ object, user }) => {
       if (object !== undefined) authorizer.checkEscalation(user, object);

@@ -6,6 +6,7 @@
 import { type CertificateAuthority, createClient, type Env } from '@flotilla/kube';
 import { createRoleAggregator } from '../authorization/role-aggregation.js';
 import { createCsrSigner } from '../certificates/signer.js';
+import { allControllers, type ControllerSelection } from '../controllers/controller-selection.js';
 import { startControllers } from '../controllers/start-controllers.js';
 import type { Store } from '../storage/store.js';
 import { compactPeriodically } from '../watch-cache/compact-periodically.js';
@@ -19,6 +20,8 @@ export interface ControlPlaneOptions {
   readonly store: Store;
   /** Signs client certificates. */
   readonly ca: CertificateAuthority;
+  /** Which loops run; default all of the profile. */
+  readonly controllers?: ControllerSelection;
   /** Ends all loops. */
   readonly signal: AbortSignal;
 }
@@ -37,13 +40,13 @@ export async function startControlPlane(
   server: ApiServer,
   options: ControlPlaneOptions,
 ): Promise<ControlPlane> {
-  const { env, profile, store, ca, signal } = options;
+  const { env, profile, store, ca, signal, controllers: isOn = allControllers } = options;
   const client = createClient(server.transport(), { userAgent: 'apiserver' });
   await ensureBootstrapObjects(client, { clientCa: ca.certificatePem });
-  const signer = createCsrSigner({ client, env, ca });
-  signer.start(signal);
-  const aggregator = createRoleAggregator({ client, env });
-  aggregator.start(signal);
+  const parts: { start(signal: AbortSignal): void; close(): Promise<void> }[] = [];
+  if (isOn('certificatesigningrequest-signing-controller')) parts.push(createCsrSigner({ client, env, ca }));
+  if (isOn('clusterrole-aggregation-controller')) parts.push(createRoleAggregator({ client, env }));
+  for (const part of parts) part.start(signal);
   const { registry, cache } = server;
   const controllers = startControllers({
     client,
@@ -51,6 +54,7 @@ export async function startControlPlane(
     registry,
     cache,
     profile,
+    controllers: isOn,
     ca: ca.certificatePem,
     signal,
   });
@@ -65,8 +69,7 @@ export async function startControlPlane(
   return {
     close: async () => {
       await controllers.close();
-      await aggregator.close();
-      await signer.close();
+      for (const part of parts.reverse()) await part.close();
     },
   };
 }

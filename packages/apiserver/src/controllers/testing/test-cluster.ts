@@ -12,6 +12,7 @@ import { createTestEnv, type TestEnv } from '@flotilla/kube/testing';
 import { createApiServer } from '../../server/api-server.js';
 import { startControlPlane } from '../../server/control-plane.js';
 import { createMemoryStore, type MemoryStore } from '../../storage/memory-store.js';
+import type { ControllerSelection } from '../controller-selection.js';
 
 export interface TestCluster {
   readonly env: TestEnv;
@@ -39,6 +40,7 @@ export interface TestClusterOptions {
   readonly profile: 'hub' | 'cluster';
   readonly store?: MemoryStore;
   readonly env?: TestEnv;
+  readonly controllers?: ControllerSelection;
 }
 
 const kinds: Readonly<Record<string, string>> = {
@@ -80,7 +82,14 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
   });
   await server.start();
   const stop = createStopController();
-  const plane = await startControlPlane(server, { env, profile, store, ca, signal: stop.signal });
+  const plane = await startControlPlane(server, {
+    env,
+    profile,
+    store,
+    ca,
+    signal: stop.signal,
+    ...(options.controllers && { controllers: options.controllers }),
+  });
   const client = createClient(server.transport());
   await clock.advance(100);
   return {
