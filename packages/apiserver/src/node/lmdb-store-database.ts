@@ -3,32 +3,43 @@
  * With `overlappingSync` off lmdb syncs the data pages, then writes the meta page to a descriptor opened O_DSYNC, and
  * only then resolves: that order is what an acknowledged write stands on. Used by lmdb-store.ts alone.
  */
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { open, type RootDatabase } from 'lmdb';
 import type { Revision, StoredValue, StoreEvent } from '../storage/store.js';
 import { StoreError } from '../storage/store-errors.js';
 import { rootCause, toStoreError } from './lmdb-store-errors.js';
 import { discardFiles, type PreparedFiles } from './lmdb-store-files.js';
 import {
+  counters,
+  formatVersion,
+  readFormat,
+  type Table,
+  type UpgradeStep,
+  upgrade,
+  writeFormat,
+} from './lmdb-store-format.js';
+import {
   damaged,
+  decodeCounter,
   decodeHistory,
   decodePointer,
-  decodeRevision,
+  encodeCounter,
   encodeHistory,
   encodePointer,
   encodeRevision,
   type HistoryRecord,
+  recordOf,
 } from './lmdb-store-records.js';
 
-/** Of the layout described here and in lmdb-store-records.ts. */
-const formatVersion = 1;
-const firstRevision = 1n;
+const firstRevision = 1n as Revision;
 
 type Bytes = RootDatabase<Buffer, Buffer>;
-type Table = Database<Buffer, Buffer>;
+type Counter = keyof typeof counters;
 
 export interface DatabaseOptions {
   readonly directory: string;
   readonly files: PreparedFiles;
+  /** Default: this version's. */
+  readonly upgradeSteps?: readonly UpgradeStep[];
 }
 
 export class LmdbDatabase {
@@ -48,7 +59,7 @@ export class LmdbDatabase {
   }
 
   /** Opens or sets up the files. Rejects with a StoreError. */
-  static async open({ directory, files }: DatabaseOptions): Promise<LmdbDatabase> {
+  static async open({ directory, files, upgradeSteps }: DatabaseOptions): Promise<LmdbDatabase> {
     let root: Bytes | undefined;
     try {
       root = open<Buffer, Buffer>({
@@ -63,7 +74,7 @@ export class LmdbDatabase {
       });
       if (!files.fresh) assertOurs(root, directory);
       const database = new LmdbDatabase(directory, root);
-      await database.#checkFormat(files.fresh);
+      await database.#setUp(files.fresh, upgradeSteps);
       return database;
     } catch (error) {
       await root?.close();
@@ -87,14 +98,15 @@ export class LmdbDatabase {
   }
 
   get(key: string): StoredValue | undefined {
-    const pointer = this.#objects.get(Buffer.from(key));
-    return pointer && this.#value(key, pointer);
+    const bytes = Buffer.from(key);
+    const pointer = this.#objects.get(bytes);
+    return pointer && this.#value(bytes, pointer);
   }
 
   range(prefix: string): StoredValue[] {
     const items: StoredValue[] = [];
     for (const { key, value } of this.#objects.getRange(prefixRange(prefix))) {
-      items.push(this.#value(key.toString('utf8'), value));
+      items.push(this.#value(key, value));
     }
     return items;
   }
@@ -113,7 +125,7 @@ export class LmdbDatabase {
     const start = encodeRevision(after + 1n);
     const end = encodeRevision(last + 1n);
     for (const { key, value } of this.#history.getRange({ start, end })) {
-      yield [key.readBigUInt64BE() as Revision, decodeHistory(value)];
+      yield [key.readBigUInt64BE() as Revision, decodeHistory(key, value)];
     }
   }
 
@@ -122,9 +134,13 @@ export class LmdbDatabase {
     return this.#transact(() => {
       for (const event of events) {
         const key = Buffer.from(event.key);
-        void this.#history.put(encodeRevision(event.revision), encodeHistory(event));
-        if (event.type === 'put') void this.#objects.put(key, encodePointer(event));
-        else void this.#objects.remove(key);
+        const revision = encodeRevision(event.revision);
+        void this.#history.put(revision, encodeHistory(revision, recordOf(event)));
+        if (event.type === 'delete') void this.#objects.remove(key);
+        else {
+          const { createRevision } = event;
+          void this.#objects.put(key, encodePointer(key, { modRevision: event.revision, createRevision }));
+        }
       }
       const last = events.at(-1);
       if (last !== undefined) this.#setNumber('revision', last.revision);
@@ -155,56 +171,53 @@ export class LmdbDatabase {
     }
   }
 
-  #value(key: string, pointer: Buffer): StoredValue {
-    const { modRevision, createRevision } = decodePointer(pointer);
-    const bytes = this.#history.get(encodeRevision(modRevision));
-    const record = bytes && decodeHistory(bytes);
+  #value(bytes: Buffer, pointer: Buffer): StoredValue {
+    const { modRevision, createRevision } = decodePointer(bytes, pointer);
+    const record = this.#record(modRevision);
+    const key = bytes.toString('utf8');
     if (record?.value === undefined || record.key !== key) throw damaged(`the value of ${key}`);
     return { key, value: record.value, modRevision, createRevision };
   }
 
   #previous({ key, previous }: HistoryRecord): StoredValue | undefined {
-    const bytes = previous === 0n ? undefined : this.#history.get(encodeRevision(previous));
-    const record = bytes && decodeHistory(bytes);
+    const record = previous === 0n ? undefined : this.#record(previous);
     if (record?.value === undefined) return undefined;
     return { key, value: record.value, modRevision: previous, createRevision: record.createRevision };
   }
 
-  async #checkFormat(fresh: boolean): Promise<void> {
-    const format = this.#meta.get(Buffer.from('format'));
-    if (format === undefined) {
-      if (
-        !fresh &&
-        (this.#objects.getKeysCount({ limit: 1 }) > 0 || this.#history.getKeysCount({ limit: 1 }) > 0)
-      ) {
-        throw damaged('its format version');
-      }
-      await this.#transact(() => {
-        void this.#meta.put(Buffer.from('format'), encodeRevision(BigInt(formatVersion)));
-        this.#setNumber('revision', firstRevision as Revision);
-        this.#setNumber('compacted', 0n as Revision);
-        this.#setNumber('swept', 0n as Revision);
-      });
+  #record(revision: Revision): HistoryRecord | undefined {
+    const key = encodeRevision(revision);
+    const bytes = this.#history.get(key);
+    return bytes && decodeHistory(key, bytes);
+  }
+
+  async #setUp(fresh: boolean, steps: readonly UpgradeStep[] | undefined): Promise<void> {
+    const tables = { meta: this.#meta, objects: this.#objects, history: this.#history };
+    const options = { root: this.#root, tables, directory: this.#directory, ...(steps && { steps }) };
+    if (readFormat(options) !== undefined) {
+      upgrade(options);
+      // A store whose counters are damaged is not open.
+      for (const name of ['revision', 'compacted', 'swept'] as const) this.#number(name);
       return;
     }
-    const version = decodeRevision(format);
-    if (version === undefined || version < 1n) throw damaged('its format version');
-    if (version > formatVersion) {
-      throw new StoreError(
-        'newer-format',
-        `the data directory ${this.#directory} was written by a newer version (format ${version}, this version reads ${formatVersion})`,
-      );
-    }
+    const isEmpty = (table: Table): boolean => table.getKeysCount({ limit: 1 }) === 0;
+    if (!fresh && !(isEmpty(this.#objects) && isEmpty(this.#history))) throw damaged('its format version');
+    await this.#transact(() => {
+      writeFormat(this.#meta, formatVersion);
+      this.#setNumber('revision', firstRevision);
+      this.#setNumber('compacted', 0n as Revision);
+      this.#setNumber('swept', 0n as Revision);
+    });
   }
 
-  #number(name: string): Revision {
-    const revision = decodeRevision(this.#meta.get(Buffer.from(name)));
-    if (revision === undefined) throw damaged(`its ${name}`);
-    return revision;
+  #number(name: Counter): Revision {
+    const key = counters[name];
+    return decodeCounter(key, this.#meta.get(key));
   }
 
-  #setNumber(name: string, revision: Revision): void {
-    void this.#meta.put(Buffer.from(name), encodeRevision(revision));
+  #setNumber(name: Counter, revision: Revision): void {
+    const key = counters[name];
+    void this.#meta.put(key, encodeCounter(key, revision));
   }
 }
 

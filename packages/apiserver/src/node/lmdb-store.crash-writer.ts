@@ -1,6 +1,6 @@
 /**
- * The child process of the crash test: writes to a store as fast as it can, many writers at once, and prints each
- * write after it has been acknowledged. Runs until it is killed.
+ * The child process of the store's crash test: writes to a store as fast as it can, many writers at once, compacts it
+ * all the time, and prints each write after it has been acknowledged. Runs until it is killed.
  */
 import { writeSync } from 'node:fs';
 import type { Revision } from '../storage/store.js';
@@ -23,4 +23,9 @@ async function write(writer: number): Promise<never> {
   }
 }
 
-await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(write));
+/** Behind the writers by so much that every kill falls into some compaction. */
+async function compact(): Promise<never> {
+  for (;;) await store.compact(((await store.revision()) - 50n) as Revision);
+}
+
+await Promise.all([...[1, 2, 3, 4, 5, 6, 7, 8].map(write), compact()]);

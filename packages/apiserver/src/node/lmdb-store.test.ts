@@ -121,11 +121,11 @@ describe('opening an lmdb store', () => {
 
   it('refuses a format from the future by its number', async () => {
     await (await openLmdbStore({ directory })).close();
-    await editMeta(directory, (meta, format) => meta.putSync(format, Buffer.from('0000000000000002', 'hex')));
+    await editMeta(directory, (meta, format) => meta.putSync(format, Buffer.from('0000000000000003', 'hex')));
     const error = await openingError(directory);
     expect(error.code).to.equal('newer-format');
     expect(error.message).to.equal(
-      `the data directory ${directory} was written by a newer version (format 2, this version reads 1)`,
+      `the data directory ${directory} was written by a newer version (format 3, this version reads 2); use that version, or restore a backup that was made before the upgrade`,
     );
   });
 

@@ -23,12 +23,15 @@ import { StoreWatches } from '../storage/store-watches.js';
 import { LmdbDatabase } from './lmdb-store-database.js';
 import { toStoreError } from './lmdb-store-errors.js';
 import { ensureDirectory, prepareFiles } from './lmdb-store-files.js';
+import type { UpgradeStep } from './lmdb-store-format.js';
 
 export interface LmdbStoreOptions {
   /** Made, mode 0700, when it does not exist; its files are 0600. */
   readonly directory: string;
   readonly log?: Logger;
   readonly limits?: Partial<CommitQueueLimits>;
+  /** Steps from older formats; default: this version's. */
+  readonly upgradeSteps?: readonly UpgradeStep[];
 }
 
 /** Changes looked at in one transaction of a compaction, so that writes get their turn in between. */
@@ -42,7 +45,8 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     await ensureDirectory(directory);
     lock = await lockDirectory(directory);
     const files = await prepareFiles(directory);
-    const database = await LmdbDatabase.open({ directory, files });
+    const { upgradeSteps } = options;
+    const database = await LmdbDatabase.open({ directory, files, ...(upgradeSteps && { upgradeSteps }) });
     log?.info('store opened', { directory, revision: String(database.revision), fresh: files.fresh });
     return new LmdbStore({ database, lock, options });
   } catch (error) {

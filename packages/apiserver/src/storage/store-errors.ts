@@ -15,6 +15,8 @@ export type StoreErrorCode =
   | 'not-a-directory'
   /** Written by a later version of this software. */
   | 'newer-format'
+  /** Written by a version from which there is no upgrade. */
+  | 'older-format'
   /** Not a store of ours, or damaged. */
   | 'corrupt'
   /** Too many writes are waiting; none of them is lost, this one was not taken. */
