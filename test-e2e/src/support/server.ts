@@ -82,15 +82,24 @@ export class TestServer {
       ...(kubernetesVersion === undefined ? [] : ['--kubernetes-version', kubernetesVersion]),
     ]);
     this.#daemon.start();
-    await this.#ready();
+    await this.ready();
   }
 
   /** Ends the process with the signal and starts it again on the same port and data. */
   async restart(signal: NodeJS.Signals): Promise<void> {
+    await this.end(signal);
+    this.launch();
+    await this.ready();
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
     await this.#daemon.stop(signal);
     this.#dropAgents();
+  }
+
+  /** Starts the process again, and does not wait for it. */
+  launch(): void {
     this.#daemon.start();
-    await this.#ready();
   }
 
   async stop(): Promise<void> {
@@ -259,7 +268,7 @@ export class TestServer {
     this.#agents.clear();
   }
 
-  async #ready(): Promise<void> {
+  async ready(): Promise<void> {
     await eventually('the API server is ready', async () => {
       if (!this.#daemon.isRunning) throw new HopelessError(`the API server ended: ${this.#daemon.output}`);
       const { cluster, user } = loadKubeconfig(readFileSync(this.kubeconfig, 'utf8'));
