@@ -3,8 +3,8 @@
  * With `overlappingSync` off lmdb syncs the data pages, then writes the meta page to a descriptor opened O_DSYNC, and
  * only then resolves: that order is what an acknowledged write stands on. Used by lmdb-store.ts alone.
  */
-import { open, type RootDatabase } from 'lmdb';
-import type { Revision, StoredValue, StoreEvent } from '../storage/store.js';
+import { open, type RootDatabase, type Transaction } from 'lmdb';
+import type { Revision, StoredValue, StoreEvent, StoreSnapshot } from '../storage/store.js';
 import { StoreError } from '../storage/store-errors.js';
 import { rootCause, toStoreError } from './lmdb-store-errors.js';
 import { discardFiles, type PreparedFiles } from './lmdb-store-files.js';
@@ -34,6 +34,9 @@ const firstRevision = 1n as Revision;
 
 type Bytes = RootDatabase<Buffer, Buffer>;
 type Counter = keyof typeof counters;
+
+/** Records looked at in one turn: a millisecond or two. */
+const snapshotBatch = 200;
 
 export interface DatabaseOptions {
   readonly directory: string;
@@ -147,6 +150,29 @@ export class LmdbDatabase {
     });
   }
 
+  /** What is durable now, for as long as it is not closed. */
+  snapshot(): StoreSnapshot {
+    const transaction = this.#root.useReadTransaction();
+    const read = (name: Counter): Revision => {
+      const key = counters[name];
+      return decodeCounter(key, this.#meta.get(key, { transaction }));
+    };
+    const [revision, batches] = [read('revision'), () => this.#currentBatches(transaction)];
+    let isOpen = true;
+    const close = (): void => {
+      if (isOpen) transaction.done();
+      isOpen = false;
+    };
+    return { revision, batches, close };
+  }
+
+  advance(revision: Revision): Promise<void> {
+    return this.#transact(() => {
+      this.#setNumber('revision', revision);
+      this.#setNumber('compacted', revision);
+    });
+  }
+
   setCompacted(revision: Revision): Promise<void> {
     return this.#transact(() => this.#setNumber('compacted', revision));
   }
@@ -161,6 +187,26 @@ export class LmdbDatabase {
 
   close(): Promise<void> {
     return this.#root.close();
+  }
+
+  /** History is in the order wanted; what it has superseded is passed over. */
+  *#currentBatches(transaction: Transaction): Generator<readonly StoredValue[]> {
+    let batch: StoredValue[] = [];
+    let looks = 0;
+    for (const { key: at, value: bytes } of this.#history.getRange({ transaction })) {
+      const modRevision = at.readBigUInt64BE() as Revision;
+      const { key, value, createRevision } = decodeHistory(at, bytes);
+      const id = Buffer.from(key);
+      const pointer = value && this.#objects.get(id, { transaction });
+      if (value !== undefined && pointer && decodePointer(id, pointer).modRevision === modRevision) {
+        batch.push({ key, value, modRevision, createRevision });
+      }
+      if (++looks < snapshotBatch) continue;
+      yield batch;
+      batch = [];
+      looks = 0;
+    }
+    yield batch;
   }
 
   async #transact(action: () => void): Promise<void> {

@@ -14,6 +14,7 @@ import {
   type Store,
   type StoredValue,
   type StoreEvent,
+  type StoreSnapshot,
   type StoreWatch,
   type StoreWrite,
   type WriteResult,
@@ -134,6 +135,20 @@ class LmdbStore implements Store {
     return this.#open().compacted;
   }
 
+  async snapshot(): Promise<StoreSnapshot> {
+    return this.#open().snapshot();
+  }
+
+  async advance(revision: Revision): Promise<void> {
+    await this.#queue.exclusively(async () => {
+      if (revision <= this.#database.revision) return;
+      await this.#database.advance(revision);
+      this.#published = revision;
+    });
+    // What the history held is below the compaction now.
+    await this.compact(revision);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -158,11 +173,15 @@ class LmdbStore implements Store {
 
   /** What a change at or below the compaction supersedes goes, and the change itself if it is a delete. */
   async #sweep(after: Revision, target: Revision): Promise<{ swept: Revision; removed: number }> {
-    const last = after + BigInt(sweepBatch) < target ? ((after + BigInt(sweepBatch)) as Revision) : target;
     const revisions: Revision[] = [];
-    for (const [revision, { previous, value }] of this.#database.records(after, last)) {
+    let last = target;
+    let looks = 0;
+    for (const [revision, { previous, value }] of this.#database.records(after, target)) {
       if (previous > 0n) revisions.push(previous);
       if (value === undefined) revisions.push(revision);
+      if (++looks < sweepBatch) continue;
+      last = revision;
+      break;
     }
     await this.#database.forget(revisions, last);
     return { swept: last, removed: revisions.length };

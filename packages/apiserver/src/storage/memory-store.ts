@@ -135,6 +135,16 @@ class SimulatedStore implements MemoryStore {
     return this.#disk.compacted;
   }
 
+  async advance(revision: Revision): Promise<void> {
+    await this.#queue.exclusively(async () => {
+      const disk = this.#disk;
+      if (revision <= disk.revision) return;
+      disk.revision = revision;
+      disk.compacted = revision;
+      disk.events = [];
+    });
+  }
+
   async close(): Promise<void> {
     await this.#queue.close();
     this.#stop();

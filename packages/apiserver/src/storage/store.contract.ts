@@ -5,6 +5,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { compareKeys } from './keys.js';
+import { openSnapshot } from './open-snapshot.js';
 import { CompactedError, type Revision, type Store, type StoreEvent, type WriteResult } from './store.js';
 import { StoreError, StoreOverloadedError } from './store-errors.js';
 
@@ -233,6 +234,46 @@ export function storeContract(name: string, factory: () => Promise<ContractSubje
       await store.compact(1000n as Revision);
       expect(await store.compactedRevision()).to.equal(6n);
       expect(await put(store, '/more')).to.equal(7n);
+    });
+
+    it('shows one revision in a snapshot, in the order of writes, whatever is written meanwhile', async () => {
+      const revisions = await Promise.all(Array.from({ length: 450 }, (_, i) => put(store, `/k${i % 450}`)));
+      const changed = await put(store, '/k7', { value: 'new', expected: revisions[7] ?? none });
+      await remove(store, '/k8', revisions[8] ?? none);
+      const snapshot = await openSnapshot(store);
+      const seen: string[] = [];
+      for (const batch of snapshot.batches()) {
+        for (const { key, modRevision } of batch) seen.push(`${key}@${modRevision}`);
+        await put(store, `/later/${seen.length}`);
+        const k9 = await store.get('/k9');
+        await put(store, '/k9', { expected: k9?.modRevision ?? none });
+      }
+      snapshot.close();
+      const expected = revisions
+        .map((revision, i) => `/k${i}@${revision}`)
+        .filter((_, i) => i !== 7 && i !== 8);
+      expect(snapshot.revision).to.equal(changed + 1n);
+      expect(seen).to.deep.equal([...expected, `/k7@${changed}`]);
+    });
+
+    it('moves its revisions ahead, if it can, and never back', async () => {
+      if (store.advance === undefined) return;
+      const a = await put(store, '/a', { value: 'one' });
+      await put(store, '/b');
+      await store.advance(1_000n as Revision);
+      await store.advance(500n as Revision);
+      const seen: StoreEvent[] = [];
+      await store.watch('', 1_000n as Revision, (events) => seen.push(...events));
+      expect(await put(store, '/a', { value: 'two', expected: a })).to.equal(1_001n);
+      expect(summary(seen)).to.deep.equal(['put /a@1001=two was one@2']);
+      for (const after of [a, 999n as Revision]) {
+        expect(await failure(store.watch('', after, () => undefined))).to.be.instanceOf(CompactedError);
+      }
+      subject = await subject.reopen();
+      store = subject.store;
+      expect(await store.revision()).to.equal(1_001n);
+      expect(await store.compactedRevision()).to.equal(1_000n);
+      expect((await store.range('')).items.map(({ modRevision }) => modRevision)).to.deep.equal([1_001n, 3n]);
     });
 
     it('keeps everything over a reopen', async () => {

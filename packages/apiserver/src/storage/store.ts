@@ -46,6 +46,14 @@ export interface RangeResult {
   readonly revision: Revision;
 }
 
+/** Everything that a store holds at one revision, while writes go on. Close it: it keeps old pages from reuse. */
+export interface StoreSnapshot {
+  readonly revision: Revision;
+  /** All current values in the order of their modRevision, some at a time. To be read once. */
+  batches(): Iterable<readonly StoredValue[]>;
+  close(): void;
+}
+
 export interface Store {
   /** Newest durable revision. */
   revision(): Promise<Revision>;
@@ -65,6 +73,13 @@ export interface Store {
   /** Forgets superseded values and tombstones at or below `revision`. */
   compact(revision: Revision): Promise<void>;
   compactedRevision(): Promise<Revision>;
+  /** Left out by a store that has no other way than `range`; ask by `openSnapshot`. */
+  snapshot?(): Promise<StoreSnapshot>;
+  /**
+   * Makes `revision` the newest and the compacted one, unless the store is beyond it: what is written next comes after
+   * it, and no watch can begin before it. Left out by a store whose revisions somebody else counts.
+   */
+  advance?(revision: Revision): Promise<void>;
   close(): Promise<void>;
 }
 
