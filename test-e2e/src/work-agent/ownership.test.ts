@@ -1,5 +1,5 @@
 import type { KubeObject } from '@flotilla/api';
-import { type ResourceRef, wellKnown } from '@flotilla/kube';
+import { wellKnown } from '@flotilla/kube';
 import { expect } from 'chai';
 import {
   configMap,
@@ -166,38 +166,5 @@ describe('work agent, whose an object is', () => {
       const { items } = await world.managed.list(wellKnown.appliedManifestWorks);
       return items[0]?.metadata.labels?.['team'] === 'x';
     });
-  });
-
-  it('applies nothing that the executor of the work may not apply, and all of it when it may', async () => {
-    const executor = {
-      subject: { type: 'ServiceAccount', serviceAccount: { namespace: 'default', name: 'e' } },
-    };
-    await createWork(world, work('one', [configMap('a')], { executor }));
-    const refused = await untilCondition(world, 'one', { type: 'Applied', status: 'False' });
-    const [entry] = refused.status?.resourceStatus?.manifests ?? [];
-    expect(entry?.conditions[0]?.message).to.equal(
-      'Failed to apply manifest: not allowed to apply the resource  configmaps, default a, will try again in 1m0s',
-    );
-    expect(await get()).to.equal(undefined);
-    const rbac = (resource: string): ResourceRef => ({
-      group: 'rbac.authorization.k8s.io',
-      version: 'v1',
-      resource,
-      namespaced: true,
-    });
-    await world.managed.create(rbac('roles'), {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'Role',
-      metadata: { name: 'e', namespace: 'default' },
-      rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['*'] }],
-    } as KubeObject);
-    await world.managed.create(rbac('rolebindings'), {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'RoleBinding',
-      metadata: { name: 'e', namespace: 'default' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'e' },
-      subjects: [{ kind: 'ServiceAccount', namespace: 'default', name: 'e' }],
-    } as KubeObject);
-    await eventually(world, async () => (await get()) !== undefined, 65_000);
   });
 });

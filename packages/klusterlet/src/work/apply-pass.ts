@@ -13,6 +13,7 @@ import {
 import { type Discovery, type Env, type KubeClient, sleep } from '@flotilla/kube';
 import { applyTarget } from './apply/apply-target.js';
 import type { CorrectionLimiter } from './apply/correction-limiter.js';
+import { accountOf, actingAs } from './apply/executor.js';
 import type { Outcome } from './apply/outcome.js';
 import { ownerReferenceTo } from './apply/owner-references.js';
 import {
@@ -297,6 +298,7 @@ class ApplyPass {
     const doomed = untracked(this.#recordedResources(), this.#planned);
     const context = {
       client,
+      actor: actingAs(client, accountOf(this.#input.work.spec?.executor)),
       discovery,
       inventory: this.#inventory,
       keepUids: new Set(uids),
@@ -305,7 +307,8 @@ class ApplyPass {
     for (const group of groupByRank(doomed, ({ resource }) => resource).reverse()) {
       await forEachLimited(group, options.manifestConcurrency, async (resource) => {
         try {
-          if ((await release(resource, context)) === 'pending') pending.push(resource);
+          const { state } = await release(resource, context);
+          if (state === 'pending') pending.push(resource);
         } catch (error) {
           this.#input.signal.throwIfAborted();
           pending.push(resource);

@@ -5,6 +5,7 @@
  */
 import {
   createMergePatch,
+  equal,
   hasReason,
   type JsonObject,
   type ManifestWork,
@@ -39,7 +40,8 @@ export interface HubWriter {
   ensureFinalizer(work: ManifestWork, signal: AbortSignal): Promise<void>;
   /** The latest truth about a work; sent as soon as possible. */
   report(name: string, observation: WorkObservation): void;
-  reportDeleting(work: ManifestWork): void;
+  /** `reasons`: why objects of it are still there, as far as known. */
+  reportDeleting(work: ManifestWork, reasons?: readonly string[]): void;
   /** Nothing of the work is left in the cluster: the hub may let it go. */
   release(work: ManifestWork): void;
   /** Looks again, since the hub has shown something of this work: it can be reached. */
@@ -54,6 +56,7 @@ interface News {
   readonly uid: string;
   readonly observation?: WorkObservation;
   readonly deletingSinceMs?: number;
+  readonly heldBy?: readonly string[];
   readonly released?: boolean;
 }
 
@@ -107,11 +110,14 @@ class StatusWriter implements HubWriter {
     this.#tell(name, { uid: observation.uid, observation });
   }
 
-  reportDeleting({ metadata }: ManifestWork): void {
+  reportDeleting({ metadata }: ManifestWork, reasons?: readonly string[]): void {
     const { name = '', uid = '' } = metadata;
     const known = this.#news.get(name);
-    if (known?.uid === uid && known.deletingSinceMs !== undefined) return;
-    this.#tell(name, { uid, deletingSinceMs: this.#options.env.clock.now() });
+    const before = known?.uid === uid && known.deletingSinceMs !== undefined ? known : undefined;
+    const heldBy = reasons ?? before?.heldBy ?? [];
+    if (before !== undefined && equal(before.heldBy, heldBy)) return;
+    const deletingSinceMs = before?.deletingSinceMs ?? this.#options.env.clock.now();
+    this.#tell(name, { uid, deletingSinceMs, heldBy });
   }
 
   release({ metadata }: ManifestWork): void {
@@ -213,7 +219,9 @@ class StatusWriter implements HubWriter {
 }
 
 function planStatus({ status = {}, metadata }: ManifestWork, news: News): ManifestWorkStatus {
-  if (news.deletingSinceMs !== undefined) return planDeletingStatus(status, news.deletingSinceMs);
+  if (news.deletingSinceMs !== undefined) {
+    return planDeletingStatus(status, { sinceMs: news.deletingSinceMs, heldBy: news.heldBy ?? [] });
+  }
   // News of another generation are old: those of this one are on their way.
   const isCurrent = news.observation?.generation === metadata.generation;
   return news.observation && isCurrent ? planWorkStatus(status, news.observation) : status;

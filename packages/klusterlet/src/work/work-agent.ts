@@ -161,6 +161,10 @@ function assemble(setup: WorkAgentSetup): Assembled {
       return source.isComplete ? false : undefined;
     },
     trackerOf: trackerOfInventory,
+    onHeld: (name, reasons) => {
+      const work = source.get(name);
+      if (work?.metadata.deletionTimestamp !== undefined) hubWriter.reportDeleting(work, reasons);
+    },
   });
   const remains = createController({
     name: 'applied work',

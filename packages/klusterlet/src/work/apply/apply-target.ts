@@ -3,9 +3,9 @@
  * one bad manifest harms no other. Called by the reconciler.
  */
 import { hasReason, type KubeObject, type ManifestWorkExecutor, StatusError } from '@flotilla/api';
-import { TransportError } from '@flotilla/kube';
+import { type KubeClient, TransportError } from '@flotilla/kube';
 import type { Target } from '../planning/plan-manifests.js';
-import { refuseForExecutor } from './executor.js';
+import { accountOf, actingAs, refuseForExecutor } from './executor.js';
 import { normalizeManifest } from './normalize.js';
 import { readLive, toFailure } from './object-access.js';
 import type { ApplyContext, NotApplied, Outcome } from './outcome.js';
@@ -13,6 +13,8 @@ import { applyServerSide } from './strategy-server-side-apply.js';
 import { applyCreateOnly, applyReadOnly, applyUpdate } from './strategy-update.js';
 
 export interface ApplyRequest extends Omit<ApplyContext, 'previous'> {
+  /** Of the agent itself; it looks, and acts where there is no executor. */
+  readonly client: KubeClient;
   /** Earlier manifests as they were in the spec. */
   readonly previous: readonly KubeObject[];
   readonly executor: ManifestWorkExecutor | undefined;
@@ -32,7 +34,12 @@ export async function applyTarget(target: Target, request: ApplyRequest): Promis
       signal: request.signal,
       retryAfterMs: request.executorRetryMs,
     });
-    const outcome = refused ?? (await applyBy(target, manifest, context));
+    const outcome =
+      refused ??
+      (await applyBy(target, manifest, {
+        ...context,
+        client: actingAs(request.client, accountOf(request.executor)),
+      }));
     return outcome.ok || outcome.live !== undefined ? outcome : await lookFor(target, outcome, context);
   } catch (error) {
     request.signal.throwIfAborted();

@@ -1,13 +1,18 @@
 /**
- * Whether the service account that a work names as its executor may do what applying a manifest means. As in OCM the
- * agent itself writes; the executor's permissions are asked for first, and for RBAC objects the server is asked
- * whether the executor may grant them. Called before a target is applied.
+ * The service account that a work names as its executor. It is asked first whether it may do all that applying a
+ * manifest means, so that OCM's conditions come out, and for RBAC objects whether it may grant them. Then, unlike with
+ * OCM, it is the executor that reads, writes and deletes: the managed cluster's own RBAC has the last word.
  */
 import { hasReason, type KubeObject, type ManifestWorkExecutor, serviceAccountUserName } from '@flotilla/api';
 import { type KubeClient, wellKnown } from '@flotilla/kube';
 import type { Target } from '../planning/plan-manifests.js';
 import { normalizeManifest } from './normalize.js';
 import type { NotApplied } from './outcome.js';
+
+export interface ExecutorAccount {
+  readonly namespace: string;
+  readonly name: string;
+}
 
 export interface ExecutorOptions {
   readonly client: KubeClient;
@@ -17,6 +22,25 @@ export interface ExecutorOptions {
 
 const rbacGroup = 'rbac.authorization.k8s.io';
 const grantingResources = new Set(['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings']);
+
+/** The client of the executor, or of the agent itself when there is none. */
+export function actingAs(client: KubeClient, account: ExecutorAccount | undefined): KubeClient {
+  if (account === undefined) return client;
+  const { user, groups } = identityOf(account);
+  return client.impersonate(user, groups);
+}
+
+/** Undefined when the work names no executor, or none that is known. */
+export function accountOf(executor: ManifestWorkExecutor | undefined): ExecutorAccount | undefined {
+  return executor?.subject?.type === 'ServiceAccount' ? executor.subject.serviceAccount : undefined;
+}
+
+function identityOf({ namespace, name }: ExecutorAccount): Identity {
+  return {
+    user: serviceAccountUserName(namespace, name),
+    groups: ['system:serviceaccounts', 'system:authenticated', `system:serviceaccounts:${namespace}`],
+  };
+}
 
 /** Undefined when the manifest may be applied. @throws when the cluster cannot be asked. */
 export async function refuseForExecutor(
@@ -28,12 +52,7 @@ export async function refuseForExecutor(
   const { type, serviceAccount } = executor.subject;
   if (type !== 'ServiceAccount') return failure(`only support ServiceAccount type for the executor`, 'later');
   if (serviceAccount === undefined) return failure('the executor service account is nil', 'later');
-  const user = serviceAccountUserName(serviceAccount.namespace, serviceAccount.name);
-  const groups = [
-    'system:serviceaccounts',
-    'system:authenticated',
-    `system:serviceaccounts:${serviceAccount.namespace}`,
-  ];
+  const { user, groups } = identityOf(serviceAccount);
   const verbs = ['create', 'update', 'patch', 'get', ...(target.owned ? ['delete'] : [])];
   const answers = await Promise.all(verbs.map((verb) => isAllowed(target, { verb, user, groups }, options)));
   if (answers.includes(false)) return denied(target, '', options);

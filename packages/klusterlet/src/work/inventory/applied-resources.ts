@@ -3,6 +3,7 @@
  * and what was applied stays until it is known to be gone. Pure.
  */
 import { type AppliedManifestResourceMeta, type AppliedManifestWork, flotillaKey } from '@flotilla/api';
+import type { ExecutorAccount } from '../apply/executor.js';
 import { type ObjectPlace, placeId } from '../planning/identity.js';
 import type { PlannedManifest, Target } from '../planning/plan-manifests.js';
 
@@ -15,6 +16,19 @@ export type AppliedResource = AppliedManifestResourceMeta;
 const intentAnnotation = flotillaKey('intent');
 /** A longer intention goes into the status as any later one: annotations share 256 KiB. */
 const maxIntentLength = 64 * 1024;
+
+/** Which account is to delete what the inventory lists, as `namespace/name`; absent: the agent itself. */
+const executorAnnotation = flotillaKey('executor');
+
+export function executorAnnotations(account: ExecutorAccount | undefined): Record<string, string> {
+  return account === undefined ? {} : { [executorAnnotation]: `${account.namespace}/${account.name}` };
+}
+
+/** The account that a work had when it was applied last, for the time when the work is gone. */
+export function recordedExecutor({ metadata }: AppliedManifestWork): ExecutorAccount | undefined {
+  const [namespace, name] = metadata.annotations?.[executorAnnotation]?.split('/', 2) ?? [];
+  return namespace && name ? { namespace, name } : undefined;
+}
 
 /** What the inventory says is, or is about to be, in the managed cluster. */
 export function recordedResources({ metadata, status }: AppliedManifestWork): readonly AppliedResource[] {

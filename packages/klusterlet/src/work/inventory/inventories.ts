@@ -23,7 +23,14 @@ import {
   type KubeClient,
   wellKnown,
 } from '@flotilla/kube';
-import { type AppliedResource, intentAnnotations, recordedResources } from './applied-resources.js';
+import { accountOf } from '../apply/executor.js';
+import {
+  type AppliedResource,
+  executorAnnotations,
+  intentAnnotations,
+  recordedExecutor,
+  recordedResources,
+} from './applied-resources.js';
 
 export interface InventoriesOptions {
   readonly env: Pick<Env, 'clock' | 'random' | 'log'>;
@@ -41,7 +48,7 @@ export interface Inventories {
   get(name: string): AppliedManifestWork | undefined;
   list(): readonly AppliedManifestWork[];
   /**
-   * Creates it with the intention in it, or brings labels, spec and finalizer up to date. A terminating one is
+   * Creates it with the intention in it, or brings labels, executor, spec and finalizer up to date. A terminating one is
    * returned as it is.
    */
   ensure(
@@ -128,7 +135,7 @@ class InventoryStore implements Inventories {
     const name = wanted.metadata.name ?? '';
     const known = this.#known.get(name);
     if (known === undefined) {
-      const annotations = intentAnnotations(intent());
+      const annotations = { ...wanted.metadata.annotations, ...intentAnnotations(intent()) };
       return this.#create({ ...wanted, metadata: { ...wanted.metadata, annotations } }, signal);
     }
     if (known.metadata.deletionTimestamp !== undefined) return known;
@@ -140,6 +147,14 @@ class InventoryStore implements Inventories {
       ...(equal(labels, wanted.metadata.labels ?? {})
         ? {}
         : { labels: createMergePatch(labels, wanted.metadata.labels ?? {}) }),
+      ...(equal(recordedExecutor(known), recordedExecutor(wanted))
+        ? {}
+        : {
+            annotations: createMergePatch(
+              executorAnnotations(recordedExecutor(known)),
+              executorAnnotations(recordedExecutor(wanted)),
+            ),
+          }),
     };
     const isSame = equal(known.spec, wanted.spec) && Object.keys(metadata).length === 0;
     return isSame ? known : this.#patch(known, { metadata, spec: wanted.spec }, { signal });
@@ -189,7 +204,7 @@ class InventoryStore implements Inventories {
     }
   }
 
-  #wanted({ metadata }: ManifestWork): AppliedManifestWork {
+  #wanted({ metadata, spec }: ManifestWork): AppliedManifestWork {
     const name = metadata.name ?? '';
     return {
       apiVersion: `${ref.group}/${ref.version}`,
@@ -198,6 +213,7 @@ class InventoryStore implements Inventories {
         name: this.nameFor(name),
         finalizers: [appliedManifestWorkFinalizer],
         ...(metadata.labels && { labels: metadata.labels }),
+        annotations: executorAnnotations(accountOf(spec?.executor)),
       },
       spec: { hubHash: this.hubHash, agentID: this.#options.agentId, manifestWorkName: name },
     };

@@ -5,11 +5,12 @@
  */
 import { type AppliedManifestWork, appliedManifestWorkFinalizer, formatTime, parseTime } from '@flotilla/api';
 import type { Discovery, Env, KubeClient, ReconcileResult } from '@flotilla/kube';
+import { actingAs } from '../apply/executor.js';
 import type { WorkAgentOptions } from '../options.js';
 import { forEachLimited } from '../parallel.js';
 import { groupByRank } from '../planning/resource-rank.js';
 import type { ObjectWatches, Tracked } from '../watching/object-watches.js';
-import { type AppliedResource, recordedResources } from './applied-resources.js';
+import { type AppliedResource, recordedExecutor, recordedResources } from './applied-resources.js';
 import { planEviction } from './eviction.js';
 import type { Inventories } from './inventories.js';
 import { release } from './release.js';
@@ -25,6 +26,8 @@ export interface InventoryReconcilerDependencies {
   /** Undefined while the hub has not told all its works: then nothing is missing yet. */
   readonly hasWork: (name: string) => boolean | undefined;
   readonly trackerOf: (inventory: string) => string;
+  /** Told after each attempt to empty an inventory: why objects of this work are still there. */
+  readonly onHeld: (work: string, reasons: readonly string[]) => void;
 }
 
 /** How soon an object that is held by finalizers is looked at again if no watch tells of its end. */
@@ -86,7 +89,8 @@ export class InventoryReconciler {
     const { inventories, watches, trackerOf } = this.#deps;
     if (!inventory.metadata.finalizers?.includes(appliedManifestWorkFinalizer)) return undefined;
     const tracker = trackerOf(inventory.metadata.name ?? '');
-    const { left, failures } = await this.#release(inventory, signal);
+    const { left, failures, reasons } = await this.#release(inventory, signal);
+    this.#deps.onHeld(inventory.spec?.manifestWorkName ?? '', reasons);
     watches.track(tracker, this.#toTracked(left));
     const updated = await inventories.record(inventory, left, signal);
     if (failures.length > 0) throw failures[0];
@@ -98,33 +102,38 @@ export class InventoryReconciler {
   async #release(
     inventory: AppliedManifestWork,
     signal: AbortSignal,
-  ): Promise<{ left: AppliedResource[]; failures: unknown[] }> {
+  ): Promise<{ left: AppliedResource[]; failures: unknown[]; reasons: string[] }> {
     const { client, discovery, options, env } = this.#deps;
     const resources = recordedResources(inventory);
     const left = new Set<AppliedResource>(resources);
     const failures: unknown[] = [];
+    const reasons: string[] = [];
+    const actor = actingAs(client, recordedExecutor(inventory));
     const sinceMs = parseTime(inventory.metadata.deletionTimestamp ?? formatTime(env.clock.now()));
     const isOrdered = env.clock.now() - sinceMs < options.deletionOrderMs;
     for (const group of groupByRank(resources, ({ resource }) => resource).reverse()) {
       await forEachLimited(group, options.manifestConcurrency, async (resource) => {
         try {
-          const state = await release(resource, {
+          const released = await release(resource, {
             client,
+            actor,
             discovery,
             inventory,
             keepUids: new Set(),
             signal,
           });
-          if (state === 'gone') left.delete(resource);
+          if (released.state === 'gone') left.delete(resource);
+          else reasons.push(released.why);
         } catch (error) {
           signal.throwIfAborted();
           failures.push(error);
+          reasons.push(error instanceof Error ? error.message : String(error));
         }
       });
       // What others live in waits for them, but not for ever: a stuck object must not keep the rest.
       if (isOrdered && group.some((resource) => left.has(resource))) break;
     }
-    return { left: resources.filter((resource) => left.has(resource)), failures };
+    return { left: resources.filter((resource) => left.has(resource)), failures, reasons };
   }
 
   #toTracked(resources: readonly AppliedResource[]): Tracked[] {

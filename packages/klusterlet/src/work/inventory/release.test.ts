@@ -71,15 +71,15 @@ describe('release', () => {
         known = servedIn('v1');
       },
     };
-    const options = { client, discovery, inventory, keepUids: new Set<string>(), signal };
-    expect(await release(resource, options)).to.equal('gone');
+    const options = { client, actor: client, discovery, inventory, keepUids: new Set<string>(), signal };
+    expect(await release(resource, options)).to.deep.equal({ state: 'gone' });
     expect(isThere()).to.equal(false);
   });
 
   it('does not take a path that is not served for the absence of the object', async () => {
     const { client } = cluster('v1');
     const discovery = { served: () => [servedIn('v1beta1')], refresh: async () => undefined };
-    const options = { client, discovery, inventory, keepUids: new Set<string>(), signal };
+    const options = { client, actor: client, discovery, inventory, keepUids: new Set<string>(), signal };
     const error = await release(resource, options).catch((each: unknown) => each);
     expect(String(error)).to.contain('are not served any more');
   });

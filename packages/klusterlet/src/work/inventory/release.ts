@@ -7,6 +7,7 @@ import {
   type AppliedManifestWork,
   defaultFieldManager,
   hasReason,
+  isObject,
   type KubeObject,
   type OwnerReference,
 } from '@flotilla/api';
@@ -15,7 +16,10 @@ import { isInventoryReference } from '../apply/owner-references.js';
 import type { AppliedResource } from './applied-resources.js';
 
 export interface ReleaseOptions {
+  /** Looks, and takes our owner reference away. */
   readonly client: KubeClient;
+  /** Deletes: the executor where the work has one. */
+  readonly actor: KubeClient;
   readonly discovery: Pick<Discovery, 'served' | 'refresh'>;
   readonly inventory: AppliedManifestWork;
   /** Objects that the work still has, perhaps under another group's name. */
@@ -46,37 +50,38 @@ export function planRelease(
 
 const maxAttempts = 4;
 
-/** `gone` when there is nothing left of ours, `pending` while finalizers hold it. @throws when nothing is known. */
-export async function release(
-  resource: AppliedResource,
-  options: ReleaseOptions,
-): Promise<'gone' | 'pending'> {
+export type Released = { readonly state: 'gone' } | { readonly state: 'pending'; readonly why: string };
+
+const gone: Released = Object.freeze({ state: 'gone' });
+
+/** `gone` when there is nothing left of ours, `pending` while something holds it. @throws when nothing is known. */
+export async function release(resource: AppliedResource, options: ReleaseOptions): Promise<Released> {
   let ref = await servedRef(resource, options);
-  if (ref === undefined) return 'gone';
+  if (ref === undefined) return gone;
   const namespace = resource.namespace ?? '';
   const key: ObjectKey = { name: resource.name, ...(namespace !== '' && { namespace }) };
   for (let attempt = 1; ; attempt++) {
     const live = await readIfThere(ref, key, options);
-    if (live === 'gone') return 'gone';
+    if (live === 'gone') return gone;
     if (live === 'not served') {
       // The cluster has changed since it was asked: the object may well be there in another version.
       if (attempt >= maxAttempts)
         throw new Error(`${ref.resource} in version ${ref.version} are not served any more`);
       await options.discovery.refresh(options.signal);
       ref = await servedRef(resource, options);
-      if (ref === undefined) return 'gone';
+      if (ref === undefined) return gone;
       continue;
     }
     const step = planRelease(live, resource, options);
-    if (step === 'forget') return 'gone';
-    if (step === 'wait') return 'pending';
+    if (step === 'forget') return gone;
+    if (step === 'wait') return { state: 'pending', why: describeHold(ref, live) };
     try {
       if (step === 'disown') {
         await disown(ref, { key, live }, options);
-        return 'gone';
+        return gone;
       }
       const { uid, resourceVersion } = live.metadata;
-      await options.client.delete(ref, key, {
+      await options.actor.delete(ref, key, {
         propagationPolicy: 'Background',
         preconditions: {
           ...(uid !== undefined && { uid }),
@@ -89,6 +94,22 @@ export async function release(
       if (!isRace || attempt >= maxAttempts) throw error;
     }
   }
+}
+
+/** Why an object that is being deleted is still there, as far as it tells. */
+function describeHold({ resource }: ResourceRef, { metadata, status }: KubeObject): string {
+  const { namespace, name, finalizers = [] } = metadata;
+  const what = `${resource} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+  const conditions = isObject(status) && Array.isArray(status['conditions']) ? status['conditions'] : [];
+  const told = conditions.flatMap((condition: unknown) =>
+    resource === 'namespaces' && isObject(condition) && condition['status'] === 'True'
+      ? [String(condition['message'] ?? '')]
+      : [],
+  );
+  if (told.length > 0) return `${what} is being emptied: ${told.join('; ')}`;
+  return finalizers.length > 0
+    ? `${what} is held by the finalizers ${finalizers.join(', ')}`
+    : `${what} is on its way out`;
 }
 
 /** The inventory may name a version that is not served any more; any other one shows the same object. */

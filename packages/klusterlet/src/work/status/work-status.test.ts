@@ -157,7 +157,7 @@ describe('status of a work', () => {
 
   it('only adds Deleting to what was reported', () => {
     const old = planWorkStatus(undefined, observe([manifest('a')]));
-    const deleting = planDeletingStatus(old, 0);
+    const deleting = planDeletingStatus(old, { sinceMs: 0, heldBy: [] });
     expect(deleting.resourceStatus).to.deep.equal(old.resourceStatus);
     expect(short(deleting)[2]).to.deep.equal([
       'Deleting',
@@ -165,6 +165,19 @@ describe('status of a work', () => {
       'WorkDeleting',
       'ManifestWork is being deleted',
     ]);
+  });
+
+  it('tells what holds a deletion up, ten of it at most', () => {
+    const message = (heldBy: string[]): string | undefined =>
+      planDeletingStatus(undefined, { sinceMs: 0, heldBy }).conditions?.[0]?.message;
+    expect(message(['a is held', 'b is held'])).to.equal(
+      'ManifestWork is being deleted: a is held; b is held',
+    );
+    const many = Array.from({ length: 12 }, (_, i) => `o${i}`);
+    expect(message(many)).to.equal(
+      'ManifestWork is being deleted: o0; o1; o2; o3; o4; o5; o6; o7; o8; o9; and 2 more',
+    );
+    expect(message(['x'.repeat(40_000)])?.length).to.equal(32_768);
   });
 });
 

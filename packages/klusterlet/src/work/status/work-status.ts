@@ -18,6 +18,11 @@ import {
 import { findOldEntry, planManifestStatus } from './manifest-status.js';
 import type { WorkObservation } from './observation.js';
 
+/** What the schema of conditions allows. */
+const maxMessageLength = 32_768;
+/** Of the objects that hold a deletion up. */
+const maxReasonsShown = 10;
+
 export function planWorkStatus(
   old: ManifestWorkStatus | undefined,
   observation: WorkObservation,
@@ -41,16 +46,22 @@ export function planWorkStatus(
 }
 
 /** The status of a work that is being deleted: what was reported stands. */
-export function planDeletingStatus(old: ManifestWorkStatus | undefined, nowMs: number): ManifestWorkStatus {
+export function planDeletingStatus(
+  old: ManifestWorkStatus | undefined,
+  { sinceMs, heldBy }: { readonly sinceMs: number; readonly heldBy: readonly string[] },
+): ManifestWorkStatus {
+  const shown = heldBy.slice(0, maxReasonsShown);
+  const more = heldBy.length > shown.length ? [`and ${heldBy.length - shown.length} more`] : [];
+  const why = shown.length === 0 ? '' : `: ${[...shown, ...more].join('; ')}`;
   const conditions = setCondition(
     old?.conditions,
     {
       type: workCondition.deleting,
       status: 'True',
       reason: workReason.deleting,
-      message: 'ManifestWork is being deleted',
+      message: `ManifestWork is being deleted${why}`.slice(0, maxMessageLength),
     },
-    nowMs,
+    sinceMs,
   );
   return { ...old, conditions };
 }
