@@ -5,6 +5,7 @@
  */
 import type { KubeObject } from '@flotilla/api';
 import type { UserInfo } from '../authentication/user.js';
+import type { ExpectedBody } from '../handlers/body.js';
 import type { ResourceDefinition } from '../registry/resource.js';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -24,6 +25,8 @@ export interface AdmissionAttributes {
   /** Empty while a generated name is not known yet. */
   readonly name: string;
   readonly subresource: string | undefined;
+  /** What `object` and `oldObject` are where they are no objects of the resource: a Scale, an Eviction ... */
+  readonly body?: ExpectedBody | undefined;
   /** The new state, changeable in place or by replacement in `admit`; undefined for DELETE. */
   object: KubeObject | undefined;
   /** The state before; undefined for CREATE. Immutable. */
@@ -36,6 +39,8 @@ export interface AdmissionAttributes {
   /** Adds to the annotations of the request's audit event; nothing happens when no audit log is kept. */
   annotate(key: string, value: string): void;
   readonly client: AdmissionClient;
+  /** Set to `wanted` by a plugin whose change those before it may have to see: `admit` runs all of them once more. */
+  reinvocation?: 'wanted' | 'running';
 }
 
 /** Refuses by throwing StatusError. */
@@ -46,8 +51,18 @@ export interface AdmissionPlugin {
   validate?(attributes: AdmissionAttributes): Promise<void> | void;
 }
 
-/** Runs the mutating half. */
+/** Runs the mutating half, twice when a plugin asks for it. */
 export async function admit(
+  plugins: readonly AdmissionPlugin[],
+  attributes: AdmissionAttributes,
+): Promise<void> {
+  await admitOnce(plugins, attributes);
+  if (attributes.reinvocation === undefined) return;
+  attributes.reinvocation = 'running';
+  await admitOnce(plugins, attributes);
+}
+
+async function admitOnce(
   plugins: readonly AdmissionPlugin[],
   attributes: AdmissionAttributes,
 ): Promise<void> {

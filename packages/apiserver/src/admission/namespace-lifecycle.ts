@@ -12,7 +12,8 @@ const alwaysAllowed = new Set(['localsubjectaccessreviews']);
 export function createNamespaceLifecycle(): AdmissionPlugin {
   return {
     name: 'NamespaceLifecycle',
-    handles: ({ operation, definition }) => operation === 'CREATE' && definition.namespaced,
+    handles: ({ operation, definition, subresource }) =>
+      operation === 'CREATE' && definition.namespaced && subresource === undefined,
     admit: check,
   };
 }

@@ -195,6 +195,10 @@ function strategyOf(facts: BuiltinFacts, { group, version }: { group: string; ve
     );
     return [...own, ...empty];
   };
+  const complete = (object: KubeObject): void => {
+    canonicalize(object, { group, version, kind });
+    defaults?.(object);
+  };
   return {
     tracksGeneration: false,
     allowCreateOnUpdate: false,
@@ -202,14 +206,13 @@ function strategyOf(facts: BuiltinFacts, { group, version }: { group: string; ve
     deleteReturnsObject: false,
     nameRule: 'subdomain',
     ...facts.strategy,
+    complete,
     prepareForCreate(object, context) {
-      canonicalize(object, { group, version, kind });
-      defaults?.(object);
+      complete(object);
       return create?.(object, context);
     },
     prepareForUpdate(object, old, context) {
-      canonicalize(object, { group, version, kind });
-      defaults?.(object);
+      complete(object);
       // Subresources take only their own part over; nothing else of the object changes there.
       return context.subresource === undefined ? update?.(object, old, context) : undefined;
     },

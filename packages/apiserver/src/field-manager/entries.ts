@@ -85,6 +85,14 @@ export function baseEntries(
   return readEntries(sent) ?? current;
 }
 
+/** Ownership that was final before admission stays as it was where admission left what cannot be read. In place. */
+export function keepManagedFields(object: KubeObject, before: KubeObject): void {
+  const left: unknown = object.metadata.managedFields;
+  const { managedFields } = before.metadata;
+  if (managedFields === undefined || (Array.isArray(left) && readEntries(left) !== undefined)) return;
+  object.metadata.managedFields = managedFields;
+}
+
 /** Entries from a client in canonical form; `undefined` when any of them cannot be read. The last one of an owner counts. */
 export function readEntries(sent: readonly unknown[]): ManagedFieldsEntry[] | undefined {
   const out: ManagedFieldsEntry[] = [];

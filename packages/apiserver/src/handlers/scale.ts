@@ -19,7 +19,7 @@ import {
 import { fromScaleEntries, toScaleEntries } from '../field-manager/scale.js';
 import { serverSideApply } from '../field-manager/server-side-apply.js';
 import type { ScaleSpec } from '../registry/resource.js';
-import type { Change } from '../registry/write-request.js';
+import type { AdmissionView, Change } from '../registry/write-request.js';
 import type { ApiResponse } from '../server/handler.js';
 import { checkKind, decodeObject, type ExpectedBody, pruneObject } from './body.js';
 import { parseWriteQuery, type WriteQuery } from './options.js';
@@ -162,7 +162,10 @@ async function applyScale(
     });
     return { object, managed: true };
   };
-  const write = writeRequest(options, query, { kind: 'PatchOptions', extra: { force: query.force } });
+  const write = {
+    ...writeRequest(options, query, { kind: 'PatchOptions', extra: { force: query.force } }),
+    admissionView: viewOf(scale, request.name),
+  };
   const result = await deps.objects.update(write, change, { createMissing: false, isPut: false });
   return scaleResponse(toScale(result.object, scale, definition.origin), options);
 }
@@ -184,9 +187,25 @@ async function store(
     const wanted = next(toScale(old, scale, 'builtin'));
     return { object: replacedReplicas(old, wanted, { scale, name }) };
   };
-  const write = writeRequest(options, query, { kind: 'UpdateOptions' });
+  const write = {
+    ...writeRequest(options, query, { kind: 'UpdateOptions' }),
+    admissionView: viewOf(scale, name),
+  };
   const result = await deps.objects.update(write, change, { createMissing: false, isPut: false });
   return scaleResponse(toScale(result.object, scale, definition.origin), options);
+}
+
+/** Admission sees and changes Scales. */
+function viewOf(scale: ScaleSpec, name = ''): AdmissionView {
+  return {
+    body: expectedScale,
+    show: (object) => toScale(object, scale, 'builtin'),
+    take: (view, object) => {
+      const next = replacedReplicas(object, view, { scale, name });
+      next.metadata = object.metadata; // of a Scale only the replicas can be written
+      return next;
+    },
+  };
 }
 
 /** A copy of the parent with the replicas and the preconditions of a Scale. @throws StatusError 422. */

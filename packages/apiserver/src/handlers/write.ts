@@ -134,8 +134,13 @@ async function createThrough(
     throw newNotFound({ group: definition.group, resource: definition.resource, name });
   }
   const write = writeRequest(options, query, { kind: 'CreateOptions', extra: extraOptions(query) });
+  const admitted = await deps.objects.admitThrough(write, {
+    operation: 'CREATE',
+    object: body,
+    body: expected,
+  });
   const context = { ...writeContext(write, deps.env.clock.now()), name, parent };
-  return valueResponse(201, await door.create(body, context), options);
+  return valueResponse(201, await door.create(admitted ?? body, context), options);
 }
 
 export async function update(deps: WriteDependencies, options: RespondOptions): Promise<ApiResponse> {

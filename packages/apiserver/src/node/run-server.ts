@@ -22,6 +22,7 @@ import type { KubernetesVersion } from '../server/kubernetes-version.js';
 import { ensureServerPki, type ServerPki } from '../server/server-pki.js';
 import type { Store } from '../storage/store.js';
 import { type HttpFront, serveHttps } from './http-front.js';
+import { createHttpsWebhooks } from './https-webhooks.js';
 import { openLmdbStore } from './lmdb-store.js';
 
 export interface RunServerOptions {
@@ -80,6 +81,8 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       ownServiceAccountKey: pki.serviceAccountKey,
       ownIssuer: url,
     });
+    const webhooks = createHttpsWebhooks({ clock: env.clock });
+    parts.closers.push(async () => webhooks.close());
     const server = createApiServer({
       store,
       env,
@@ -91,6 +94,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       serviceAccountTokens: authentication.serviceAccounts,
       authentication: authentication.settings,
       authorizationMode: options.authorization?.authorizationMode ?? 'RBAC',
+      webhooks,
       ...(options.admission && { admission: options.admission }),
       ...(options.disabledAdmission && { disabledAdmission: options.disabledAdmission }),
       ...(options.serviceCidr !== undefined && { serviceCidr: options.serviceCidr }),

@@ -19,14 +19,8 @@ import {
   validateObject,
 } from '@flotilla/api';
 import type { Env } from '@flotilla/kube';
-import {
-  type AdmissionAttributes,
-  type AdmissionClient,
-  type AdmissionOperation,
-  type AdmissionPlugin,
-  admit,
-  validateAdmission,
-} from '../admission/admission.js';
+import type { AdmissionPlugin } from '../admission/admission.js';
+import { keepManagedFields } from '../field-manager/entries.js';
 import { updateManagedFields } from '../field-manager/managed-fields.js';
 import { encodeObject } from '../storage/codec.js';
 import { objectKey } from '../storage/keys.js';
@@ -44,13 +38,15 @@ import {
   validateMetadata,
   validateMetadataUpdate,
 } from './object-meta.js';
-import type { ResourceDefinition } from './resource.js';
+import type { ResourceDefinition, WriteContext } from './resource.js';
 import type { ResourceRegistry } from './resource-registry.js';
 import { storeFailure } from './store-failure.js';
 import { isStaleVersion, storageRef, toStored, viewObject, withResourceVersion } from './versions.js';
+import { WriteAdmission, type WriteToAdmit } from './write-admission.js';
 import {
   alreadyExists,
   checkDeletePreconditions,
+  checkNotMoved,
   checkUpdatePreconditions,
   modified,
   refuse,
@@ -87,16 +83,21 @@ const catchUpTimeoutMs = 5_000;
 
 export class ObjectStore {
   readonly #deps: ObjectStoreDependencies;
-  readonly #client: AdmissionClient;
+  readonly #admission: WriteAdmission;
 
   constructor(dependencies: ObjectStoreDependencies) {
     this.#deps = dependencies;
-    this.#client = {
+    this.#admission = new WriteAdmission(dependencies.admission, {
       get: ({ group, resource }, key) => {
         const definition = dependencies.registry.findPreferred(group, resource);
         return definition && this.get(definition, key);
       },
-    };
+    });
+  }
+
+  /** Admission of what goes through a subresource and is not stored itself. @throws StatusError */
+  admitThrough(request: WriteRequest, write: WriteToAdmit): Promise<KubeObject | undefined> {
+    return this.#admission.pass(request, write);
   }
 
   /** The object in the definition's version, from the cache; immutable. */
@@ -142,16 +143,16 @@ export class ObjectStore {
     const { definition } = request;
     const nowMs = this.#deps.env.clock.now();
     const context = writeContext(request, nowMs);
-    if (definition.hasStatus) keepStatus(body, undefined);
-    resetForCreate(body.metadata);
-    body.metadata.uid = this.#deps.env.random.uuid();
-    body.metadata.creationTimestamp = formatTime(nowMs);
-    if (definition.namespaced && request.namespace !== undefined) body.metadata.namespace = request.namespace;
-    this.#dedupeOwners(request, body);
+    const identity = { uid: this.#deps.env.random.uuid(), creationTimestamp: formatTime(nowMs) };
+    this.#stampNew(request, body, identity);
 
-    const attributes = this.#attributes(request, { operation: 'CREATE', object: body });
-    await admit(this.#deps.admission, attributes);
-    const object = attributes.object ?? body;
+    const admission = this.#admission.open(request, { operation: 'CREATE', object: body });
+    const object = (await admission.mutate()) ?? body;
+    if (object !== body) {
+      checkNotMoved(request, object);
+      this.#stampNew(request, object, identity);
+      if (managed === true) keepManagedFields(object, body);
+    }
     if (definition.strategy.tracksGeneration) object.metadata.generation = 1;
     await definition.strategy.prepareForCreate?.(object, context);
     if (managed !== true) this.#trackFields(request, { object, live: undefined, nowMs });
@@ -161,8 +162,7 @@ export class ObjectStore {
     errors.push(...validateObject(object, definition.schema));
     errors.push(...(definition.strategy.validate?.(object, context) ?? []));
     refuse(request, object, errors);
-    attributes.object = object;
-    await validateAdmission(this.#deps.admission, attributes);
+    await admission.validate(object);
 
     const subject = subjectOf(request, object.metadata.name ?? '');
     const key = keyOf(definition, object);
@@ -173,6 +173,20 @@ export class ObjectStore {
     const revision = await this.#write({ type: 'put', key, value: stored, expected: noRevision });
     if (revision === undefined) throw alreadyExists(subject, this.#deps.cache.get(key));
     return withResourceVersion(object, revision);
+  }
+
+  /** What is the server's to say about a new object. */
+  #stampNew(
+    request: WriteRequest,
+    object: KubeObject,
+    identity: { readonly uid: string; readonly creationTimestamp: string },
+  ): void {
+    const { definition, namespace } = request;
+    if (definition.hasStatus) keepStatus(object, undefined);
+    resetForCreate(object.metadata);
+    Object.assign(object.metadata, identity);
+    if (definition.namespaced && namespace !== undefined) object.metadata.namespace = namespace;
+    this.#dedupeOwners(request, object);
   }
 
   /** Read, change, write; again from the start when another write came between. */
@@ -214,18 +228,15 @@ export class ObjectStore {
     checkUpdatePreconditions(request, incoming, { old, isPut: options.isPut });
     const nowMs = this.#deps.env.clock.now();
     const context = writeContext(request, nowMs);
-    const door = customSubresource(definition, subresource);
 
-    let next = incoming;
-    if (door?.merge !== undefined) next = door.merge(incoming, clone(old), context);
-    else if (subresource === 'status') next = takeStatus(definition, incoming, old);
-    else if (subresource === undefined && definition.hasStatus) keepStatus(next, old);
-    if (next !== incoming) next = clone(next);
-    this.#dedupeOwners(request, next);
-
-    const attributes = this.#attributes(request, { operation: 'UPDATE', object: next, oldObject: old });
-    await admit(this.#deps.admission, attributes);
-    next = attributes.object ?? next;
+    let next = this.#throughDoor(request, incoming, { old, context });
+    const admission = this.#admission.open(request, { operation: 'UPDATE', object: next, oldObject: old });
+    const admitted = (await admission.mutate()) ?? next;
+    if (admitted !== next) {
+      checkNotMoved(request, admitted);
+      if (update.change.managed === true) keepManagedFields(admitted, next);
+      next = this.#throughDoor(request, admitted, { old, context });
+    }
     next.metadata.name = old.metadata.name ?? request.name;
     if (old.metadata.namespace !== undefined) next.metadata.namespace = old.metadata.namespace;
     preserveForUpdate(next.metadata, old.metadata);
@@ -245,9 +256,8 @@ export class ObjectStore {
     errors.push(...validateObject(next, definition.schema, { old }));
     errors.push(...this.#strategyErrors(request, { next, old, nowMs }));
     refuse(request, next, errors);
-    await door?.authorizeUpdate?.(next, old, context);
-    attributes.object = next;
-    await validateAdmission(this.#deps.admission, attributes);
+    await customSubresource(definition, subresource)?.authorizeUpdate?.(next, old, context);
+    await admission.validate(next);
 
     if (isNoOp(next, old) && !isStaleVersion(definition, current)) return old;
     if (request.dryRun) return withResourceVersion(next, current.revision);
@@ -258,6 +268,23 @@ export class ObjectStore {
     const value = encodeObject(toStored(definition, next));
     const revision = await this.#write({ type: 'put', key: current.key, value, expected: current.revision });
     return revision && withResourceVersion(next, revision);
+  }
+
+  /** What of the incoming object may be written through the endpoint, on top of what is stored. */
+  #throughDoor(
+    request: WriteRequest,
+    incoming: KubeObject,
+    { old, context }: { old: KubeObject; context: WriteContext },
+  ): KubeObject {
+    const { definition, subresource } = request;
+    const door = customSubresource(definition, subresource);
+    let next = incoming;
+    if (door?.merge !== undefined) next = door.merge(incoming, clone(old), context);
+    else if (subresource === 'status') next = takeStatus(definition, incoming, old);
+    else if (subresource === undefined && definition.hasStatus) keepStatus(next, old);
+    if (next !== incoming) next = clone(next);
+    this.#dedupeOwners(request, next);
+    return next;
   }
 
   #strategyErrors(
@@ -287,13 +314,7 @@ export class ObjectStore {
       const nowMs = this.#deps.env.clock.now();
       const touched = clone(old);
       definition.strategy.beforeDelete?.(touched, writeContext(request, nowMs));
-      const attributes = this.#attributes(request, {
-        operation: 'DELETE',
-        object: undefined,
-        oldObject: old,
-      });
-      await admit(this.#deps.admission, attributes);
-      await validateAdmission(this.#deps.admission, attributes);
+      await this.#admission.pass(request, { operation: 'DELETE', object: undefined, oldObject: old });
       const result = await this.#execute(planDelete(touched, request, nowMs), { request, current, old });
       if (result !== undefined) return result;
       await this.#catchUp();
@@ -361,27 +382,6 @@ export class ObjectStore {
       resetPaths: resetPaths(definition, subresource),
       convert: convertForFieldManager(this.#deps.registry, definition),
     });
-  }
-
-  #attributes(
-    request: WriteRequest,
-    write: { operation: AdmissionOperation; object: KubeObject | undefined; oldObject?: KubeObject },
-  ): AdmissionAttributes {
-    return {
-      operation: write.operation,
-      definition: request.definition,
-      namespace: request.namespace,
-      name: write.object?.metadata.name ?? request.name,
-      subresource: request.subresource,
-      object: write.object,
-      oldObject: write.oldObject,
-      user: request.user,
-      dryRun: request.dryRun,
-      options: request.options,
-      warn: (text) => request.warn(text),
-      annotate: (key, value) => request.annotate?.(key, value),
-      client: this.#client,
-    };
   }
 }
 

@@ -44,6 +44,8 @@ export interface Strategy {
   /** DELETE answers the object instead of a Status. */
   readonly deleteReturnsObject: boolean;
   readonly nameRule: 'subdomain' | 'label' | 'path';
+  /** Fills in what the kind defaults, in its canonical form; the next two do so, too. For those who look before them. */
+  complete?(object: KubeObject): void;
   /** After pruning and schema defaults, before validation. */
   prepareForCreate?(object: KubeObject, context: WriteContext): void | Promise<void>;
   prepareForUpdate?(object: KubeObject, old: KubeObject, context: WriteContext): void | Promise<void>;

@@ -7,6 +7,7 @@ import {
   fieldErrors,
   type KubeObject,
   newAlreadyExists,
+  newBadRequest,
   newConflict,
   newInvalid,
   StatusError,
@@ -46,6 +47,14 @@ export function alreadyExists(
   const error = newAlreadyExists(subject);
   if (existing?.object.metadata.deletionTimestamp === undefined) return error;
   return new StatusError({ ...error.status, message: `object is being deleted: ${error.message}` });
+}
+
+/** An object that admission has changed is still where the request goes. @throws StatusError 400. */
+export function checkNotMoved({ definition, namespace }: WriteRequest, { metadata }: KubeObject): void {
+  if (!definition.namespaced || (metadata.namespace ?? '') === (namespace ?? '')) return;
+  throw newBadRequest(
+    'the namespace of the provided object does not match the namespace sent on the request',
+  );
 }
 
 /** @throws StatusError 409. */

@@ -4,6 +4,7 @@
  */
 import type { KubeObject } from '@flotilla/api';
 import type { UserInfo } from '../authentication/user.js';
+import type { ExpectedBody } from '../handlers/body.js';
 import type { PropagationPolicy } from '../handlers/options.js';
 import type { CustomSubresource, ResourceDefinition, WriteContext } from './resource.js';
 
@@ -19,8 +20,18 @@ export interface WriteRequest {
   /** The operation's options object as admission webhooks see it. */
   readonly options: Readonly<Record<string, unknown>>;
   warn(text: string): void;
-  /** Notes for the request's audit event; absent when nobody keeps them. */
+  /** Adds an annotation to the request's entry in the audit log; absent: there is none. */
   readonly annotate?: ((key: string, value: string) => void) | undefined;
+  /** Through a door whose objects are another view of the resource's own (scale): what admission is to see. */
+  readonly admissionView?: AdmissionView | undefined;
+}
+
+/** A view of objects under which they are written. */
+export interface AdmissionView {
+  readonly body: ExpectedBody;
+  show(object: KubeObject): KubeObject;
+  /** The object with what the view may change. */
+  take(view: KubeObject, object: KubeObject): KubeObject;
 }
 
 export interface DeleteRequest extends WriteRequest {

@@ -7,6 +7,7 @@ import { newForbidden, type StatusError } from '@flotilla/api';
 import { createClient, type Env, type Transport } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import { createNamespaceLifecycle } from '../admission/namespace-lifecycle.js';
+import { type AdmissionWebhooks, createAdmissionWebhooks } from '../admission/webhooks/admission-webhooks.js';
 import { createAuthenticator } from '../authentication/authenticator.js';
 import { createBootstrapTokenAuthenticator } from '../authentication/bootstrap-token.js';
 import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
@@ -31,6 +32,8 @@ import { readSigningKey } from '../service-accounts/token-keys.js';
 import { ServiceAccountTokens, type TokenSettings } from '../service-accounts/tokens.js';
 import type { Store } from '../storage/store.js';
 import { WatchCache } from '../watch-cache/watch-cache.js';
+import { createWebhookCaller } from '../webhooks/webhook-caller.js';
+import type { WebhookPort } from '../webhooks/webhook-port.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
 import { type HealthCheck, healthResponse } from './health.js';
 import { InFlight, type InFlightLimits } from './in-flight.js';
@@ -64,6 +67,8 @@ export interface ApiServerOptions {
   readonly inFlight?: InFlightLimits;
   /** IPv4 range of the addresses of Services; default `10.96.0.0/16`. */
   readonly serviceCidr?: string;
+  /** The way out to webhooks; absent: none can be reached. */
+  readonly webhooks?: WebhookPort;
   /** Names of admission plugins that do not run. */
   readonly disabledAdmission?: readonly string[];
 }
@@ -94,6 +99,7 @@ class AssembledServer implements ApiServer {
   readonly #inFlight: InFlight;
   #pipeline: ApiHandler | undefined;
   #authorizer: RbacAuthorizer | undefined;
+  #webhooks: AdmissionWebhooks | undefined;
   #customResources: CustomResources | undefined;
   #ready = false;
 
@@ -136,6 +142,8 @@ class AssembledServer implements ApiServer {
       serviceAccountResource(tokens),
       ...reviewResources({ authorizer, authenticator }),
     ]);
+    const caller = createWebhookCaller({ port: this.#options.webhooks, reader, random: env.random });
+    this.#webhooks = createAdmissionWebhooks({ caller, reader, registry: this.registry, authorizer, env });
     const objects = new ObjectStore({
       store,
       cache: this.cache,
@@ -145,6 +153,8 @@ class AssembledServer implements ApiServer {
         createNamespaceLifecycle(),
         createEscalationCheck(authorizer),
         ...(this.#options.admission ?? []),
+        this.#webhooks.mutating,
+        this.#webhooks.validating,
       ]),
     });
     this.#customResources = createCustomResources({
@@ -195,6 +205,7 @@ class AssembledServer implements ApiServer {
   close(): void {
     this.#ready = false;
     this.#customResources?.close();
+    this.#webhooks?.close();
     this.#authorizer?.close();
     this.cache.close();
   }

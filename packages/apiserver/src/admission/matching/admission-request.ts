@@ -29,10 +29,10 @@ export function admissionRequest(
   const namespace = isNamespace(attributes) ? name : attributes.namespace;
   return {
     uid,
-    kind: kindOf(matched, subresource),
+    kind: kindOf(attributes, matched),
     resource: resourceOf(matched),
     ...(subresource !== undefined && { subResource: subresource }),
-    requestKind: kindOf(definition, subresource),
+    requestKind: kindOf(attributes, definition),
     requestResource: resourceOf(definition),
     ...(subresource !== undefined && { requestSubResource: subresource }),
     ...(name !== '' && { name }),
@@ -50,8 +50,11 @@ export function admissionRequest(
 }
 
 /** The kind that goes through the resource, or through its subresource where that has one of its own. */
-export function kindOf(definition: ResourceDefinition, subresource: string | undefined): GroupVersionKind {
-  const { group, version, kind } = customSubresource(definition, subresource)?.kind ?? definition;
+export function kindOf(
+  { body, subresource }: Pick<AdmissionAttributes, 'body' | 'subresource'>,
+  definition: ResourceDefinition,
+): GroupVersionKind {
+  const { group, version, kind } = body ?? customSubresource(definition, subresource)?.kind ?? definition;
   return { group, version, kind };
 }
 
@@ -61,10 +64,11 @@ function resourceOf({ group, version, resource }: ResourceDefinition): JsonObjec
 
 /** New and old object in the version of `matched`. The request's own are given as they are: not to be changed. */
 export async function objectsFor(
-  { definition, object, oldObject }: AdmissionAttributes,
+  { definition, body, object, oldObject }: AdmissionAttributes,
   matched: ResourceDefinition,
 ): Promise<{ readonly object: KubeObject | undefined; readonly oldObject: KubeObject | undefined }> {
-  if (matched === definition) return { object, oldObject };
+  // A Scale or an Eviction is the same in every version of the resource it goes through.
+  if (matched === definition || body !== undefined) return { object, oldObject };
   const [next, old] = await Promise.all(
     [object, oldObject].map(
       async (each) => each && (await convertVersion(each, { from: definition, to: matched })),

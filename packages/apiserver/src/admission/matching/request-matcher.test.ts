@@ -104,7 +104,11 @@ describe('matching of admission requests', () => {
       expect(equivalentDefinitions(v2, served)).to.deep.equal([v1]);
       const matched = createRequestMatcher({ resourceRules: [rule] }, served).match(attributes);
       expect(matched).to.equal(v1);
-      expect(kindOf(v1, undefined)).to.deep.equal({ group: 'demo.io', version: 'v1', kind: 'Widget' });
+      expect(kindOf({ subresource: undefined }, v1)).to.deep.equal({
+        group: 'demo.io',
+        version: 'v1',
+        kind: 'Widget',
+      });
       expect((await objectsFor(attributes, v1)).object).to.deep.equal({
         ...object,
         apiVersion: 'demo.io/v1',
