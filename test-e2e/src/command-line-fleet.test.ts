@@ -47,7 +47,7 @@ describe('hub commands on a fleet', () => {
     ],
     [
       ['works', 'edge'],
-      /^CLUSTER +NAME +MANIFESTS +APPLIED +AVAILABLE +AGE\nedge +first +1 +True/,
+      /^CLUSTER +NAME +MANIFESTS +APPLIED +AVAILABLE +HEALTHY +AGE\nedge +first +1 +True/,
       'ManifestWork',
     ],
     [

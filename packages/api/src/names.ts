@@ -287,6 +287,8 @@ export const workCondition = {
   progressing: 'Progressing',
   degraded: 'Degraded',
   complete: 'Complete',
+  /** Ours: everything is applied and has become what its spec asks for. */
+  healthy: 'Healthy',
   deleting: 'Deleting',
   /** In events from the agent only. */
   deleted: 'Deleted',
@@ -300,6 +302,8 @@ export const manifestCondition = {
   complete: 'Complete',
   progressing: 'Progressing',
   degraded: 'Degraded',
+  /** Ours, by the object's kind, where no rule defines it. */
+  healthy: 'Healthy',
 } as const;
 
 export const workReason = {
@@ -328,6 +332,16 @@ export const manifestReason = {
   ruleInvalid: 'ConditionRuleInvalid',
   ruleExpressionError: 'ConditionRuleExpressionError',
   ruleInternalError: 'ConditionRuleInternalError',
+} as const;
+
+/** Reasons of the conditions about health: ours, none of OCM's begins so. */
+export const healthReason = {
+  current: 'HealthCurrent',
+  inProgress: 'HealthInProgress',
+  failed: 'HealthFailed',
+  terminating: 'HealthTerminating',
+  notApplied: 'HealthNotApplied',
+  unknown: 'HealthUnknown',
 } as const;
 
 /** Begins the reason of every condition that comes from condition rules, of manifests and works. */

@@ -58,7 +58,13 @@ describe('work agent', () => {
     await createWork(world, work('web', [configMap('a', { x: '1' })]));
     const done = await untilCondition(world, 'web', { type: 'Available' });
     expect(done.metadata.finalizers).to.deep.equal([manifestWorkFinalizer]);
-    expect(conditionsOf(done)).to.deep.equal({ Applied: 'True', Available: 'True' });
+    expect(conditionsOf(done)).to.deep.equal({
+      Applied: 'True',
+      Available: 'True',
+      Healthy: 'True',
+      Progressing: 'False',
+      Degraded: 'False',
+    });
     const applied = expectDefined(await cm(world, 'a'));
     expect(applied['data']).to.deep.equal({ x: '1' });
     await settle(world);
@@ -97,6 +103,7 @@ describe('work agent', () => {
       ['Applied', 'AppliedManifestComplete'],
       ['Available', 'ResourceAvailable'],
       ['StatusFeedbackSynced', 'NoStatusFeedbackSynced'],
+      ['Healthy', 'HealthCurrent'],
     ]);
   });
 
@@ -158,6 +165,7 @@ describe('work agent', () => {
     expect(bad?.conditions.map(({ type, status }) => [type, status])).to.deep.equal([
       ['Applied', 'False'],
       ['Available', 'False'],
+      ['Healthy', 'False'],
     ]);
     expect(bad?.conditions[0]?.message).to.contain('namespaces "nowhere" not found');
     expect(good?.conditions[0]?.status).to.equal('True');

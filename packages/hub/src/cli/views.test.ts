@@ -67,7 +67,7 @@ describe('what the hub command shows', () => {
     }) as unknown as ManifestWork; // only what the views read
 
   it('of a work, and says when a condition is of an older generation', () => {
-    expect(workRow(work(2), nowMs)).to.deep.equal(['c1', 'w', '1', 'True', '', '60s']);
+    expect(workRow(work(2), nowMs)).to.deep.equal(['c1', 'w', '1', 'True', '', '', '60s']);
     expect(workRow(work(1), nowMs)[3]).to.equal('True (old)');
   });
   it('of each manifest, feedback of zero included', () => {

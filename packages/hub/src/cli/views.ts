@@ -30,7 +30,7 @@ export function clusterRow(cluster: ManagedCluster, nowMs: number): string[] {
   ];
 }
 
-export const workHeaders = ['Cluster', 'Name', 'Manifests', 'Applied', 'Available', 'Age'];
+export const workHeaders = ['Cluster', 'Name', 'Manifests', 'Applied', 'Available', 'Healthy', 'Age'];
 
 export function workRow(work: ManifestWork, nowMs: number): string[] {
   const shown = (type: string): string => {
@@ -45,11 +45,21 @@ export function workRow(work: ManifestWork, nowMs: number): string[] {
     String(work.spec?.workload?.manifests?.length ?? 0),
     shown(workCondition.applied),
     shown(workCondition.available),
+    shown(workCondition.healthy),
     age(work, nowMs),
   ];
 }
 
-export const manifestHeaders = ['Cluster', 'Work', 'Manifest', 'Applied', 'Available', 'Feedback', 'Message'];
+export const manifestHeaders = [
+  'Cluster',
+  'Work',
+  'Manifest',
+  'Applied',
+  'Available',
+  'Healthy',
+  'Feedback',
+  'Message',
+];
 
 /** One row for each manifest of a work, for `hub works --manifests`. */
 export function manifestRows(work: ManifestWork): string[][] {
@@ -66,8 +76,13 @@ export function manifestRows(work: ManifestWork): string[][] {
       `${kind}.${version}${group ? `.${group}` : ''} ${namespace ? `${namespace}/` : ''}${name}`,
       condition(workCondition.applied)?.status ?? '',
       condition(workCondition.available)?.status ?? '',
+      condition(workCondition.healthy)?.status ?? '',
       feedback.join(' '),
-      condition(workCondition.applied)?.message ?? '',
+      [condition(workCondition.applied), condition(workCondition.healthy)].find(
+        (each) => each?.status === 'False',
+      )?.message ??
+        condition(workCondition.applied)?.message ??
+        '',
     ];
   });
 }

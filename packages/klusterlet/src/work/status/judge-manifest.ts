@@ -2,8 +2,10 @@
  * From what came of applying a manifest to what is said about it. Messages are OCM's where OCM has the case; a
  * manifest with alternatives says which one is in effect. Pure.
  */
-import { type KubeObject, type ManifestResourceMeta, manifestReason } from '@flotilla/api';
+import { healthReason, type KubeObject, type ManifestResourceMeta, manifestReason } from '@flotilla/api';
 import type { NotApplied, Outcome } from '../apply/outcome.js';
+import { healthOf } from '../health/health.js';
+import type { HealthState } from '../health/health-state.js';
 import type { PlannedManifest, Target } from '../planning/plan-manifests.js';
 import { evaluateRules } from './condition-rules.js';
 import { type FeedbackOptions, readFeedback } from './feedback.js';
@@ -46,7 +48,26 @@ export function judgeTarget(target: Target, outcome: Outcome, options: FeedbackO
     available: availableOf(outcome),
     feedback: live && feedbackOf(live, target, options),
     rules: live && evaluateRules(withType(live, target), target.settings.conditionRules),
+    health: judgeHealth(outcome, target),
   };
+}
+
+const healthReasons: Readonly<Record<HealthState, string>> = {
+  Current: healthReason.current,
+  InProgress: healthReason.inProgress,
+  Failed: healthReason.failed,
+  Terminating: healthReason.terminating,
+};
+
+function judgeHealth(outcome: Outcome, target: Target): Judgement | undefined {
+  if (typeof outcome.live !== 'object') {
+    const isAbsent = outcome.ok || outcome.live === 'absent';
+    return isAbsent
+      ? { status: 'False', reason: healthReason.notApplied, message: 'The object does not exist' }
+      : undefined;
+  }
+  const { state, message } = healthOf(withType(outcome.live, target));
+  return { status: state === 'Current' ? 'True' : 'False', reason: healthReasons[state], message };
 }
 
 function appliedOf(target: Target): Judgement {
@@ -110,6 +131,7 @@ export function judgeRest(
       winner?.available.status === 'True' ? { ...available, message } : (winner?.available ?? incomplete),
     feedback: noFeedback,
     rules: [],
+    health: winner?.health,
   };
 }
 
@@ -124,5 +146,6 @@ function judgeUnplanned(meta: ManifestResourceMeta, problem: string): ManifestOb
     available: incomplete,
     feedback: undefined,
     rules: undefined,
+    health: undefined,
   };
 }

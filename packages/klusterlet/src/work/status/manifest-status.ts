@@ -47,6 +47,10 @@ export function planManifestStatus(
     set(manifestCondition.statusFeedbackSynced, feedback.judgement);
   }
   if (!appliedFirst) set(manifestCondition.applied, appliedNow);
+  const isRuled = (rules ?? []).some(({ type }) => type === manifestCondition.healthy);
+  if (observation.health && !isRuled) {
+    set(manifestCondition.healthy, { ...observation.health, observedGeneration: generation });
+  }
   if (rules) {
     for (const { type, ...rule } of rules) set(type, { ...rule, observedGeneration: generation });
     conditions = conditions.filter((condition) => !isStaleRule(condition, rules));

@@ -19,6 +19,8 @@ export interface ManifestObservation {
   readonly feedback: { readonly values: readonly FeedbackValue[]; readonly judgement: Judgement } | undefined;
   /** Conditions by the work's condition rules; undefined as for feedback. */
   readonly rules: readonly (Judgement & { readonly type: string })[] | undefined;
+  /** Whether the object has become what it should be; undefined as for feedback. */
+  readonly health: Judgement | undefined;
 }
 
 export interface WorkObservation {

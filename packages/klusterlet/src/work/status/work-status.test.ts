@@ -15,6 +15,7 @@ const available: Judgement = {
   reason: 'ResourceAvailable',
   message: 'Resource is available',
 };
+const healthy: Judgement = { status: 'True', reason: 'HealthCurrent', message: 'The object exists' };
 const noFeedback = {
   values: [],
   judgement: { status: 'True', reason: 'NoStatusFeedbackSynced', message: '' },
@@ -22,7 +23,7 @@ const noFeedback = {
 
 function manifest(name: string, change: Partial<ManifestObservation> = {}): ManifestObservation {
   const meta = { ordinal: 0, group: '', version: 'v1', kind: 'X', resource: 'xs', name, namespace: 'd' };
-  return { meta, applied, available, feedback: noFeedback, rules: [], ...change };
+  return { meta, applied, available, feedback: noFeedback, rules: [], health: healthy, ...change };
 }
 
 function observe(manifests: readonly ManifestObservation[], generation = 1, atMs = 0): WorkObservation {
@@ -30,8 +31,11 @@ function observe(manifests: readonly ManifestObservation[], generation = 1, atMs
   return { uid: 'u', generation, manifests: placed, observedAtMs: atMs };
 }
 
+/** OCM's conditions; those about health have tests of their own. */
 const short = (status: ManifestWorkStatus): unknown[] =>
-  (status.conditions ?? []).map(({ type, status: value, reason, message }) => [type, value, reason, message]);
+  (status.conditions ?? []).flatMap(({ type, status: value, reason, message }) =>
+    reason.startsWith('Health') ? [] : [[type, value, reason, message]],
+  );
 
 describe('status of a work', () => {
   const failed: Judgement = { status: 'False', reason: 'AppliedManifestFailed', message: 'no' };
@@ -86,10 +90,13 @@ describe('status of a work', () => {
       [
         ['Available', '1970-01-01T00:00:00Z'],
         ['StatusFeedbackSynced', '1970-01-01T00:00:00Z'],
+        ['Healthy', '1970-01-01T00:00:00Z'],
         ['Applied', '1970-01-01T00:01:00Z'],
       ],
     );
-    expect(second.conditions?.map(({ observedGeneration }) => observedGeneration)).to.deep.equal([2, 2]);
+    expect(new Set(second.conditions?.map(({ observedGeneration }) => observedGeneration))).to.deep.equal(
+      new Set([2]),
+    );
     expect(second.conditions?.[0]?.lastTransitionTime).to.equal('1970-01-01T00:00:00Z');
   });
 

@@ -17,6 +17,7 @@ import {
 } from '@flotilla/api';
 import { findOldEntry, planManifestStatus } from './manifest-status.js';
 import type { WorkObservation } from './observation.js';
+import { planHealth } from './work-health.js';
 
 /** What the schema of conditions allows. */
 const maxMessageLength = 32_768;
@@ -33,10 +34,20 @@ export function planWorkStatus(
   );
   const { generation, observedAtMs } = observation;
   let conditions: readonly Condition[] = old?.conditions ?? [];
-  const updates = [planApplied(entries), planAvailable(entries), ...planRuleConditions(entries)];
+  const updates = [
+    planApplied(entries),
+    planAvailable(entries),
+    ...planRuleConditions(entries).filter(({ type }) => type !== workCondition.healthy),
+    ...planHealth(entries),
+  ];
   for (const update of updates) {
     if (update === undefined) continue;
-    conditions = setCondition(conditions, { ...update, observedGeneration: generation }, observedAtMs);
+    const message = update.message.slice(0, maxMessageLength);
+    conditions = setCondition(
+      conditions,
+      { ...update, message, observedGeneration: generation },
+      observedAtMs,
+    );
   }
   const types = new Set(updates.map((update) => update?.type));
   conditions = conditions.filter(
