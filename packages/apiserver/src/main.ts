@@ -1,7 +1,9 @@
 /** The `apiserver` command: the stand-in cluster, or a bare API server, as a process of its own. */
+import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import {
+  addCommand,
   createProgram,
   type Listen,
   parseHttpsUrl,
@@ -10,7 +12,10 @@ import {
   runProgram,
 } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { writeEnvtestAssets } from './cli/envtest/assets.js';
+import { addEtcdCommand, serveHealth } from './cli/envtest/etcd.js';
+import { addKubeApiserverCommand, runKubeApiserver } from './cli/envtest/kube-apiserver.js';
 import { addServerOptions, type ServerFlags } from './cli/index.js';
 import {
   type ControllerSelection,
@@ -36,7 +41,60 @@ interface Options extends ServerFlags {
   readonly controllers?: ControllerSelection;
 }
 
-const buildProgram = () => addServerOptions(ownOptions()).action(serve);
+function buildProgram(): Command {
+  const program = addServerOptions(ownOptions()).enablePositionalOptions().action(serve);
+  addEnvtestCommands(program);
+  return program;
+}
+
+/** The folder for test suites, and what its launchers start. */
+function addEnvtestCommands(program: Command): void {
+  addCommand(program, 'envtest-assets', {
+    description:
+      "Write a folder with kube-apiserver, etcd and kubectl for test suites that start Kubernetes' own programs (KUBEBUILDER_ASSETS), and print its path. Objects are kept in memory and no controllers run, as such suites expect.",
+    examples: [
+      'KUBEBUILDER_ASSETS=$(apiserver envtest-assets) go test ./...',
+      'apiserver envtest-assets --dir bin/envtest --controllers namespace-controller,garbage-collector-controller',
+    ],
+  })
+    .option('--dir <dir>', 'the folder', join(homedir(), '.flotilla', 'envtest'))
+    .addOption(versionOption())
+    .addOption(controllersOption('none'))
+    .action(writeAssets);
+  addKubeApiserverCommand(program, {
+    ours: [versionOption(), controllersOption('none')],
+    start: async (flags, ignored) => {
+      const level = flags.v === undefined ? undefined : flags.v >= 4 ? 'debug' : 'info';
+      const env = createNodeEnv({ logLevel: level ?? parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) });
+      for (const flag of ignored) env.log.debug('flag set aside', { flag });
+      await runKubeApiserver(flags, { env, signal: stopSignal() });
+    },
+  });
+  addEtcdCommand(program, (addresses) => serveHealth(addresses, stopSignal()));
+}
+
+async function writeAssets(options: {
+  dir: string;
+  kubernetesVersion?: KubernetesVersion;
+  controllers?: ControllerSelection;
+}): Promise<void> {
+  const { kubernetesVersion: version, controllers } = options;
+  const { directory, kubectl } = await writeEnvtestAssets({
+    directory: options.dir,
+    node: process.execPath,
+    script: realpathSync(process.argv[1] ?? ''),
+    path: process.env['PATH'],
+    flags: [
+      ...(version === undefined ? [] : [`--kubernetes-version=1.${version.minor}.${version.patch}`]),
+      ...(controllers === undefined
+        ? []
+        : [`--controllers=${controllerNames.filter(controllers).join(',')}`]),
+    ],
+  });
+  if (kubectl === undefined)
+    process.stderr.write('there is no kubectl on the PATH: suites that call it need one in the folder\n');
+  process.stdout.write(`${directory}\n`);
+}
 
 const ownOptions = () =>
   createProgram({
@@ -52,11 +110,7 @@ const ownOptions = () =>
     .addOption(
       new Option('--profile <name>', 'what it serves').choices(['cluster', 'hub']).default('cluster'),
     )
-    .addOption(
-      new Option('--kubernetes-version <version>', 'the API versions it serves and what /version says')
-        .argParser(readVersion)
-        .default(hubKubernetesVersion, `1.${hubKubernetesVersion.minor}`),
-    )
+    .addOption(versionOption().default(hubKubernetesVersion, `1.${hubKubernetesVersion.minor}`))
     .option(
       '--data-dir <dir>',
       'where it keeps its objects and keys',
@@ -77,12 +131,21 @@ const ownOptions = () =>
         .choices(['lmdb', 'memory'])
         .default('lmdb'),
     )
-    .addOption(
-      new Option(
-        '--controllers <list>',
-        `which controllers run, as kube-controller-manager takes it: "*", "*,-namespace-controller", "-*" for none; default: all of the profile. There are ${controllerNames.join(', ')}`,
-      ).argParser(readControllers),
-    );
+    .addOption(controllersOption('all of the profile'));
+
+function versionOption(): Option {
+  return new Option(
+    '--kubernetes-version <version>',
+    'the API versions it serves and what /version says',
+  ).argParser(readVersion);
+}
+
+function controllersOption(byDefault: string): Option {
+  return new Option(
+    '--controllers <list>',
+    `which controllers run, as kube-controller-manager takes it: "*", "*,-namespace-controller", "-*" for none; default: ${byDefault}. There are ${controllerNames.join(', ')}`,
+  ).argParser(readControllers);
+}
 
 function readControllers(text: string): ControllerSelection {
   try {
@@ -100,10 +163,16 @@ function readVersion(text: string): KubernetesVersion {
   }
 }
 
+/** Aborts when the process is told to stop. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  return stop.signal;
+}
+
 async function serve(options: Options): Promise<void> {
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  });
+  const stop = stopSignal();
+  const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
   const env = createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) });
   const kubeconfig = options.kubeconfig ?? join(options.dataDir, 'admin.kubeconfig');
   const running = await runServer({

@@ -31,6 +31,32 @@ describe('canonical form', () => {
     expect(errors).to.deep.equal([]);
   });
 
+  it('writes times and quantities that were not given, where Go has no pointer to leave out', async () => {
+    const containers = [
+      {
+        ...podSpec.containers[0],
+        env: [{ name: 'E', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } }],
+      },
+    ];
+    const pod = await create(definitionOf('Pod'), { spec: { containers } });
+    const spec = pod.object['spec'] as { containers: [{ env: [{ valueFrom: unknown }] }] };
+    expect(spec.containers[0].env[0].valueFrom).to.deep.equal({
+      resourceFieldRef: { resource: 'limits.cpu', divisor: '0' },
+    });
+    const event = await create(definitionOf('Event'), {
+      metadata: { name: 'e', namespace: 'default' },
+      involvedObject: { kind: 'Pod', name: 'p', namespace: 'default' },
+      firstTimestamp: '2025-01-02T03:04:05Z',
+    });
+    expect(event.object).to.deep.include({
+      eventTime: null,
+      firstTimestamp: '2025-01-02T03:04:05Z',
+      lastTimestamp: null,
+    });
+    const lease = await create(definitionOf('Lease'), { spec: { acquireTime: null } });
+    expect(lease.object['spec']).to.deep.equal({});
+  });
+
   it('gives quantities and times their one spelling', async () => {
     const quota = await create(definitionOf('ResourceQuota'), {
       spec: { hard: { cpu: '1000m', memory: '1024Mi', pods: 5 } },

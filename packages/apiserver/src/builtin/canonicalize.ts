@@ -18,7 +18,9 @@ import { canonicalQuantity } from './quantity.js';
 import {
   type FieldFacts,
   type FieldType,
+  isGoStruct,
   kindStruct,
+  mayBeAbsent,
   type ScalarName,
   type StructType,
 } from './type-table.js';
@@ -63,7 +65,7 @@ function fillAbsent(object: JsonObject, field: FieldFacts): void {
     const made: JsonObject = {};
     canonicalizeStruct(made, type.struct);
     object[name] = made;
-  } else if (field.omitEmpty || field.omitZero) {
+  } else if (mayBeAbsent(field)) {
     delete object[name];
   } else {
     object[name] = field.pointer ? null : zeroOf(type);
@@ -145,17 +147,9 @@ function respell(text: string, format: (ms: number) => string): string {
 }
 
 function isEmpty(value: unknown, type: FieldType): boolean {
-  if (type.is === 'struct') return false; // Go never leaves a structure out
+  if (isGoStruct(type)) return false;
   if (type.is === 'list' || type.is === 'map') {
     return Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0;
-  }
-  if (
-    type.name === 'quantity' ||
-    type.name === 'intOrString' ||
-    type.name === 'raw' ||
-    type.name === 'fields'
-  ) {
-    return false;
   }
   return value === '' || value === 0 || value === false;
 }

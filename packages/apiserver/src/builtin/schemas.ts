@@ -6,7 +6,14 @@
  * itself; OpenAPI takes the required fields from the table.
  */
 import type { Schema } from '@flotilla/api';
-import { type FieldFacts, type FieldType, kindStruct, metaStruct, type StructType } from './type-table.js';
+import {
+  type FieldFacts,
+  type FieldType,
+  kindStruct,
+  mayBeAbsent,
+  metaStruct,
+  type StructType,
+} from './type-table.js';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -114,8 +121,9 @@ function fieldSchema(field: FieldFacts): Schema {
 }
 
 /** Go writes an empty list, map, pointer or time as null where the field may not be left out. */
-function isWrittenAsNull({ type, pointer, omitEmpty, omitZero }: FieldFacts): boolean {
-  if (omitEmpty || omitZero) return false;
+function isWrittenAsNull(field: FieldFacts): boolean {
+  if (mayBeAbsent(field)) return false;
+  const { type, pointer } = field;
   if (type.is === 'scalar') return pointer || ['time', 'microTime', 'raw', 'fields'].includes(type.name);
   return pointer || type.is !== 'struct';
 }

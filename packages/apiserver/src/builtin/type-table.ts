@@ -133,6 +133,28 @@ export class StructType {
   }
 }
 
+/** Structures in Go that write themselves as one value. */
+const structScalars: ReadonlySet<ScalarName> = new Set([
+  'time',
+  'microTime',
+  'duration',
+  'quantity',
+  'intOrString',
+  'raw',
+  'fields',
+  'json',
+]);
+
+/** Whether Go's type is a structure, which `omitempty` never leaves out. */
+export function isGoStruct(type: FieldType): boolean {
+  return type.is === 'struct' || (type.is === 'scalar' && structScalars.has(type.name));
+}
+
+/** Whether Go leaves the field out of JSON when it was not given. */
+export function mayBeAbsent({ type, pointer, omitEmpty, omitZero }: FieldFacts): boolean {
+  return omitZero || (omitEmpty && (pointer || !isGoStruct(type)));
+}
+
 function readField([name, number, type, flags, extras = {}]: FieldEntry, packageId: string): FieldFacts {
   return {
     name,
