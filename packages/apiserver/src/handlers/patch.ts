@@ -171,7 +171,8 @@ function checkIdentity(object: KubeObject, { request }: RespondOptions): void {
       fieldErrors.invalid('metadata.name', metadata.name ?? '', 'field is immutable'),
     ]);
   }
-  if (definition.namespaced && metadata.namespace !== namespace) {
+  if (!definition.namespaced) delete metadata.namespace;
+  else if (metadata.namespace !== namespace) {
     throw newBadRequest(
       'the namespace of the provided object does not match the namespace sent on the request',
     );

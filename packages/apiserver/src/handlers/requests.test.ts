@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AdmissionPlugin } from '../admission/admission.js';
-import { configMaps, TestServer, testDefinition, widgets } from './testing/handler-test-kit.js';
+import { configMaps, namespaces, TestServer, testDefinition, widgets } from './testing/handler-test-kit.js';
 
 describe('request bodies', () => {
   let server: TestServer;
@@ -100,6 +100,31 @@ describe('request bodies', () => {
       expect(status.message).to.contain(message);
     });
   }
+
+  it('drops the namespace of an object that is in none', async () => {
+    const body = (labels: object) => ({ metadata: { name: 'n', namespace: 'c1', labels } });
+    const made = await server.call(namespaces, 'create', '', body({ a: '1' }));
+    expect(made.metadata).not.to.have.property('namespace');
+    const updated = await server.call(namespaces, 'update', 'n', body({ a: '2' }));
+    expect(updated.metadata)
+      .to.deep.include({ labels: { a: '2' } })
+      .and.not.have.property('namespace');
+    const patched = await server.call(namespaces, 'patch', 'n', body({ a: '3' }));
+    expect(patched.metadata)
+      .to.deep.include({ labels: { a: '3' } })
+      .and.not.have.property('namespace');
+    const applied = await server.call(
+      namespaces,
+      'patch',
+      'n',
+      { apiVersion: 'v1', kind: 'Namespace', ...body({ b: '4' }) },
+      { contentType: 'application/apply-patch+yaml', query: 'fieldManager=m' },
+    );
+    expect(applied.metadata)
+      .to.deep.include({ labels: { a: '3', b: '4' } })
+      .and.not.have.property('namespace');
+    expect((await server.call(namespaces, 'get', 'n')).metadata).not.to.have.property('namespace');
+  });
 
   it('refuses media types it cannot read', async () => {
     const status = await server.fail(configMaps, 'create', 'c1/', {}, { contentType: 'text/html' });

@@ -53,13 +53,16 @@ export function writeRequest(
   };
 }
 
-/** Fills in and checks namespace and, where the URL has one, name. @throws StatusError 400. */
+/**
+ * Fills in and checks namespace and, where the URL has one, name. The namespace of an object that is in none is
+ * dropped: generators of manifests put one on everything. @throws StatusError 400.
+ */
 export function checkLocation(object: KubeObject, request: ResourceRequest): void {
   const { metadata } = object;
   const namespace = request.definition.namespaced ? (request.namespace ?? '') : '';
-  if ((metadata.namespace ?? '') === '') {
-    if (namespace !== '') metadata.namespace = namespace;
-  } else if (metadata.namespace !== namespace) {
+  if (namespace === '') delete metadata.namespace;
+  else if ((metadata.namespace ?? '') === '') metadata.namespace = namespace;
+  else if (metadata.namespace !== namespace) {
     throw newBadRequest(
       'the namespace of the provided object does not match the namespace sent on the request',
     );
