@@ -29,7 +29,11 @@ export class Launched {
   output = '';
 
   constructor(path: string, args: readonly string[], temporary: string) {
-    this.#child = spawn(path, args, { cwd: '/', env: { TMPDIR: temporary }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(path, args, {
+      cwd: '/',
+      env: { TMPDIR: temporary },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const take = (chunk: Buffer): void => {
       this.output += String(chunk);
     };
