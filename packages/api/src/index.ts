@@ -22,9 +22,12 @@ export {
   type AdmissionExpression,
   AdmissionExpressionError,
   type AdmissionInput,
+  type AdmissionVariable,
   type AdmissionVariables,
   compileAdmissionExpression,
   createAdmissionInput,
+  undefinedFieldProblem,
+  withParams,
   withVariables,
 } from './schema/cel-admission.js';
 export { type CelAccess, type CelRequestResource, createCelAuthorizer } from './schema/cel-authorizer.js';

@@ -11,10 +11,13 @@ import {
   type CelScope,
   compileCel,
   defaultBudgetOptions,
-  namesRead,
   summaryOf,
+  withPlace,
 } from './cel-environment.js';
+import { findUndefined } from './cel-fields.js';
 import { toCelValue } from './cel-values.js';
+import { nodeOf } from './compile.js';
+import type { Schema } from './schema.js';
 
 /** Which variables the expression may name, besides object, oldObject, request and namespaceObject. */
 export interface AdmissionVariables {
@@ -64,11 +67,7 @@ export function compileAdmissionExpression(
       try {
         return program.evaluate(values, budget);
       } catch (error) {
-        if (error instanceof AdmissionExpressionError) throw error; // of a variable
-        const why =
-          error instanceof CelBudgetError
-            ? 'operation cancelled: actual cost limit exceeded'
-            : lowerFirst(summaryOf(error));
+        const why = reasonOf(error);
         throw new AdmissionExpressionError(`expression '${text}' resulted in error: ${why}`, {
           cause: error,
         });
@@ -84,9 +83,25 @@ function compileChecked(
   const program = compileCel(text, { type: returns, scope: scopeOf(allow) });
   const { variables } = allow;
   if (variables === undefined) return program;
-  const missing = namesRead(text, 'variables').find((name) => !variables.has(name));
-  if (missing === undefined) return program;
-  throw new CelCompileError(`compilation failed: undefined field '${missing}'`);
+  const properties = Object.fromEntries([...variables].map((name): [string, Schema] => [name, {}]));
+  const problem = undefinedFieldProblem(text, { variables: { type: 'object', properties } });
+  if (problem === undefined) return program;
+  throw new CelCompileError(`compilation failed: ${problem}`);
+}
+
+/**
+ * The first field that the expression reads of one of the variables and that the variable's schema does not have, as
+ * the reference's type checker prints it. The expression must parse.
+ */
+export function undefinedFieldProblem(
+  text: string,
+  schemas: Readonly<Record<string, Schema | undefined>>,
+): string | undefined {
+  const variables = Object.entries(schemas).map(([name, schema]) => {
+    return [name, schema && { node: nodeOf(schema), resource: name !== 'variables' }] as const;
+  });
+  const missing = findUndefined(text, Object.fromEntries(variables));
+  return missing && withPlace(`undefined field '${missing.name}'`, text, missing.at);
 }
 
 function scopeOf({ params, authorizer, variables }: AdmissionVariables): CelScope {
@@ -106,21 +121,54 @@ export function createAdmissionInput(
   return { values, budget: { steps: defaultBudgetOptions.stepsPerObject } };
 }
 
-/**
- * The input with `variables`: each is evaluated when it is first read, once, and an error is raised anew at each read.
- */
+/** The same with other params, and a budget of its own. Values that were converted already are shared. */
+export function withParams(input: AdmissionInput, params: unknown): AdmissionInput {
+  const values = Object.create(input.values) as Record<string, unknown>; // reads fall through to the input's
+  defineLazy(values, 'params', () => toCelValue(params ?? null, undefined));
+  return { values, budget: { steps: defaultBudgetOptions.stepsPerObject } };
+}
+
+/** A variable of a policy: its program, or why there is none. */
+export interface AdmissionVariable {
+  readonly name: string;
+  readonly expression: AdmissionExpression | string;
+}
+
+/** The input with `variables`: each is evaluated when it is first read, and once. */
 export function withVariables(
   input: AdmissionInput,
-  variables: readonly { readonly name: string; readonly expression: AdmissionExpression }[],
+  variables: readonly AdmissionVariable[],
 ): AdmissionInput {
-  const values = Object.create(input.values) as Record<string, unknown>; // reads fall through to the input's
+  const values = Object.create(input.values) as Record<string, unknown>; // as above
   const computed = Object.create(null) as Record<string, unknown>; // names of the policy's own
   values['variables'] = computed;
   const whole = { values, budget: input.budget };
   for (const { name, expression } of variables) {
-    defineLazy(computed, name, () => expression.evaluate(whole));
+    defineLazy(computed, name, () => {
+      const fail = (verb: string, why: string, cause?: unknown): never => {
+        throw new VariableError(`composited variable "${name}" fails to ${verb}: ${why}`, { cause });
+      };
+      if (typeof expression === 'string') return fail('compile', expression);
+      try {
+        return expression.evaluate(whole);
+      } catch (error) {
+        if (!(error instanceof AdmissionExpressionError)) throw error;
+        return fail('evaluate', reasonOf(error.cause), error);
+      }
+    });
   }
   return whole;
+}
+
+/** Raised where an expression reads a variable that has no value. */
+class VariableError extends Error {
+  override readonly name = 'VariableError';
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof CelBudgetError) return 'operation cancelled: actual cost limit exceeded';
+  if (error instanceof VariableError) return error.message;
+  return lowerFirst(summaryOf(error));
 }
 
 function defineLazy(target: Record<string, unknown>, name: string, compute: () => unknown): void {

@@ -154,30 +154,13 @@ function wording(text: string): string {
   return unknown === undefined ? text : `undeclared reference to '${unknown}' (in container '')`;
 }
 
-function withPlace(text: string, source: string, at = 0): string {
+/** A problem with its place, as the reference's compiler prints it. */
+export function withPlace(text: string, source: string, at = 0): string {
   const before = source.slice(0, at).split('\n');
   const line = before.length;
   const column = before.at(-1)?.length ?? 0;
   const shown = source.split('\n')[line - 1] ?? '';
   return `ERROR: <input>:${line}:${column + 1}: ${text}\n | ${shown}\n | ${'.'.repeat(column)}^`;
-}
-
-/** The fields that an expression reads of a variable: `a` and `b` for `v.a + v.b.c`. The expression must parse. */
-export function namesRead(expression: string, variable: string): readonly string[] {
-  const names: string[] = [];
-  const seen = new Set<object>();
-  const visit = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null || seen.has(value)) return;
-    seen.add(value);
-    if ('op' in value && 'args' in value) {
-      const { op, args } = value as ASTNode;
-      if ((op === '.' || op === '.?') && args[0].op === 'id' && args[0].args === variable)
-        names.push(args[1]);
-      visit(args);
-    } else if (Array.isArray(value)) for (const each of value) visit(each);
-  };
-  visit(parseCel(expression));
-  return names;
 }
 
 /** The first line of an error of the CEL library: its messages go on with a drawing of the source. */

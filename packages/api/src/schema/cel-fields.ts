@@ -2,7 +2,7 @@
  * Finds fields that a rule reads but its schema does not declare. Rules are compiled untyped, so this stands in for
  * the type checker of the reference where it matters most: a misspelt field. It follows `self`, `oldSelf` and the
  * variables of comprehensions through selections and indexes, and is silent where it cannot know. Called when a
- * CustomResourceDefinition is written.
+ * CustomResourceDefinition is written, and for the expressions of admission policies.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { parseCel } from './cel-environment.js';
@@ -20,21 +20,29 @@ type Scope = ReadonlyMap<string, Type>;
 
 /** The first undeclared field the expression reads, or undefined. The expression must compile. */
 export function undefinedField(expression: string, root: Known): string | undefined {
+  return findUndefined(expression, { self: root, oldSelf: root })?.name;
+}
+
+/** A field that is not declared, and where in the expression it is read: the place of its dot. */
+export interface UndefinedField {
+  readonly name: string;
+  readonly at: number;
+}
+
+/** The same for any variables; those without a type here are not looked into. The expression must parse. */
+export function findUndefined(
+  expression: string,
+  variables: Readonly<Record<string, Known | undefined>>,
+): UndefinedField | undefined {
   const finder = new Finder();
-  finder.visit(
-    parseCel(expression),
-    new Map([
-      ['self', root],
-      ['oldSelf', root],
-    ]),
-  );
+  finder.visit(parseCel(expression), new Map(Object.entries(variables)));
   return finder.missing;
 }
 
 const iterating = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
 
 class Finder {
-  missing: string | undefined;
+  missing: UndefinedField | undefined;
 
   visit(node: ASTNode, scope: Scope): Type {
     switch (node.op) {
@@ -42,7 +50,7 @@ class Finder {
         return scope.get(node.args);
       case '.':
       case '.?':
-        return this.#select(this.visit(node.args[0], scope), node.args[1]);
+        return this.#select(this.visit(node.args[0], scope), node.args[1], node);
       case '[]':
       case '[?]': {
         const left = this.visit(node.args[0], scope);
@@ -96,7 +104,7 @@ class Finder {
     return method === 'filter' ? left : undefined;
   }
 
-  #select(left: Type, name: string): Type {
+  #select(left: Type, name: string, { input, range }: ASTNode): Type {
     if (left === undefined) return undefined;
     const { node, resource } = left;
     if (node.schema.type !== 'object') return undefined;
@@ -106,7 +114,7 @@ class Finder {
     if (node.additional !== undefined) return known(node.additional);
     const implicit = resource && (name === 'apiVersion' || name === 'kind' || name === 'metadata');
     if (implicit || node.additionalAny) return undefined;
-    this.missing ??= name;
+    this.missing ??= { name, at: input.lastIndexOf('.', range.end - name.length) };
     return undefined;
   }
 }

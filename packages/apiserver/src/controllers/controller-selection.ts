@@ -12,6 +12,7 @@ export const controllerNames = [
   'root-ca-certificate-publisher-controller',
   'serviceaccount-controller',
   'token-cleaner-controller',
+  'validatingadmissionpolicy-status-controller',
   'workload-simulator',
 ] as const;
 
@@ -32,6 +33,7 @@ const aliases: ReadonlyMap<string, ControllerName> = new Map([
   ['root-ca-cert-publisher', 'root-ca-certificate-publisher-controller'],
   ['serviceaccount', 'serviceaccount-controller'],
   ['tokencleaner', 'token-cleaner-controller'],
+  ['validatingadmissionpolicy-status', 'validatingadmissionpolicy-status-controller'],
 ]);
 
 /**

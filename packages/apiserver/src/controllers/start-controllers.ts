@@ -15,6 +15,7 @@ import {
   spawn,
   wellKnown,
 } from '@flotilla/kube';
+import { createPolicyStatusLoops } from '../admission/policies/policy-status.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
 import type { ControllerSelection } from './controller-selection.js';
 import { createEventExpiry } from './event-expiry.js';
@@ -97,6 +98,7 @@ function createLoops(options: StartControllersOptions, namespaces: Informer<Kube
     ofNamespaces.push(createNamespaceContentController(options, { namespaces, content }));
   if (ofNamespaces.length > 0) loops.push({ informers: [namespaces], controllers: [] }, ...ofNamespaces);
   if (isOn('token-cleaner-controller')) loops.push(createTokenCleaner(options));
+  if (isOn('validatingadmissionpolicy-status-controller')) loops.push(...createPolicyStatusLoops(options));
   if (profile === 'cluster') {
     loops.push(createKubernetesServiceLoop(options));
     if (isOn('workload-simulator')) loops.push(createWorkloadSimulator(options));

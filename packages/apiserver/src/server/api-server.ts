@@ -6,7 +6,7 @@
 import { newForbidden, type StatusError } from '@flotilla/api';
 import { createClient, type Env, type Transport } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
-import { createNamespaceLifecycle } from '../admission/namespace-lifecycle.js';
+import { createServerPlugins, type ServerPlugins } from '../admission/server-plugins.js';
 import { type AdmissionWebhooks, createAdmissionWebhooks } from '../admission/webhooks/admission-webhooks.js';
 import { createAuthenticator } from '../authentication/authenticator.js';
 import { createBootstrapTokenAuthenticator } from '../authentication/bootstrap-token.js';
@@ -101,6 +101,7 @@ class AssembledServer implements ApiServer {
   #authorizer: RbacAuthorizer | undefined;
   #webhooks: AdmissionWebhooks | undefined;
   #customResources: CustomResources | undefined;
+  #plugins: ServerPlugins | undefined;
   #ready = false;
 
   constructor(options: ApiServerOptions) {
@@ -144,17 +145,21 @@ class AssembledServer implements ApiServer {
     ]);
     const caller = createWebhookCaller({ port: this.#options.webhooks, reader, random: env.random });
     this.#webhooks = createAdmissionWebhooks({ caller, reader, registry: this.registry, authorizer, env });
+    const plugins = createServerPlugins({ cache: this.cache, reader, registry: this.registry, authorizer });
+    this.#plugins = plugins;
     const objects = new ObjectStore({
       store,
       cache: this.cache,
       registry: this.registry,
       env,
       admission: enabled(this.#options.disabledAdmission, [
-        createNamespaceLifecycle(),
+        ...plugins.early,
         createEscalationCheck(authorizer),
         ...(this.#options.admission ?? []),
         this.#webhooks.mutating,
+        plugins.policies,
         this.#webhooks.validating,
+        ...plugins.late,
       ]),
     });
     this.#customResources = createCustomResources({
@@ -206,6 +211,7 @@ class AssembledServer implements ApiServer {
     this.#ready = false;
     this.#customResources?.close();
     this.#webhooks?.close();
+    this.#plugins?.close();
     this.#authorizer?.close();
     this.cache.close();
   }

@@ -1,5 +1,6 @@
 /** Admission webhooks and policies as objects. What they do to requests is the admission folder's work. */
 import { type FieldError, fieldErrors, isObject, type JsonObject, type KubeObject } from '@flotilla/api';
+import { validateBinding, validatePolicy } from '../../admission/policies/policy-validation.js';
 import { ensure, fill, listAt, numberAt, objectAt, objectsAt, textAt, textsAt } from '../access.js';
 import { ageColumn, fieldColumn, nameColumn, numberColumn, textColumn } from '../columns.js';
 import type { BuiltinFacts } from '../define.js';
@@ -124,17 +125,7 @@ const policies: BuiltinFacts = {
     const constraints = spec['matchConstraints'];
     if (isObject(constraints)) defaultMatch(constraints);
   },
-  validate(object) {
-    const errors: FieldError[] = [];
-    const spec = objectAt(object, 'spec');
-    if (!isObject(spec['matchConstraints'])) errors.push(required('spec.matchConstraints'));
-    if (listAt(spec, 'validations').length === 0 && listAt(spec, 'auditAnnotations').length === 0) {
-      errors.push(
-        required('spec.validations', 'validations or auditAnnotations must contain at least one item'),
-      );
-    }
-    return errors;
-  },
+  validate: validatePolicy,
 };
 
 const bindings: BuiltinFacts = {
@@ -160,13 +151,7 @@ const bindings: BuiltinFacts = {
     const resources = ensure(object, 'spec')['matchResources'];
     if (isObject(resources)) defaultMatch(resources);
   },
-  validate(object) {
-    const errors: FieldError[] = [];
-    if (textAt(object, 'spec', 'policyName') === '') errors.push(required('spec.policyName'));
-    if (listAt(object, 'spec', 'validationActions').length === 0)
-      errors.push(required('spec.validationActions'));
-    return errors;
-  },
+  validate: validateBinding,
 };
 
 export const admissionResources: readonly BuiltinFacts[] = [
