@@ -38,6 +38,7 @@ export {
   createConditionEvaluation,
 } from './schema/cel-conditions.js';
 export { CelCompileError, type CelProgram, compileCel } from './schema/cel-environment.js';
+export { toCelValue } from './schema/cel-values.js';
 export { applyDefaults } from './schema/default.js';
 export type { Infer, TypedSchema } from './schema/dsl.js';
 export * as dsl from './schema/dsl.js';

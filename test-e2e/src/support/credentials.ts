@@ -55,3 +55,19 @@ export function signingRequest(user: string, groups: readonly string[]): { reque
   const pem = createCertificateRequest({ privateKeyPem, commonName: user, organizations: groups });
   return { request: Buffer.from(pem).toString('base64'), key: privateKeyPem };
 }
+
+/** For a server on 127.0.0.1; the authority's certificate comes after the leaf. */
+export function servingCertificate(ca: CertificateAuthority, commonName = 'server'): ClientIdentity {
+  const { privateKeyPem, publicKeyDer } = generateKeyPair();
+  const certificate = issueCertificate({
+    ca,
+    publicKeyDer,
+    subject: { commonName },
+    notBeforeMs: Date.now() - hourMs / 2,
+    notAfterMs: Date.now() + hourMs / 2,
+    usages: ['digital signature', 'key encipherment', 'server auth'],
+    ipAddresses: ['127.0.0.1'],
+    random,
+  });
+  return { certificate: certificate + ca.certificatePem, key: privateKeyPem };
+}

@@ -48,6 +48,8 @@ export type Credential =
 interface ServerOptions {
   readonly profile?: 'hub' | 'cluster';
   readonly kubernetesVersion?: string;
+  /** Further flags, as on a command line. */
+  readonly flags?: readonly string[];
 }
 
 export class TestServer {
@@ -74,12 +76,13 @@ export class TestServer {
     return this.#admin;
   }
 
-  async start({ profile = 'cluster', kubernetesVersion }: ServerOptions = {}): Promise<void> {
+  async start({ profile = 'cluster', kubernetesVersion, flags = [] }: ServerOptions = {}): Promise<void> {
     this.port = await freePort();
     this.#daemon = new Daemon('apiserver', 'apiserver', [
       ...['--profile', profile, '--data-dir', join(this.directory, 'data')],
       ...['--listen', `127.0.0.1:${this.port}`, '--kubeconfig', this.kubeconfig],
       ...(kubernetesVersion === undefined ? [] : ['--kubernetes-version', kubernetesVersion]),
+      ...flags,
     ]);
     this.#daemon.start();
     await this.ready();

@@ -39,6 +39,10 @@ const variables = {
   admissionParamsVariables: { ...admission, ...params, ...computed },
   admissionAuthorizerVariables: { ...admission, ...authorizer, ...computed },
   admissionParamsAuthorizerVariables: { ...admission, ...params, ...authorizer, ...computed },
+  /** A rule over the claims of a token. */
+  claims: { claims: 'dyn' },
+  /** A rule over the user that a token makes. */
+  authenticatedUser: { user: 'dyn' },
 } as const;
 
 /** What an expression is written for. */

@@ -8,7 +8,7 @@ const goodChain = [Uint8Array.of(1)];
 const badChain = [Uint8Array.of(2)];
 
 function authenticator(anonymous = true) {
-  return createAuthenticator({
+  const made = createAuthenticator({
     certificates: {
       authenticate: ([leaf]) => {
         if (leaf?.[0] === 1) return { username: 'by-certificate', groups: ['g'] };
@@ -30,6 +30,13 @@ function authenticator(anonymous = true) {
     ],
     anonymous,
   });
+  return { authenticate: (request: ApiRequest) => atOnce(made.authenticate(request)) };
+}
+
+/** What no slow method was asked for is known without waiting. */
+function atOnce<T>(value: T | Promise<T>): T {
+  if (value instanceof Promise) throw new Error('it takes its time');
+  return value;
 }
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -109,5 +116,76 @@ describe('createAuthenticator', () => {
       anonymous: true,
     });
     expect(() => broken.authenticate(requestWith({ headers: bearer('x') }))).to.throw(TypeError);
+  });
+
+  describe('with tokens of other issuers', () => {
+    const asked: string[] = [];
+    const made = createAuthenticator({
+      certificates: { authenticate: () => undefined },
+      frontProxy: {
+        authenticate: ({ headers }) =>
+          headers['x-remote-user'] === undefined ? undefined : { username: 'proxied', groups: [] },
+      },
+      tokens: [
+        {
+          authenticate: (token) => {
+            if (token === 'bad') throw newUnauthorized('Unauthorized: bad here');
+            return token === 'first' ? { user: { username: 'one', groups: [] } } : undefined;
+          },
+        },
+      ],
+      slowTokens: [
+        {
+          authenticate: async (token) => {
+            asked.push(token);
+            if (token === 'old') throw newUnauthorized('Unauthorized: old there');
+            return undefined;
+          },
+        },
+        {
+          authenticate: async (token) => {
+            if (token === 'broken') throw new TypeError('defect');
+            return token === 'theirs' ? { user: { username: 'three', groups: ['x'] } } : undefined;
+          },
+        },
+      ],
+      anonymous: ({ path }) => path === '/healthz',
+    });
+    const failureOf = (token: string): Promise<unknown> =>
+      Promise.resolve(made.authenticate(requestWith({ headers: bearer(token) }))).catch(
+        (error: unknown) => error,
+      );
+
+    it('waits for them only when nobody else knows the token', async () => {
+      expect(atOnce(made.authenticate(requestWith({ headers: bearer('first') })))).to.have.property(
+        'username',
+        'one',
+      );
+      expect(
+        atOnce(made.authenticate(requestWith({ headers: { 'x-remote-user': 'p' } }))).groups,
+      ).to.deep.equal(['system:authenticated']);
+      expect(asked).to.deep.equal([]);
+      expect(await made.authenticate(requestWith({ headers: bearer('theirs') }))).to.deep.equal({
+        username: 'three',
+        groups: ['x', 'system:authenticated'],
+      });
+      expect(await made.authenticateToken('theirs')).to.have.nested.property('user.username', 'three');
+      expect(await made.authenticateToken('none')).to.equal(undefined);
+    });
+
+    it('tells the last reason when none believes the token, and lets defects through', async () => {
+      expect(await failureOf('none')).to.have.property('message', 'Unauthorized');
+      expect(await failureOf('bad')).to.have.property('message', 'Unauthorized: bad here');
+      expect(await failureOf('old')).to.have.property('message', 'Unauthorized: old there');
+      expect(await failureOf('broken')).to.be.instanceOf(TypeError);
+    });
+
+    it('lets anonymous requests in where they are wanted', () => {
+      expect(atOnce(made.authenticate(requestWith({ path: '/healthz' })))).to.have.property(
+        'username',
+        'system:anonymous',
+      );
+      expect(() => made.authenticate(requestWith({ path: '/api' }))).to.throw('Unauthorized');
+    });
   });
 });

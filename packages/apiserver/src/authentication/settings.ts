@@ -1,9 +1,13 @@
 /** How callers are known beyond what every server knows (client certificates, its own tokens): data and methods, no files. */
-import type { TokenAuthenticator } from './authenticator.js';
+import type { AuthenticatorOptions, SlowTokenAuthenticator, TokenAuthenticator } from './authenticator.js';
+import type { FrontProxySettings } from './front-proxy.js';
 
 export interface AuthenticationSettings {
   /** Requests without credentials are system:anonymous; default true, as kube-apiserver. */
-  readonly anonymous?: boolean;
-  /** More kinds of bearer tokens, asked after the server's own, in order. */
+  readonly anonymous?: AuthenticatorOptions['anonymous'];
+  readonly frontProxy?: FrontProxySettings;
+  /** More kinds of bearer tokens, asked before the server's own, in order. */
   readonly tokens?: readonly TokenAuthenticator[];
+  /** Tokens of other issuers, asked last. */
+  readonly slowTokens?: readonly SlowTokenAuthenticator[];
 }

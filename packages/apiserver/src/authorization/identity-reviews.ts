@@ -3,12 +3,12 @@ import { type KubeObject, newBadRequest, StatusError } from '@flotilla/api';
 import type { Authenticator, TokenIdentity } from '../authentication/authenticator.js';
 import type { UserInfo } from '../authentication/user.js';
 
-export function reviewToken(authenticator: Authenticator, body: KubeObject): KubeObject {
+export async function reviewToken(authenticator: Authenticator, body: KubeObject): Promise<KubeObject> {
   // authentication.k8s.io/v1 TokenReviewSpec; types were checked on the way in
   const { token = '', audiences = [] } = (body['spec'] ?? {}) as { token?: string; audiences?: string[] };
   if (token === '') throw newBadRequest('token is required for TokenReview in authentication');
   try {
-    const identity = authenticator.authenticateToken(token, audiences.length > 0 ? { audiences } : {});
+    const identity = await authenticator.authenticateToken(token, audiences.length > 0 ? { audiences } : {});
     return { ...body, status: statusOf(identity, audiences) };
   } catch (error) {
     if (!(error instanceof StatusError) || error.status.code !== 401) throw error;

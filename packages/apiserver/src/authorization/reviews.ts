@@ -15,7 +15,7 @@ export interface ReviewOptions {
   readonly authenticator: Authenticator;
 }
 
-type Answer = (body: KubeObject, context: WriteContext) => KubeObject;
+type Answer = (body: KubeObject, context: WriteContext) => KubeObject | Promise<KubeObject>;
 
 const authorization = 'authorization.k8s.io';
 const authentication = 'authentication.k8s.io';

@@ -24,6 +24,8 @@ function groups(): readonly (readonly [string, readonly Option[]])[] {
   return [
     ['Serving:', servingFlags()],
     ['Authentication:', authenticationFlags()],
+    ['Tokens of an OpenID issuer:', oidcFlags()],
+    ['Front proxy:', frontProxyFlags()],
     ['Service account tokens:', serviceAccountFlags()],
     ['Authorization:', [authorizationModeFlag()]],
   ];
@@ -59,6 +61,69 @@ function authenticationFlags(): Option[] {
       '--client-ca-file <file>',
       'issuers of client certificates (PEM) to believe besides its own, loaded again when they change',
     ),
+    new Option(
+      '--token-auth-file <file>',
+      'bearer tokens, one a line: token,user,uid,"group1,group2"; loaded again when it changes',
+    ),
+  ];
+}
+
+function oidcFlags(): Option[] {
+  return [
+    new Option('--oidc-issuer-url <url>', 'the issuer (https), as in the claim iss of its tokens'),
+    new Option('--oidc-client-id <id>', 'for whom tokens must be, as in their claim aud'),
+    new Option('--oidc-username-claim <claim>', "the user's name; default: sub"),
+    new Option(
+      '--oidc-username-prefix <text>',
+      'put before names, - for nothing; default: the issuer and #, but nothing before an email',
+    ),
+    new Option('--oidc-groups-claim <claim>', "the user's groups, a text or a list; default: none"),
+    new Option('--oidc-groups-prefix <text>', 'put before groups; default: nothing'),
+    new Option(
+      '--oidc-required-claim <claim=value>',
+      'a claim that tokens must have; may be given several times',
+    ).argParser(collectList),
+    new Option(
+      '--oidc-signing-algs <list>',
+      'algorithms of signatures that are believed; default: RS256',
+    ).argParser(collectList),
+    new Option(
+      '--oidc-ca-file <file>',
+      "issuers of the issuer's serving certificate (PEM); default: those that the machine trusts",
+    ),
+    new Option(
+      '--authentication-config <file>',
+      'AuthenticationConfiguration (YAML): several issuers, rules in CEL, anonymous requests; loaded again when it changes',
+    ),
+  ];
+}
+
+function frontProxyFlags(): Option[] {
+  return [
+    new Option(
+      '--requestheader-client-ca-file <file>',
+      'issuers of certificates (PEM) of proxies that name the user in headers, loaded again when they change',
+    ),
+    new Option(
+      '--requestheader-allowed-names <list>',
+      'common names of such proxies; default: all that have a certificate',
+    ).argParser(collectList),
+    new Option(
+      '--requestheader-username-headers <list>',
+      "headers with the user's name; default: X-Remote-User",
+    ).argParser(collectList),
+    new Option(
+      '--requestheader-uid-headers <list>',
+      "headers with the user's uid; default: X-Remote-Uid",
+    ).argParser(collectList),
+    new Option(
+      '--requestheader-group-headers <list>',
+      "headers with the user's groups; default: X-Remote-Group",
+    ).argParser(collectList),
+    new Option(
+      '--requestheader-extra-headers-prefix <list>',
+      'beginnings of headers with more about the user; default: X-Remote-Extra-',
+    ).argParser(collectList),
   ];
 }
 

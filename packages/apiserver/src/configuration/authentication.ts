@@ -2,18 +2,30 @@
  * Who may be known to the server, and by what: the files and names that an operator gives, turned into the settings of
  * a server. Files that may change are looked at while it runs. Called when a server starts.
  */
-import { parseCertificate, splitCertificates } from '@flotilla/kube';
+import type { Env } from '@flotilla/kube';
+import type { TokenAuthenticator } from '../authentication/authenticator.js';
+import type { FetchJson } from '../authentication/jwt/issuer-keys.js';
 import type { AuthenticationSettings } from '../authentication/settings.js';
+import { createStaticTokenAuthenticator, parseStaticTokens } from '../authentication/static-tokens.js';
 import { readSigningKey, readVerificationKeys, type SigningKey } from '../service-accounts/token-keys.js';
 import type { TokenSettings } from '../service-accounts/tokens.js';
+import { type FrontProxyOptions, type LoadedFrontProxy, loadFrontProxy } from './front-proxy.js';
+import type { OidcOptions } from './oidc.js';
+import { checkedBundle } from './pem-bundle.js';
+import { type PublishedTrust, trustData } from './published-trust.js';
+import { loadTokenIssuers } from './token-issuers.js';
 import { readTextFile, type WatchedFileEnv, watchFiles } from './watched-file.js';
 
 /** Named as the flags of kube-apiserver that fill them. */
-export interface AuthenticationOptions {
+export interface AuthenticationOptions extends FrontProxyOptions, OidcOptions {
   /** Default true. */
   readonly anonymousAuth?: boolean;
   /** PEM bundle of issuers of client certificates, besides the server's own. */
   readonly clientCaFile?: string;
+  /** Values `token,user,uid,"group1,group2"` in lines. */
+  readonly tokenAuthFile?: string;
+  /** An AuthenticationConfiguration (YAML): issuers of tokens, and where anonymous requests are let in. */
+  readonly authenticationConfig?: string;
   /** PEM files of keys whose service account tokens are believed, besides the signing key. */
   readonly serviceAccountKeyFile?: readonly string[];
   /** PEM of the key that signs service account tokens; default: one of the server's own. */
@@ -27,7 +39,8 @@ export interface AuthenticationOptions {
 }
 
 export interface AuthenticationContext {
-  readonly env: WatchedFileEnv;
+  readonly env: WatchedFileEnv & Pick<Env, 'clock'>;
+  readonly fetchJson: FetchJson;
   readonly signal: AbortSignal;
   /** The server's own issuer of client certificates, which is always believed. */
   readonly ownCa: string;
@@ -44,6 +57,7 @@ export interface LoadedAuthentication {
   readonly clientCa: () => string;
   /** Called when the bundle has changed. */
   readonly onClientCaChange: (fn: () => void) => void;
+  readonly trust: PublishedTrust;
 }
 
 /** @throws Error in one sentence that names the flag at fault. */
@@ -51,18 +65,58 @@ export async function loadAuthentication(
   options: AuthenticationOptions,
   context: AuthenticationContext,
 ): Promise<LoadedAuthentication> {
-  const clientCa = await loadClientCa(options, context);
+  const serviceAccounts = await loadTokenSettings(options, context);
+  const [clientCa, frontProxy, tokens, issuers] = await Promise.all([
+    loadClientCa(options, context),
+    loadFrontProxy(options, context),
+    loadStaticTokens(options, context),
+    loadTokenIssuers(options, { ...context, takenIssuers: serviceAccounts.issuers }),
+  ]);
   return {
-    settings: { anonymous: options.anonymousAuth ?? true },
-    serviceAccounts: await loadTokenSettings(options, context),
+    settings: {
+      tokens,
+      ...issuers,
+      ...(frontProxy && { frontProxy: frontProxy.settings }),
+    },
+    serviceAccounts,
     ...clientCa,
+    trust: publishedTrust(clientCa, frontProxy),
   };
+}
+
+type ClientCa = Pick<LoadedAuthentication, 'clientCa' | 'onClientCaChange'>;
+
+function publishedTrust(
+  { clientCa, onClientCaChange }: ClientCa,
+  frontProxy: LoadedFrontProxy | undefined,
+): PublishedTrust {
+  return {
+    data: () => trustData(clientCa(), frontProxy?.settings),
+    onChange: (fn) => {
+      onClientCaChange(fn);
+      frontProxy?.onChange(fn);
+    },
+  };
+}
+
+async function loadStaticTokens(
+  { tokenAuthFile }: AuthenticationOptions,
+  { env, signal }: AuthenticationContext,
+): Promise<readonly TokenAuthenticator[]> {
+  if (tokenAuthFile === undefined) return [];
+  const tokens = await watchFiles({
+    files: [{ flag: '--token-auth-file', path: tokenAuthFile }],
+    env,
+    signal,
+    parse: ([text = '']) => parseStaticTokens(text),
+  });
+  return [createStaticTokenAuthenticator(() => tokens.current)];
 }
 
 async function loadClientCa(
   { clientCaFile }: AuthenticationOptions,
   { env, signal, ownCa }: AuthenticationContext,
-): Promise<Pick<LoadedAuthentication, 'clientCa' | 'onClientCaChange'>> {
+): Promise<ClientCa> {
   if (clientCaFile === undefined) return { clientCa: () => ownCa, onClientCaChange: () => undefined };
   const bundle = await watchFiles({
     files: [{ flag: '--client-ca-file', path: clientCaFile }],
@@ -71,14 +125,6 @@ async function loadClientCa(
     parse: ([text = '']) => ownCa + checkedBundle(text),
   });
   return { clientCa: () => bundle.current, onClientCaChange: (fn) => bundle.onChange(fn) };
-}
-
-/** Only the certificates of a bundle, each on lines of its own. @throws Error when there are none. */
-export function checkedBundle(text: string): string {
-  const certificates = splitCertificates(text);
-  if (certificates.length === 0) throw new Error('there is no certificate in PEM form');
-  for (const der of certificates) parseCertificate(der);
-  return text.endsWith('\n') ? text : `${text}\n`;
 }
 
 async function loadTokenSettings(

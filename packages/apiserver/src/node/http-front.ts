@@ -16,9 +16,11 @@ import type { Writable } from 'node:stream';
 import { gzip } from 'node:zlib';
 import { newStatusError, StatusError } from '@flotilla/api';
 import type { Logger } from '@flotilla/kube';
+import type { FrontProxySettings } from '../authentication/front-proxy.js';
 import type { ApiHandler, ApiRequest, ApiResponse, ResponseSink } from '../server/handler.js';
 import { ClientPresence } from './client-presence.js';
 import { type Exchange, http1Exchange, http2Exchange } from './http-exchange.js';
+import { createKeepApart, type KeepApart } from './repeated-headers.js';
 
 export interface HttpFrontOptions {
   readonly host: string;
@@ -31,6 +33,8 @@ export interface HttpFrontOptions {
   readonly clientCa: string;
   /** Default TLSv1.2; older versions are refused in any case. */
   readonly minTlsVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Whose headers are kept apart when they are repeated. */
+  readonly frontProxy?: FrontProxySettings;
   readonly log: Logger;
   readonly limits?: Partial<HttpFrontLimits>;
 }
@@ -92,8 +96,9 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
   server.on('sessionError', (error: Error) =>
     options.log.debug('http2 session failed', { error: error.message }),
   );
+  const keepApart = createKeepApart(options.frontProxy);
   const answer = (exchange: Exchange): void => {
-    void serve(exchange, { handler, limits, log: options.log });
+    void serve(exchange, { handler, limits, log: options.log, keepApart });
   };
   server.on('request', (request: IncomingMessage, response: ServerResponse) =>
     answer(http1Exchange(request, response)),
@@ -141,19 +146,20 @@ function closeServer(state: {
 
 interface ServeOptions {
   readonly handler: ApiHandler;
+  readonly keepApart: KeepApart;
   readonly limits: HttpFrontLimits;
   readonly log: Logger;
 }
 
 async function serve(exchange: Exchange, options: ServeOptions): Promise<void> {
-  const { handler, limits, log } = options;
+  const { handler, limits, log, keepApart } = options;
   const { writable } = exchange;
   const client = new ClientPresence();
   writable.once('close', () => client.leave());
   writable.on('error', (error: Error) => log.debug('response failed', { error: error.message }));
   try {
     const body = await readBody(exchange, limits);
-    const answer = await handler.handle(toApiRequest(exchange, body, client));
+    const answer = await handler.handle(toApiRequest(exchange, body, { client, keepApart }));
     await send(exchange, answer, { limits, log, client });
   } catch (error) {
     if (client.hasLeft || writable.destroyed) return;
@@ -199,14 +205,18 @@ function readBody({ method, readable }: Exchange, { maxBodyBytes }: HttpFrontLim
   });
 }
 
-function toApiRequest(exchange: Exchange, body: Uint8Array, client: ClientPresence): ApiRequest {
+function toApiRequest(
+  exchange: Exchange,
+  body: Uint8Array,
+  { client, keepApart }: { readonly client: ClientPresence; readonly keepApart: KeepApart },
+): ApiRequest {
   const { method, url, peer } = exchange;
   const question = url.indexOf('?');
   return {
     method,
     path: question < 0 ? url : url.slice(0, question),
     query: new URLSearchParams(question < 0 ? '' : url.slice(question + 1)),
-    headers: withRepeated(exchange),
+    headers: keepApart(exchange),
     body,
     get signal() {
       return client.signal;
@@ -216,26 +226,10 @@ function toApiRequest(exchange: Exchange, body: Uint8Array, client: ClientPresen
   };
 }
 
-/** Node joins repeated headers with commas, which names of groups may hold: those of impersonation stay apart. */
-function withRepeated({ headers: joined, rawHeaders }: Exchange): ApiRequest['headers'] {
-  if (joined['impersonate-user'] === undefined) return joined;
-  const headers: Record<string, string | readonly string[] | undefined> = { ...joined };
-  const apart = new Map<string, string[]>();
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] ?? '').toLowerCase();
-    if (!name.startsWith('impersonate-')) continue;
-    const values = apart.get(name) ?? [];
-    values.push(rawHeaders[i + 1] ?? '');
-    apart.set(name, values);
-  }
-  for (const [name, values] of apart) headers[name] = values.length === 1 ? values[0] : values;
-  return headers;
-}
-
 async function send(
   exchange: Exchange,
   answer: ApiResponse,
-  { limits, log, client }: Omit<ServeOptions, 'handler'> & { readonly client: ClientPresence },
+  { limits, log, client }: Pick<ServeOptions, 'limits' | 'log'> & { readonly client: ClientPresence },
 ): Promise<void> {
   const { writable } = exchange;
   if (writable.destroyed) return;

@@ -12,15 +12,17 @@ import {
   writeKubeconfig,
 } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
+import type { FrontProxySettings } from '../authentication/front-proxy.js';
 import { type AuthenticationOptions, loadAuthentication } from '../configuration/authentication.js';
 import type { AuthorizationOptions } from '../configuration/authorization.js';
 import { createServingContext, type ServingContext, type ServingOptions } from '../configuration/serving.js';
 import type { ControllerSelection } from '../controllers/controller-selection.js';
 import { type ApiServer, createApiServer } from '../server/api-server.js';
-import { startControlPlane } from '../server/control-plane.js';
+import { type ControlPlaneOptions, startControlPlane } from '../server/control-plane.js';
 import type { KubernetesVersion } from '../server/kubernetes-version.js';
 import { ensureServerPki, type ServerPki } from '../server/server-pki.js';
 import type { Store } from '../storage/store.js';
+import { fetchJson } from './fetch-json.js';
 import { type HttpFront, serveHttps } from './http-front.js';
 import { createHttpsWebhooks } from './https-webhooks.js';
 import { openLmdbStore } from './lmdb-store.js';
@@ -76,6 +78,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       `https://${formatHost(advertisedHost(options.listen.host))}:${options.listen.port}`;
     const authentication = await loadAuthentication(options.authentication ?? {}, {
       env,
+      fetchJson,
       signal: stop.signal,
       ownCa: pki.ca.certificatePem,
       ownServiceAccountKey: pki.serviceAccountKey,
@@ -107,12 +110,12 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       own: pki,
       clientCa: authentication,
     });
-    const front = await listen(server, { options, serving });
+    const front = await listen(server, { options, serving, frontProxy: authentication.settings.frontProxy });
     const graceMs = options.shutdownGraceMs ?? defaultShutdownGraceMs;
     parts.closers.push(() => front.close({ graceMs }));
     serving.onChange(() => front.setSecureContext(serving.current));
     keepCertificateFresh(options, { serving, signal: stop.signal });
-    await startLoops(options, { server, pki, parts });
+    await startLoops(options, { server, pki, parts, trust: authentication.trust, rootCa: serving.rootCa });
     await env.files.write(options.kubeconfig, adminKubeconfig(url, { pki, ca: serving.rootCa }), {
       mode: 0o600,
     });
@@ -130,9 +133,15 @@ interface Parts {
   readonly closers: (() => Promise<void>)[];
 }
 
+interface LoopContext extends Pick<ControlPlaneOptions, 'trust' | 'rootCa'> {
+  readonly server: ApiServer;
+  readonly pki: ServerPki;
+  readonly parts: Parts;
+}
+
 async function startLoops(
   options: RunServerOptions,
-  { server, pki, parts }: { server: ApiServer; pki: ServerPki; parts: Parts },
+  { server, pki, parts, ...published }: LoopContext,
 ): Promise<void> {
   const { env, profile } = options;
   const { signal } = parts.stop;
@@ -143,6 +152,7 @@ async function startLoops(
     ca: pki.ca,
     signal,
     ...(options.controllers && { controllers: options.controllers }),
+    ...published,
   });
   parts.closers.push(() => plane.close());
   const client = createClient(server.transport(), { userAgent: 'apiserver' });
@@ -162,7 +172,15 @@ async function closeParts(parts: Parts): Promise<void> {
 
 async function listen(
   server: ApiServer,
-  { options, serving }: { options: RunServerOptions; serving: ServingContext },
+  {
+    options,
+    serving,
+    frontProxy,
+  }: {
+    options: RunServerOptions;
+    serving: ServingContext;
+    frontProxy: FrontProxySettings | undefined;
+  },
 ): Promise<HttpFront> {
   const { host, port } = options.listen;
   try {
@@ -171,6 +189,7 @@ async function listen(
       port,
       ...serving.current,
       minTlsVersion: serving.minTlsVersion,
+      ...(frontProxy && { frontProxy }),
       log: options.env.log,
     });
   } catch (cause) {

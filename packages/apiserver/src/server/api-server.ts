@@ -11,6 +11,7 @@ import { type AdmissionWebhooks, createAdmissionWebhooks } from '../admission/we
 import { createAuthenticator } from '../authentication/authenticator.js';
 import { createBootstrapTokenAuthenticator } from '../authentication/bootstrap-token.js';
 import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
+import { createFrontProxyAuthenticator } from '../authentication/front-proxy.js';
 import type { AuthenticationSettings } from '../authentication/settings.js';
 import { systemUser, type UserInfo } from '../authentication/user.js';
 import { createAlwaysAllowAuthorizer } from '../authorization/always-allow.js';
@@ -123,11 +124,17 @@ class AssembledServer implements ApiServer {
       random: env.random,
       ...this.#tokenSettings(),
     });
-    const { anonymous = true, tokens: otherTokens = [] } = this.#options.authentication ?? {};
+    const settings = this.#options.authentication ?? {};
     const authenticator = createAuthenticator({
+      ...(settings.frontProxy && { frontProxy: createFrontProxyAuthenticator(settings.frontProxy, env) }),
       certificates: createClientCertificateAuthenticator({ clock: env.clock, clientCa }),
-      tokens: [createBootstrapTokenAuthenticator({ reader, clock: env.clock }), tokens, ...otherTokens],
-      anonymous,
+      tokens: [
+        ...(settings.tokens ?? []),
+        createBootstrapTokenAuthenticator({ reader, clock: env.clock }),
+        tokens,
+      ],
+      slowTokens: settings.slowTokens ?? [],
+      anonymous: settings.anonymous ?? true,
     });
     this.registry.set('builtin', [
       ...builtinResources({

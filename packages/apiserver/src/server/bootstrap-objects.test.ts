@@ -19,14 +19,14 @@ describe('bootstrap objects', () => {
   const config = () => api.root.get<KubeObject>(wellKnown.configMaps, { namespace, name });
 
   it('tell servers that delegate authentication who issues client certificates', async () => {
-    await ensureBootstrapObjects(api.root, { clientCa: 'first' });
+    await ensureBootstrapObjects(api.root, { trust: { 'client-ca-file': 'first' } });
     expect((await config())['data']).to.deep.equal({ 'client-ca-file': 'first' });
-    await ensureBootstrapObjects(api.root, { clientCa: 'second' });
+    await ensureBootstrapObjects(api.root, { trust: { 'client-ca-file': 'second' } });
     expect((await config())['data']).to.deep.equal({ 'client-ca-file': 'second' });
   });
 
   it('let a bound user read that configuration and no other of kube-system', async () => {
-    await ensureBootstrapObjects(api.root, { clientCa: 'first' });
+    await ensureBootstrapObjects(api.root, { trust: { 'client-ca-file': 'first' } });
     const apiGroup = 'rbac.authorization.k8s.io';
     await api.root.create(wellKnown.roleBindings, {
       apiVersion: `${apiGroup}/v1`,
@@ -47,9 +47,9 @@ describe('bootstrap objects', () => {
   });
 
   it('are not written again when nothing changed', async () => {
-    await ensureBootstrapObjects(api.root, { clientCa: 'first' });
+    await ensureBootstrapObjects(api.root, { trust: { 'client-ca-file': 'first' } });
     const { resourceVersion } = (await config()).metadata;
-    await ensureBootstrapObjects(api.root, { clientCa: 'first' });
+    await ensureBootstrapObjects(api.root, { trust: { 'client-ca-file': 'first' } });
     expect((await config()).metadata.resourceVersion).to.equal(resourceVersion);
   });
 });

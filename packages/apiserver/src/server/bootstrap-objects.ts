@@ -56,20 +56,21 @@ function authenticationReader(): KubeObject {
   };
 }
 
-/** There is no front proxy, so no `requestheader-` key is published: nobody may name a user in a header. */
-function authenticationConfig(clientCa: string): KubeObject {
+function authenticationConfig(data: TrustData): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { namespace: authenticationNamespace, name: authenticationName },
-    data: { 'client-ca-file': clientCa },
+    data,
   };
 }
 
-/** `clientCa`: PEM of the issuers of client certificates. */
+/** Whom this server believes, as other servers read it. */
+export type TrustData = Readonly<Record<string, string>>;
+
 export async function ensureBootstrapObjects(
   client: KubeClient,
-  { clientCa }: { clientCa: string },
+  { trust }: { readonly trust: TrustData },
 ): Promise<void> {
   const objects: KubeObject[] = [
     ...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
@@ -80,21 +81,18 @@ export async function ensureBootstrapObjects(
   // Together: the store commits them as one group.
   await Promise.all(objects.map((object) => createIfMissing(client, object)));
   // After the namespace that they are in.
-  await Promise.all([
-    createIfMissing(client, authenticationReader()),
-    createOrCorrect(client, authenticationConfig(clientCa)),
-  ]);
+  await Promise.all([createIfMissing(client, authenticationReader()), publishTrust(client, trust)]);
 }
 
-async function createOrCorrect(client: KubeClient, config: KubeObject): Promise<void> {
+/** Brings the published configuration up to date. */
+export async function publishTrust(client: KubeClient, trust: TrustData): Promise<void> {
+  const config = authenticationConfig(trust);
   const found = await createIfMissing(client, config);
-  if (found === undefined || equal(found['data'], config['data'])) return;
+  if (found === undefined || equal(found['data'], trust)) return;
+  const gone = Object.keys((found['data'] ?? {}) as object).filter((key) => !Object.hasOwn(trust, key));
   const { namespace = '', name = '' } = config.metadata;
-  await client.patch(
-    wellKnown.configMaps,
-    { namespace, name },
-    { type: 'merge', body: { data: config['data'] } },
-  );
+  const data = { ...Object.fromEntries(gone.map((key) => [key, null])), ...trust };
+  await client.patch(wellKnown.configMaps, { namespace, name }, { type: 'merge', body: { data } });
 }
 
 /** The object that was there already; undefined: it was made. */

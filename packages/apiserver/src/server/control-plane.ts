@@ -3,15 +3,16 @@
  * certificates, the loops of its profile, the compaction of its history. No sockets and no files, so that a simulation
  * runs the very same. Called by whoever runs a server, once it answers.
  */
-import { type CertificateAuthority, createClient, type Env } from '@flotilla/kube';
+import { type CertificateAuthority, createClient, type Env, spawn } from '@flotilla/kube';
 import { createRoleAggregator } from '../authorization/role-aggregation.js';
 import { createCsrSigner } from '../certificates/signer.js';
+import { type PublishedTrust, trustData } from '../configuration/published-trust.js';
 import { allControllers, type ControllerSelection } from '../controllers/controller-selection.js';
 import { startControllers } from '../controllers/start-controllers.js';
 import type { Store } from '../storage/store.js';
 import { compactPeriodically } from '../watch-cache/compact-periodically.js';
 import type { ApiServer } from './api-server.js';
-import { ensureBootstrapObjects } from './bootstrap-objects.js';
+import { ensureBootstrapObjects, publishTrust } from './bootstrap-objects.js';
 
 export interface ControlPlaneOptions {
   readonly env: Env;
@@ -22,6 +23,10 @@ export interface ControlPlaneOptions {
   readonly ca: CertificateAuthority;
   /** Which loops run; default all of the profile. */
   readonly controllers?: ControllerSelection;
+  /** Whom the server believes, as other servers are told; default: the certificates of `ca` alone. */
+  readonly trust?: PublishedTrust;
+  /** PEM by which clients know the server, published in every namespace; default: that of `ca`. */
+  readonly rootCa?: string;
   /** Ends all loops. */
   readonly signal: AbortSignal;
 }
@@ -40,9 +45,15 @@ export async function startControlPlane(
   server: ApiServer,
   options: ControlPlaneOptions,
 ): Promise<ControlPlane> {
-  const { env, profile, store, ca, signal, controllers: isOn = allControllers } = options;
+  const { env, profile, store, ca, signal, rootCa = ca.certificatePem } = options;
+  const isOn = options.controllers ?? allControllers;
   const client = createClient(server.transport(), { userAgent: 'apiserver' });
-  await ensureBootstrapObjects(client, { clientCa: ca.certificatePem });
+  const trust = options.trust ?? { data: () => trustData(ca.certificatePem), onChange: () => undefined };
+  await ensureBootstrapObjects(client, { trust: trust.data() });
+  trust.onChange(() => {
+    const publish = (): Promise<void> => publishTrust(client, trust.data());
+    spawn('publish changed client CAs', publish, { log: env.log, signal });
+  });
   const parts: { start(signal: AbortSignal): void; close(): Promise<void> }[] = [];
   if (isOn('certificatesigningrequest-signing-controller')) parts.push(createCsrSigner({ client, env, ca }));
   if (isOn('clusterrole-aggregation-controller')) parts.push(createRoleAggregator({ client, env }));
@@ -55,7 +66,7 @@ export async function startControlPlane(
     cache,
     profile,
     controllers: isOn,
-    ca: ca.certificatePem,
+    ca: rootCa,
     signal,
   });
   void compactPeriodically({

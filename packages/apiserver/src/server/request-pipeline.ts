@@ -58,7 +58,8 @@ async function answerOrStatus(
   try {
     const info = parseRequestInfo(request.method, request.path, request.query);
     trace.info = info;
-    const caller = request.user ?? deps.authenticator.authenticate(request);
+    const known = request.user ?? deps.authenticator.authenticate(request);
+    const caller = known instanceof Promise ? await known : known;
     const user = resolveImpersonation(caller, request.headers, deps.authorizer);
     const leave = deps.inFlight.enter(info, user);
     try {
