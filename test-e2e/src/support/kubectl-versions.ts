@@ -1,4 +1,7 @@
-/** Other versions of kubectl, where the machine has them beside the real one as `kubectl.1.NN`. */
+/**
+ * Other versions of kubectl, where the machine has them beside the real one as `kubectl.1.NN`, or in a folder that
+ * FLOTILLA_KUBECTLS names.
+ */
 import { readdirSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { at } from './json.js';
@@ -11,7 +14,8 @@ export interface Kubectl {
 
 /** Oldest first; empty when there is none. */
 export function otherKubectls(): Kubectl[] {
-  const folders = new Set<string>();
+  const own = process.env['FLOTILLA_KUBECTLS'];
+  const folders = new Set<string>(own === undefined ? [] : [own]);
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     try {
       folders.add(dirname(realpathSync(join(folder, 'kubectl'))));

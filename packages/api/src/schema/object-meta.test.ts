@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { validateObjectMeta } from './object-meta.js';
+import { pruneObjectMeta, validateObjectMeta } from './object-meta.js';
 
 const cases: readonly (readonly [unknown, string | undefined])[] = [
   [{ name: 'a', labels: { a: 'b' }, creationTimestamp: null, generation: 1 }, undefined],
@@ -38,4 +38,12 @@ describe('validateObjectMeta', () => {
       expect(validateObjectMeta(metadata)).to.equal(expected);
     });
   }
+});
+
+describe('pruneObjectMeta', () => {
+  it('drops nulls, but makes them empty values in maps and lists', () => {
+    const metadata = { name: null, labels: { a: null, b: 'c' }, finalizers: [null], ownerReferences: [null] };
+    expect(pruneObjectMeta(metadata)).to.deep.equal([]);
+    expect(metadata).to.deep.equal({ labels: { a: '', b: 'c' }, finalizers: [''], ownerReferences: [{}] });
+  });
 });

@@ -60,7 +60,8 @@ function struct(name: string, fields: Readonly<Record<string, Shape>>): Shape {
 
 /**
  * Drops in place the fields that ObjectMeta does not have, and returns their paths. Explicit nulls, which decode to
- * nothing, are dropped silently. With `coerce`, fields of a wrong type are dropped silently too (embedded resources).
+ * nothing, are dropped silently; those in maps and lists become the empty value of their type. With `coerce`, fields
+ * of a wrong type are dropped silently too (embedded resources).
  */
 export function pruneObjectMeta(
   metadata: unknown,
@@ -89,15 +90,24 @@ function pruneStruct(value: JsonObject, { shape, path, coerce, dropped }: Place)
       delete value[key];
     } else if (coerce && mismatch(value[key], field, key) !== undefined) {
       delete value[key];
-    } else if (field.kind === 'list' && field.of.kind === 'struct') {
+    } else if (field.kind === 'map' || field.kind === 'list') {
+      settleNulls(value[key], field.of);
       const list = value[key];
-      if (!Array.isArray(list)) continue;
+      if (field.of.kind !== 'struct' || !Array.isArray(list)) continue;
       list.forEach((item, i) => {
         if (isObject(item)) {
           pruneStruct(item, { shape: field.of, path: `${path}.${key}[${i}]`, coerce, dropped });
         }
       });
     }
+  }
+}
+
+/** A null in a map or list decodes to the empty value of its type. */
+function settleNulls(container: unknown, { kind }: Shape): void {
+  if (typeof container !== 'object' || container === null) return;
+  for (const [key, item] of Object.entries(container)) {
+    if (item === null) Object.assign(container, { [key]: kind === 'struct' ? {} : '' });
   }
 }
 

@@ -144,7 +144,7 @@ function selectableFieldsOf({ selectableFields = [] }: CrdVersion): ResourceDefi
     const path = compileJsonPath(jsonPath);
     fields[jsonPath.replace(/^\./, '')] = (object) => {
       const value = evaluateJsonPath(path, object)[0];
-      return value === undefined || value === null ? '' : String(value);
+      return typeof value === 'object' || value === undefined ? '' : String(value);
     };
   }
   return fields;

@@ -193,18 +193,23 @@ export function checkKind(value: unknown, expected: ExpectedBody): JsonObject {
   const sentKind = value['kind'];
   if (isGiven(sentVersion) && sentVersion !== apiVersion) {
     throw newBadRequest(
-      `the API version in the data (${String(sentVersion)}) does not match the expected API version (${apiVersion})`,
+      `the API version in the data (${shown(sentVersion)}) does not match the expected API version (${apiVersion})`,
     );
   }
   if (isGiven(sentKind) && sentKind !== expected.kind) {
     const { version } = parseApiVersion(apiVersion);
     throw newBadRequest(
-      `${String(sentKind)} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: the kind in the data does not match`,
+      `${shown(sentKind)} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: the kind in the data does not match`,
     );
   }
   value['apiVersion'] = apiVersion;
   value['kind'] = expected.kind;
   return value;
+}
+
+/** `String` would call a `toString` that the client has sent. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function isGiven(value: unknown): boolean {

@@ -133,14 +133,17 @@ function decodeBody(
     },
   });
   if (!isObject(value)) throw newBadRequest('the body of a delete must be DeleteOptions');
-  const { kind, apiVersion } = value;
-  if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') {
-    throw newBadRequest(`decoded object cannot be converted to DeleteOptions: it is of kind ${String(kind)}`);
+  const { kind = '', apiVersion = '' } = value;
+  if (typeof kind !== 'string' || typeof apiVersion !== 'string') {
+    throw newBadRequest('kind and apiVersion of DeleteOptions must be strings');
   }
-  const accepted = ['v1', 'meta.k8s.io/v1', formatApiVersion(definition)];
-  if (apiVersion !== undefined && apiVersion !== '' && !accepted.includes(String(apiVersion))) {
+  if (kind !== '' && kind !== 'DeleteOptions') {
+    throw newBadRequest(`decoded object cannot be converted to DeleteOptions: it is of kind ${kind}`);
+  }
+  const accepted = ['', 'v1', 'meta.k8s.io/v1', formatApiVersion(definition)];
+  if (!accepted.includes(apiVersion)) {
     throw newBadRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (v1)`,
+      `the API version in the data (${apiVersion}) does not match the expected API version (v1)`,
     );
   }
   return value;

@@ -215,7 +215,7 @@ export function parseDeleteOptions(
       invalid('propagationPolicy', policy, 'orphanDependents and deletionPropagation cannot be both set'),
     );
   }
-  if (policy !== undefined && !propagationPolicies.includes(String(policy))) {
+  if (policy !== undefined && (typeof policy !== 'string' || !propagationPolicies.includes(policy))) {
     errors.push(notSupported('propagationPolicy', policy, [...propagationPolicies, 'nil']));
   }
   refuse('DeleteOptions', errors);

@@ -41,6 +41,13 @@ describe('checkTypes', () => {
     expect(check({ count: null, data: { a: null }, list: [null] })).to.equal('');
   });
 
+  it('makes a null in a list of structures an empty one', () => {
+    const value = { list: [null, { a: 1 }] };
+    const items: Schema = { type: 'array', items: { type: 'object' } };
+    checkTypes(value, { type: 'object', properties: { list: items } }, { path: '', subject: 'Thing' });
+    expect(value).to.deep.equal({ list: [{}, { a: 1 }] });
+  });
+
   const bad: readonly [unknown, string][] = [
     [{ count: 'x' }, 'cannot unmarshal string into Go struct field count of type int32'],
     [{ count: 1.5 }, 'cannot unmarshal number into Go struct field count'],

@@ -11,7 +11,10 @@ interface CheckContext {
 
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/** @throws StatusError 400 for the first value that cannot be what the schema says. Nulls count as absent. */
+/**
+ * Nulls count as absent; in a list of structures they become empty ones, in place, as decoding makes them.
+ * @throws StatusError 400 for the first value that cannot be what the schema says.
+ */
 export function checkTypes(value: unknown, schema: Schema, options: { path: string } & CheckContext): void {
   if (value === null || value === undefined) return;
   if (schema['x-kubernetes-int-or-string'] === true) {
@@ -28,6 +31,7 @@ export function checkTypes(value: unknown, schema: Schema, options: { path: stri
       if (!Array.isArray(value)) throw wrongType(value, { ...options, type: 'slice' });
       if (schema.items !== undefined) {
         for (const item of value) checkTypes(item, schema.items, options);
+        if (schema.items.type === 'object') fillNulls(value);
       }
       return;
     case 'string':
@@ -47,6 +51,12 @@ export function checkTypes(value: unknown, schema: Schema, options: { path: stri
       return;
     default:
   }
+}
+
+function fillNulls(list: unknown[]): void {
+  list.forEach((item, index) => {
+    if (item === null) list[index] = {};
+  });
 }
 
 function checkObject(value: unknown, schema: Schema, options: { path: string } & CheckContext): void {

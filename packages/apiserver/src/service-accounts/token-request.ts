@@ -26,7 +26,7 @@ interface TokenRequestSpec {
     readonly apiVersion?: string;
     readonly name?: string;
     readonly uid?: string;
-  };
+  } | null;
 }
 
 type CreateContext = Parameters<NonNullable<CustomSubresource['create']>>[1];
@@ -75,7 +75,7 @@ function bindingOf(
   ref: TokenRequestSpec['boundObjectRef'],
   { namespace, account }: { namespace: string; account: string },
 ): Pick<IssueOptions, 'boundObject' | 'node'> {
-  if (ref === undefined) return {};
+  if (ref === undefined || ref === null) return {}; // kubectl before 1.32 sends null
   const { kind = '', apiVersion = '', name = '', uid = '' } = ref;
   const { group, version } = parseApiVersion(apiVersion);
   if (group !== '' || !isBindable(kind)) {
