@@ -27,8 +27,6 @@ export interface CustomConversion {
 export interface CrdDefinitionOptions {
   /** All CRDs, from the cache. */
   listCrds(): readonly KubeObject[];
-  /** By `<plural>.<group>`. */
-  readonly conversions: ReadonlyMap<string, CustomConversion>;
 }
 
 export function createCrdDefinition(options: CrdDefinitionOptions): ResourceDefinition {
@@ -93,13 +91,7 @@ function edit(object: KubeObject): Crd {
 
 function prepare(crd: Crd, options: CrdDefinitionOptions, context: WriteContext): void {
   defaultCrd(crd);
-  const { name = '' } = crd.metadata;
   updateCrdStatus(crd, options.listCrds().map(asCrd), context.nowMs);
-  if (crd.spec.conversion?.strategy === 'Webhook' && !options.conversions.has(name)) {
-    context.warn(
-      `this server calls no conversion webhooks: versions of ${name} are converted by changing only their apiVersion`,
-    );
-  }
 }
 
 function commit(object: KubeObject, { spec, status }: Crd): void {

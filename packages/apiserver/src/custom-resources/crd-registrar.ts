@@ -11,7 +11,7 @@ import { resourcePrefix } from '../storage/keys.js';
 import type { CacheEvent, CacheWatch } from '../watch-cache/types.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
 import type { CustomConversion } from './crd-definition.js';
-import { resourcesOf } from './crd-resources.js';
+import { type CrdResourceOptions, resourcesOf } from './crd-resources.js';
 import { asCrd, type Crd, crdGroup, crdResource } from './crd-types.js';
 
 export const crdPrefix = resourcePrefix({ group: crdGroup, resource: crdResource });
@@ -20,6 +20,7 @@ export interface CrdRegistrarDependencies {
   readonly cache: WatchCache;
   readonly registry: ResourceRegistry;
   readonly conversions: ReadonlyMap<string, CustomConversion>;
+  readonly webhookOf: CrdResourceOptions['webhookOf'];
 }
 
 /** What of a CRD its resources depend on. */
@@ -79,7 +80,7 @@ export class CrdRegistrar {
     const basis = basisOf(crd);
     if (equal(basis, this.#bases.get(name))) return;
     this.#bases.set(name, basis);
-    this.#replace(name, resourcesOf(crd, { conversions: this.#deps.conversions }));
+    this.#replace(name, resourcesOf(crd, this.#deps));
   }
 
   #replace(name: string, definitions: readonly ResourceDefinition[]): void {

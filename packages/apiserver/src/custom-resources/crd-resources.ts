@@ -10,7 +10,7 @@ import {
   newForbidden,
   type Schema,
 } from '@flotilla/api';
-import type { PrinterColumn, ResourceDefinition, Strategy } from '../registry/resource.js';
+import type { PrinterColumn, ResourceDefinition, Strategy, VersionConverter } from '../registry/resource.js';
 import { defineVersion } from '../registry/versions.js';
 import type { Revision } from '../storage/store.js';
 import type { CustomConversion } from './crd-definition.js';
@@ -18,6 +18,8 @@ import { type Crd, type CrdColumn, type CrdVersion, conditionIs, storageVersionO
 
 export interface CrdResourceOptions {
   readonly conversions: ReadonlyMap<string, CustomConversion>;
+  /** Makes the way to a CRD's conversion webhook; absent: versions differ in their apiVersion only. */
+  readonly webhookOf?: ((crd: Crd) => VersionConverter | undefined) | undefined;
   /** Also versions that are not served, and names that were not accepted: for cleaning up. */
   readonly includeUnserved?: boolean;
 }
@@ -35,15 +37,21 @@ export function resourcesOf(crd: Crd, options: CrdResourceOptions): ResourceDefi
   if (!all && !conditionIs(crd, 'Established', 'True')) return [];
   const storageVersion = storageVersionOf(crd.spec);
   if (storageVersion === undefined) return [];
+  const converter = options.webhookOf?.(crd);
   return (crd.spec.versions ?? [])
     .filter((version) => all || version.served === true)
-    .map((version) => toDefinition(crd, version, { ...options, storageVersion }));
+    .map((version) => toDefinition(crd, version, { ...options, storageVersion, converter }));
+}
+
+interface CrdFacts extends CrdResourceOptions {
+  readonly storageVersion: string;
+  readonly converter: VersionConverter | undefined;
 }
 
 function toDefinition(
   crd: Crd,
   version: CrdVersion,
-  { storageVersion, conversions }: CrdResourceOptions & { readonly storageVersion: string },
+  { storageVersion, conversions, converter }: CrdFacts,
 ): ResourceDefinition {
   const { group = '', scope } = crd.spec;
   const names = { ...crd.spec.names, ...crd.status?.acceptedNames };
@@ -85,6 +93,7 @@ function toDefinition(
           conversion.convert(object, formatApiVersion({ group, version: version.name })),
       },
     }),
+    ...(conversion === undefined && converter !== undefined && { convertThrough: converter }),
     ...(warning !== undefined && { deprecationWarning: warning }),
   };
   defineVersion(definition, BigInt(crd.metadata.resourceVersion ?? '0') as Revision);

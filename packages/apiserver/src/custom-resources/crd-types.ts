@@ -47,6 +47,13 @@ export interface CrdVersion {
   readonly selectableFields?: readonly { readonly jsonPath?: string }[];
 }
 
+/** A WebhookClientConfig that defaults are still filled in to. */
+export interface CrdClientConfig {
+  url?: string;
+  service?: { namespace?: string; name?: string; path?: string; port?: number };
+  caBundle?: string;
+}
+
 export interface CrdSpec {
   group?: string;
   scope?: string;
@@ -55,7 +62,7 @@ export interface CrdSpec {
   conversion?: {
     strategy?: string;
     webhook?: {
-      clientConfig?: { url?: string; service?: { namespace?: string; name?: string; port?: number } };
+      clientConfig?: CrdClientConfig;
       conversionReviewVersions?: string[];
     };
   };

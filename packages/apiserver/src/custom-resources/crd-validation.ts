@@ -12,6 +12,7 @@ import {
   type Schema,
   validateStructuralSchema,
 } from '@flotilla/api';
+import { caBundleFault, validateClientConfig } from '../webhooks/client-config.js';
 import { isProtectedGroup, readApproval } from './crd-conditions.js';
 import {
   type Crd,
@@ -150,6 +151,8 @@ function validateConversion({ spec }: Crd, errors: FieldError[]): void {
   const path = 'spec.conversion.webhook';
   if (webhook?.clientConfig === undefined) {
     errors.push(required(`${path}.clientConfig`, 'required when strategy is set to Webhook'));
+  } else {
+    errors.push(...validateClientConfig(webhook.clientConfig, `${path}.clientConfig`));
   }
   const reviewVersions = webhook?.conversionReviewVersions ?? [];
   if (reviewVersions.length === 0) {
@@ -159,6 +162,14 @@ function validateConversion({ spec }: Crd, errors: FieldError[]): void {
       invalid(`${path}.conversionReviewVersions`, reviewVersions, 'must include at least one of v1, v1beta1'),
     );
   }
+}
+
+/** A bundle that can be used stays one: the versions would be served no more. */
+function validateCaBundle(crd: Crd, old: Crd, errors: FieldError[]): void {
+  const bundleOf = ({ spec }: Crd): string | undefined => spec.conversion?.webhook?.clientConfig?.caBundle;
+  const fault = caBundleFault(bundleOf(crd));
+  if (fault === undefined || caBundleFault(bundleOf(old)) !== undefined) return;
+  errors.push(invalid('spec.conversion.webhook.clientConfig.caBundle', bundleOf(crd), fault));
 }
 
 function validateVersion(version: CrdVersion, path: string, errors: FieldError[]): void {
@@ -298,6 +309,7 @@ export function validateCrdStatus(crd: Crd): FieldError[] {
 }
 
 function validateChange(crd: Crd, old: Crd, errors: FieldError[]): void {
+  validateCaBundle(crd, old, errors);
   const immutable = 'field is immutable';
   if (crd.spec.group !== old.spec.group) errors.push(invalid('spec.group', crd.spec.group, immutable));
   if (crd.spec.names?.plural !== old.spec.names?.plural) {

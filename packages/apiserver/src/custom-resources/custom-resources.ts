@@ -8,9 +8,11 @@ import type { ObjectStore } from '../registry/object-store.js';
 import type { ResourceDefinition } from '../registry/resource.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
+import { type ConversionDependencies, conversionWebhookOf } from './conversion-webhook.js';
 import { CrdCleanup } from './crd-cleanup.js';
 import { type CustomConversion, createCrdDefinition } from './crd-definition.js';
 import { CrdRegistrar, crdPrefix } from './crd-registrar.js';
+import type { Crd } from './crd-types.js';
 
 export type { CustomConversion } from './crd-definition.js';
 
@@ -19,6 +21,8 @@ export interface CustomResourcesDependencies {
   readonly registry: ResourceRegistry;
   readonly objects: ObjectStore;
   readonly env: Pick<Env, 'clock' | 'log'>;
+  /** Calls conversion webhooks; absent: versions of other people's kinds differ in their apiVersion only. */
+  readonly webhooks?: ConversionDependencies;
   /** In-process conversions by `<plural>.<group>`, in place of conversion webhooks. */
   readonly conversions?: ReadonlyMap<string, CustomConversion>;
 }
@@ -34,10 +38,11 @@ export function createCustomResources(dependencies: CustomResourcesDependencies)
   const { cache, registry, objects, env } = dependencies;
   const conversions = dependencies.conversions ?? new Map<string, CustomConversion>();
   const definition = createCrdDefinition({
-    conversions,
     listCrds: () => cache.list(crdPrefix).items.map((item) => item.object),
   });
-  const registrar = new CrdRegistrar({ cache, registry, conversions });
+  const { webhooks } = dependencies;
+  const webhookOf = webhooks === undefined ? undefined : (crd: Crd) => conversionWebhookOf(crd, webhooks);
+  const registrar = new CrdRegistrar({ cache, registry, conversions, webhookOf });
   const cleanup = new CrdCleanup({ cache, objects, definition, env });
   return {
     definition,

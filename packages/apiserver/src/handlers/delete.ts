@@ -7,6 +7,7 @@ import {
   type KubeObject,
   newBadRequest,
 } from '@flotilla/api';
+import { inVersion } from '../registry/converted-objects.js';
 import { storageRef } from '../registry/versions.js';
 import type { DeleteRequest } from '../registry/write-request.js';
 import type { ApiResponse } from '../server/handler.js';
@@ -57,9 +58,9 @@ export async function removeCollection(
   const { definition } = request;
   const list = parseListQuery(request.query, 'deletecollection');
   const query = readOptions(deps, options);
-  const { namespace, name, select } = parseSelection(definition, list, request.namespace);
+  const { namespace, name, select, selectShown } = parseSelection(definition, list, request.namespace);
   await waitForLatest(deps.cache, request.signal);
-  const { items } = deps.cache.list(resourcePrefix(storageRef(definition)), {
+  const { items: found } = deps.cache.list(resourcePrefix(storageRef(definition)), {
     namespace,
     limit: list.limit,
     select:
@@ -67,6 +68,8 @@ export async function removeCollection(
         ? select
         : (object) => object.name === name && (select === undefined || select(object)),
   });
+
+  const items = selectShown === undefined ? found : (await inVersion(definition, found)).filter(selectShown);
 
   const removed: KubeObject[] = [];
   for (let start = 0; start < items.length; start += collectionConcurrency) {

@@ -18,7 +18,7 @@ import {
 import { serverSideApply } from '../field-manager/server-side-apply.js';
 import { applyJsonPatch } from '../patch/json-patch.js';
 import { applyStrategicMergePatch } from '../patch/strategic-merge-patch.js';
-import { convertForFieldManager } from '../registry/field-manager-versions.js';
+import { withFieldManagerVersions } from '../registry/field-manager-versions.js';
 import type { ResourceDefinition } from '../registry/resource.js';
 import type { Change } from '../registry/write-request.js';
 import { resetPaths } from '../registry/write-rules.js';
@@ -199,18 +199,21 @@ function applyChange(
       }
       await deps.authorizeCreate?.(request);
     }
-    const result = serverSideApply({
-      live,
-      applied: clone(applied),
-      force: query.force,
-      schema: definition.schema,
-      manager: query.fieldManager,
-      apiVersion: formatApiVersion(definition),
-      subresource,
-      nowMs: deps.env.clock.now(),
-      resetPaths: resetPaths(definition, subresource),
-      convert: convertForFieldManager(deps.registry, definition),
-    });
+    const nowMs = deps.env.clock.now();
+    const result = await withFieldManagerVersions(deps.registry, definition, (convert) =>
+      serverSideApply({
+        live,
+        applied: clone(applied),
+        force: query.force,
+        schema: definition.schema,
+        manager: query.fieldManager,
+        apiVersion: formatApiVersion(definition),
+        subresource,
+        nowMs,
+        resetPaths: resetPaths(definition, subresource),
+        convert,
+      }),
+    );
     const object = clone(result.object);
     cleanObject(object, expectedBody(definition));
     return { object, managed: true };

@@ -3,6 +3,7 @@
  * selectors (apiserver.md 2.3). Everything is served from the watch cache.
  */
 import { newBadRequest, newExpired, newNotFound } from '@flotilla/api';
+import { inVersion } from '../registry/converted-objects.js';
 import type { ObjectStore } from '../registry/object-store.js';
 import { storageRef } from '../registry/versions.js';
 import type { ApiResponse } from '../server/handler.js';
@@ -34,7 +35,8 @@ export async function get(deps: ReadDependencies, options: RespondOptions): Prom
   if (cached === undefined) {
     throw newNotFound({ group: definition.group, resource: definition.resource, name });
   }
-  return cachedResponse(200, cached, options);
+  const [shown = cached] = await inVersion(definition, [cached]);
+  return cachedResponse(200, shown, options);
 }
 
 /** GET of a collection. */
@@ -58,7 +60,12 @@ export async function list(deps: ReadDependencies, options: RespondOptions): Pro
     }),
     ...(hasMore && !selection.isFiltered && { remainingItemCount: remaining }),
   };
-  return listResponse({ items, metadata }, options);
+  const shown = await inVersion(definition, items);
+  const { selectShown } = selection;
+  return listResponse(
+    { items: selectShown === undefined ? shown : shown.filter(selectShown), metadata },
+    options,
+  );
 }
 
 interface PageRequest {

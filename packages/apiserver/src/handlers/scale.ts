@@ -68,7 +68,7 @@ async function getScale(
   options: RespondOptions,
 ): Promise<ApiResponse> {
   const { definition, namespace, name = '' } = options.request;
-  const object = deps.objects.get(definition, { namespace, name });
+  const object = await deps.objects.read(definition, { namespace, name });
   if (object === undefined)
     throw newNotFound({ group: definition.group, resource: definition.resource, name });
   return scaleResponse(toScale(object, scale, definition.origin), options);

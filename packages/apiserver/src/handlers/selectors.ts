@@ -10,7 +10,7 @@ import {
   parseLabelSelector,
 } from '@flotilla/api';
 import type { ResourceDefinition } from '../registry/resource.js';
-import { viewObject } from '../registry/versions.js';
+import { isInVersion, viewObject } from '../registry/versions.js';
 import type { CachedObject } from '../watch-cache/types.js';
 import type { ListQuery } from './options.js';
 
@@ -21,6 +21,8 @@ export interface Selection {
   readonly name: string | undefined;
   /** Everything else that was asked for; absent: all objects in scope. */
   readonly select: ((object: CachedObject) => boolean) | undefined;
+  /** What can be asked only once a conversion webhook has brought objects to the version; absent: nothing. */
+  readonly selectShown?: (object: CachedObject) => boolean;
   /** Any selector was given at all, so that what remains of a list cannot be counted. */
   readonly isFiltered: boolean;
 }
@@ -39,7 +41,8 @@ export function parseSelection(
   let name: string | undefined;
   let scope = namespace;
   let contradiction = false;
-  const tests: ((object: KubeObject) => boolean)[] = [];
+  const tests: Test[] = [];
+  const shownTests: Test[] = [];
   if (labels !== undefined) tests.push((object) => matchesLabels(labels, object.metadata.labels ?? {}));
   for (const { field, operator, value } of fields) {
     const isEqual = operator === '=';
@@ -50,19 +53,27 @@ export function parseSelection(
       scope = value;
     } else {
       const read = fieldReader(definition, field);
-      tests.push((object) => (read(object) === value) === isEqual);
+      const isShown = definition.convertThrough !== undefined && !field.startsWith('metadata.');
+      (isShown ? shownTests : tests).push((object) => (read(object) === value) === isEqual);
     }
   }
   if (contradiction) tests.push(() => false);
-  if (tests.length === 0) return { namespace: scope, name, select: undefined, isFiltered };
   return {
     namespace: contradiction ? namespace : scope,
     name,
-    select: (cached) => {
-      const object = viewObject(definition, cached);
-      return tests.every((test) => test(object));
-    },
+    select: tests.length === 0 ? undefined : all(tests, definition),
+    ...(shownTests.length > 0 && { selectShown: all(shownTests, definition) }),
     isFiltered,
+  };
+}
+
+type Test = (object: KubeObject) => boolean;
+
+/** Labels and names are the same in all versions that a webhook converts between: the stored ones are asked. */
+function all(tests: readonly Test[], definition: ResourceDefinition): (cached: CachedObject) => boolean {
+  return (cached) => {
+    const object = isInVersion(definition, cached) ? viewObject(definition, cached) : cached.object;
+    return tests.every((test) => test(object));
   };
 }
 

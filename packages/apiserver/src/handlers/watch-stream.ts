@@ -2,7 +2,7 @@
  * One running watch: initial state, live events, bookmarks and the end of it, written as fast as the peer reads and no
  * faster. It holds no queue: the cache keeps the place of a watch that waits, and ends one that waits too long.
  */
-import { newExpired, StatusError } from '@flotilla/api';
+import { newExpired, newInternalError, StatusError } from '@flotilla/api';
 import type { Clock, Timer } from '@flotilla/kube';
 import type { ResponseSink } from '../server/handler.js';
 import type { Revision } from '../storage/store.js';
@@ -11,7 +11,8 @@ import { errorLine, type WatchEncoder } from './watch-encoder.js';
 
 /** What a watch begins with. */
 export interface WatchStart {
-  readonly initial: readonly CachedObject[];
+  /** Later where it has to be converted first. */
+  readonly initial: readonly CachedObject[] | Promise<readonly CachedObject[]>;
   /** The revision of `initial`, when a bookmark must tell that it is complete. */
   readonly endOfInitial: Revision | undefined;
   /** Paused. */
@@ -41,6 +42,7 @@ export class WatchStream implements WatchSink {
   #initial: readonly CachedObject[] = [];
   #nextInitial = 0;
   #endOfInitial: Revision | undefined;
+  #hasBegun = false;
   #isLive = false;
   #isBlocked = false;
   #isOver = false;
@@ -68,10 +70,30 @@ export class WatchStream implements WatchSink {
       return;
     }
     this.#watch = start.watch;
-    this.#initial = start.initial;
     this.#endOfInitial = start.endOfInitial;
     this.#schedule();
+    if (start.initial instanceof Promise) {
+      start.initial.then(
+        (initial) => this.#begin(initial),
+        (error: unknown) => this.onFailure(error),
+      );
+    } else {
+      this.#begin(start.initial);
+    }
+  }
+
+  #begin(initial: readonly CachedObject[]): void {
+    if (this.#isOver) return;
+    this.#hasBegun = true;
+    this.#initial = initial;
     this.#sendInitial();
+  }
+
+  /** Ends the watch with an ERROR event. */
+  onFailure(error: unknown): void {
+    if (this.#isOver) return;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#fail(error instanceof StatusError ? error : newInternalError(message, { cause: error }));
   }
 
   onEvents(events: readonly CacheEvent[]): boolean {
@@ -101,7 +123,7 @@ export class WatchStream implements WatchSink {
   }
 
   #onDrain(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || !this.#hasBegun) return;
     this.#isBlocked = false;
     this.#stallTimer?.cancel();
     if (this.#isLive) this.#watch?.resume();

@@ -4,11 +4,15 @@
  */
 import { newExpired } from '@flotilla/api';
 import type { Env } from '@flotilla/kube';
+import { inVersion } from '../registry/converted-objects.js';
+import type { ResourceDefinition } from '../registry/resource.js';
 import { storageRef } from '../registry/versions.js';
 import type { ApiResponse } from '../server/handler.js';
 import { resourcePrefix } from '../storage/keys.js';
 import { CompactedError, type Revision } from '../storage/store.js';
+import type { CachedObject, CacheWatch, WatchOptions } from '../watch-cache/types.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
+import { openConvertingWatch } from './converting-watch.js';
 import { type ListQuery, parseListQuery } from './options.js';
 import type { RespondOptions } from './represent.js';
 import { parseRevision, waitForLatest, waitForRevision } from './revisions.js';
@@ -56,14 +60,14 @@ export async function watch(deps: WatchDependencies, options: RespondOptions): P
         timeoutMs,
         bookmarks: query.allowWatchBookmarks,
       });
-      stream.start(() =>
-        open(deps.cache, { query, selection, after, prefix: resourcePrefix(storageRef(definition)) }, stream),
-      );
+      const prefix = resourcePrefix(storageRef(definition));
+      stream.start(() => open(deps.cache, { definition, query, selection, after, prefix }, stream));
     },
   };
 }
 
 interface Opening {
+  readonly definition: ResourceDefinition;
   readonly query: ListQuery;
   readonly selection: Selection;
   readonly after: Revision;
@@ -73,15 +77,22 @@ interface Opening {
 /** @throws StatusError 410 when the events asked for are gone. */
 function open(
   cache: WatchCache,
-  { query, selection, after, prefix }: Opening,
+  { definition, query, selection, after, prefix }: Opening,
   stream: WatchStream,
 ): WatchStart {
-  const { namespace, name, select } = selection;
+  const { namespace, name, select, selectShown } = selection;
+  const watchFrom = (options: Pick<WatchOptions, 'after'>): CacheWatch => {
+    const scope = { namespace, name, select, ...options };
+    if (definition.convertThrough === undefined) return cache.watch(prefix, scope, stream);
+    return openConvertingWatch({ definition, selectShown, sink: stream }, (sink) =>
+      cache.watch(prefix, scope, sink),
+    );
+  };
   const startsWithState = query.sendInitialEvents ?? after === 0n;
   if (!startsWithState) {
     try {
-      const options = { namespace, name, select, ...(after > 0n && { after }) };
-      return { initial: [], endOfInitial: undefined, watch: cache.watch(prefix, options, stream) };
+      const watch = watchFrom(after > 0n ? { after } : {});
+      return { initial: [], endOfInitial: undefined, watch };
     } catch (error) {
       if (!(error instanceof CompactedError)) throw error;
       throw newExpired(`too old resource version: ${after} (${error.compacted})`);
@@ -94,8 +105,18 @@ function open(
           object.name === name && (select === undefined || select(object));
   const { items, revision } = cache.list(prefix, { namespace, select: inScope });
   return {
-    initial: items,
+    initial: initialState(definition, items, selectShown),
     endOfInitial: query.sendInitialEvents === true ? revision : undefined,
-    watch: cache.watch(prefix, { namespace, name, select, after: revision }, stream),
+    watch: watchFrom({ after: revision }),
   };
+}
+
+function initialState(
+  definition: ResourceDefinition,
+  items: readonly CachedObject[],
+  selectShown: Selection['selectShown'],
+): WatchStart['initial'] {
+  const shown = inVersion(definition, items);
+  if (selectShown === undefined) return shown;
+  return shown instanceof Promise ? shown.then((all) => all.filter(selectShown)) : shown.filter(selectShown);
 }

@@ -85,7 +85,8 @@ export function writtenResponse(
   const { deps, query, options } = written;
   const { definition } = options.request;
   const { namespace, name = '', resourceVersion } = object.metadata;
-  if (query.dryRun || definition.convert !== undefined) return objectResponse(status, object, options);
+  const isConverted = definition.convert !== undefined || definition.convertThrough !== undefined;
+  if (query.dryRun || isConverted) return objectResponse(status, object, options);
   const cached = deps.objects.find(definition, { namespace, name });
   return cached !== undefined && String(cached.revision) === resourceVersion
     ? cachedResponse(status, cached, options)

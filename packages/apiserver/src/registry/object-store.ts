@@ -6,7 +6,6 @@
  */
 import {
   clone,
-  type FieldError,
   formatApiVersion,
   formatTime,
   hasReason,
@@ -27,21 +26,22 @@ import { objectKey } from '../storage/keys.js';
 import type { Revision, Store, StoreWrite } from '../storage/store.js';
 import type { CachedObject } from '../watch-cache/types.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
+import { objectInVersion, storedForm } from './converted-objects.js';
 import { type DeletePlan, planDelete } from './delete-rules.js';
-import { convertForFieldManager } from './field-manager-versions.js';
+import { withFieldManagerVersions } from './field-manager-versions.js';
 import { generateName } from './generate-name.js';
 import {
-  dedupeOwnerReferences,
   preserveForUpdate,
   resetForCreate,
   tidyMetadata,
   validateMetadata,
   validateMetadataUpdate,
 } from './object-meta.js';
-import type { ResourceDefinition, WriteContext } from './resource.js';
+import type { ResourceDefinition } from './resource.js';
 import type { ResourceRegistry } from './resource-registry.js';
 import { storeFailure } from './store-failure.js';
-import { isStaleVersion, storageRef, toStored, viewObject, withResourceVersion } from './versions.js';
+import { dedupeOwners, throughDoor, updateErrors } from './subresource-doors.js';
+import { isStaleVersion, storageRef, viewObject, withResourceVersion } from './versions.js';
 import { WriteAdmission, type WriteToAdmit } from './write-admission.js';
 import {
   alreadyExists,
@@ -63,7 +63,7 @@ import {
   type WriteRequest,
   writeContext,
 } from './write-request.js';
-import { isNoOp, isReadyToGo, keepStatus, resetPaths, specChanged, takeStatus } from './write-rules.js';
+import { isNoOp, isReadyToGo, keepStatus, resetPaths, specChanged } from './write-rules.js';
 
 export interface ObjectStoreDependencies {
   readonly store: Store;
@@ -98,6 +98,15 @@ export class ObjectStore {
   /** Admission of what goes through a subresource and is not stored itself. @throws StatusError */
   admitThrough(request: WriteRequest, write: WriteToAdmit): Promise<KubeObject | undefined> {
     return this.#admission.pass(request, write);
+  }
+
+  /** As `get`, also where versions are converted by a webhook. @throws StatusError 500 when that fails. */
+  async read(
+    definition: ResourceDefinition,
+    key: { readonly namespace?: string | undefined; readonly name: string },
+  ): Promise<KubeObject | undefined> {
+    const cached = this.find(definition, key);
+    return cached && objectInVersion(definition, cached);
   }
 
   /** The object in the definition's version, from the cache; immutable. */
@@ -155,7 +164,7 @@ export class ObjectStore {
     }
     if (definition.strategy.tracksGeneration) object.metadata.generation = 1;
     await definition.strategy.prepareForCreate?.(object, context);
-    if (managed !== true) this.#trackFields(request, { object, live: undefined, nowMs });
+    if (managed !== true) await this.#trackFields(request, { object, live: undefined, nowMs });
     tidyMetadata(object.metadata);
 
     const errors = validateMetadata(object, definition);
@@ -169,7 +178,7 @@ export class ObjectStore {
     const existing = this.#deps.cache.get(key);
     if (existing !== undefined) throw alreadyExists(subject, existing);
     if (request.dryRun) return object;
-    const stored = encodeObject(toStored(definition, object));
+    const stored = encodeObject(await storedForm(definition, object));
     const revision = await this.#write({ type: 'put', key, value: stored, expected: noRevision });
     if (revision === undefined) throw alreadyExists(subject, this.#deps.cache.get(key));
     return withResourceVersion(object, revision);
@@ -186,7 +195,7 @@ export class ObjectStore {
     resetForCreate(object.metadata);
     Object.assign(object.metadata, identity);
     if (definition.namespaced && namespace !== undefined) object.metadata.namespace = namespace;
-    this.#dedupeOwners(request, object);
+    dedupeOwners(request, object);
   }
 
   /** Read, change, write; again from the start when another write came between. */
@@ -209,7 +218,7 @@ export class ObjectStore {
           continue;
         }
       }
-      const old = viewObject(definition, current);
+      const old = await objectInVersion(definition, current);
       const object = await this.#updateOnce(request, { current, old, change: await change(old), options });
       if (object !== undefined) return { object, created: false };
       await this.#catchUp();
@@ -229,19 +238,19 @@ export class ObjectStore {
     const nowMs = this.#deps.env.clock.now();
     const context = writeContext(request, nowMs);
 
-    let next = this.#throughDoor(request, incoming, { old, context });
+    let next = throughDoor(request, incoming, { old, context });
     const admission = this.#admission.open(request, { operation: 'UPDATE', object: next, oldObject: old });
     const admitted = (await admission.mutate()) ?? next;
     if (admitted !== next) {
       checkNotMoved(request, admitted);
       if (update.change.managed === true) keepManagedFields(admitted, next);
-      next = this.#throughDoor(request, admitted, { old, context });
+      next = throughDoor(request, admitted, { old, context });
     }
     next.metadata.name = old.metadata.name ?? request.name;
     if (old.metadata.namespace !== undefined) next.metadata.namespace = old.metadata.namespace;
     preserveForUpdate(next.metadata, old.metadata);
     await definition.strategy.prepareForUpdate?.(next, old, context);
-    if (update.change.managed !== true) this.#trackFields(request, { object: next, live: old, nowMs });
+    if (update.change.managed !== true) await this.#trackFields(request, { object: next, live: old, nowMs });
     tidyMetadata(next.metadata);
     if (
       subresource !== 'status' &&
@@ -254,7 +263,7 @@ export class ObjectStore {
     const errors = validateMetadata(next, definition);
     errors.push(...validateMetadataUpdate(next, old));
     errors.push(...validateObject(next, definition.schema, { old }));
-    errors.push(...this.#strategyErrors(request, { next, old, nowMs }));
+    errors.push(...updateErrors(request, { next, old, nowMs }));
     refuse(request, next, errors);
     await customSubresource(definition, subresource)?.authorizeUpdate?.(next, old, context);
     await admission.validate(next);
@@ -265,42 +274,9 @@ export class ObjectStore {
       const revision = await this.#write({ type: 'delete', key: current.key, expected: current.revision });
       return revision && withResourceVersion(next, revision);
     }
-    const value = encodeObject(toStored(definition, next));
+    const value = encodeObject(await storedForm(definition, next));
     const revision = await this.#write({ type: 'put', key: current.key, value, expected: current.revision });
     return revision && withResourceVersion(next, revision);
-  }
-
-  /** What of the incoming object may be written through the endpoint, on top of what is stored. */
-  #throughDoor(
-    request: WriteRequest,
-    incoming: KubeObject,
-    { old, context }: { old: KubeObject; context: WriteContext },
-  ): KubeObject {
-    const { definition, subresource } = request;
-    const door = customSubresource(definition, subresource);
-    let next = incoming;
-    if (door?.merge !== undefined) next = door.merge(incoming, clone(old), context);
-    else if (subresource === 'status') next = takeStatus(definition, incoming, old);
-    else if (subresource === undefined && definition.hasStatus) keepStatus(next, old);
-    if (next !== incoming) next = clone(next);
-    this.#dedupeOwners(request, next);
-    return next;
-  }
-
-  #strategyErrors(
-    request: WriteRequest,
-    { next, old, nowMs }: { next: KubeObject; old: KubeObject; nowMs: number },
-  ): readonly FieldError[] {
-    const { definition, subresource } = request;
-    const context = writeContext(request, nowMs);
-    const door = customSubresource(definition, subresource);
-    if (door !== undefined) return door.validateUpdate?.(next, old, context) ?? [];
-    const { strategy } = definition;
-    if (subresource === 'status') return strategy.validateUpdate?.(next, old, context) ?? [];
-    if (subresource !== undefined) return [];
-    return strategy.validateUpdate === undefined
-      ? (strategy.validate?.(next, context) ?? [])
-      : strategy.validateUpdate(next, old, context);
   }
 
   /** Removes an object, or marks it for removal. */
@@ -309,7 +285,7 @@ export class ObjectStore {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const current = this.find(definition, { namespace, name });
       if (current === undefined) throw newNotFound(subjectOf(request));
-      const old = viewObject(definition, current);
+      const old = await objectInVersion(definition, current);
       checkDeletePreconditions(request, old);
       const nowMs = this.#deps.env.clock.now();
       const touched = clone(old);
@@ -335,7 +311,7 @@ export class ObjectStore {
     const next = plan.object;
     if (isNoOp(next, old)) return { object: old, gone: false };
     if (request.dryRun) return { object: next, gone: false };
-    const value = encodeObject(toStored(request.definition, next));
+    const value = encodeObject(await storedForm(request.definition, next));
     const revision = await this.#write({ type: 'put', key, value, expected });
     return revision && { object: withResourceVersion(next, revision), gone: false };
   }
@@ -358,30 +334,27 @@ export class ObjectStore {
     });
   }
 
-  #dedupeOwners(request: WriteRequest, object: KubeObject): void {
-    const repeated = dedupeOwnerReferences(object.metadata);
-    if (repeated.length === 0) return;
-    request.warn(
-      `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${repeated.join(', ')}`,
-    );
-  }
-
-  #trackFields(
+  async #trackFields(
     request: WriteRequest,
     { object, live, nowMs }: { object: KubeObject; live: KubeObject | undefined; nowMs: number },
-  ): void {
+  ): Promise<void> {
     const { definition, subresource } = request;
-    object.metadata.managedFields = updateManagedFields({
-      live,
-      updated: object,
-      schema: definition.schema,
-      manager: request.fieldManager,
-      apiVersion: formatApiVersion(definition),
-      subresource,
-      nowMs,
-      resetPaths: resetPaths(definition, subresource),
-      convert: convertForFieldManager(this.#deps.registry, definition),
-    });
+    object.metadata.managedFields = await withFieldManagerVersions(
+      this.#deps.registry,
+      definition,
+      (convert) =>
+        updateManagedFields({
+          live,
+          updated: object,
+          schema: definition.schema,
+          manager: request.fieldManager,
+          apiVersion: formatApiVersion(definition),
+          subresource,
+          nowMs,
+          resetPaths: resetPaths(definition, subresource),
+          convert,
+        }),
+    );
   }
 }
 

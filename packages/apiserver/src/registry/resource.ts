@@ -84,6 +84,12 @@ export interface CustomSubresource {
   ): Promise<KubeObject>;
 }
 
+/** Brings objects to another version of their kind by asking somebody else. */
+export interface VersionConverter {
+  /** As many objects, in the same order, all of that version; the given ones stay as they are. @throws StatusError */
+  convert(objects: readonly KubeObject[], apiVersion: string): Promise<readonly KubeObject[]>;
+}
+
 export interface ResourceDefinition {
   readonly group: string;
   readonly version: string;
@@ -118,6 +124,8 @@ export interface ResourceDefinition {
     toStorage(object: KubeObject): KubeObject;
     fromStorage(object: KubeObject): KubeObject;
   };
+  /** In place of `convert`: objects of other versions come to this one, and go back, by a webhook. */
+  readonly convertThrough?: VersionConverter;
   /** Warning sent on every request to a deprecated version. */
   readonly deprecationWarning?: string;
 }

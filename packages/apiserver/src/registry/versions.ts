@@ -73,10 +73,21 @@ function isIdentity(definition: ResourceDefinition, version: Version, cached: Ca
   return version.currentSince === undefined || cached.revision >= version.currentSince;
 }
 
+/** Objects that a webhook has brought to the version of the definition they are shown by. Filled by converted-objects. */
+export const convertedForm = new WeakSet<CachedObject>();
+
+/** Whether the object can be shown by the definition without a conversion webhook. */
+export function isInVersion(definition: ResourceDefinition, cached: CachedObject): boolean {
+  if (definition.convertThrough === undefined || convertedForm.has(cached)) return true;
+  const version = versionOf(definition);
+  return isIdentity(definition, version, cached) || cached.object.apiVersion === version.apiVersion;
+}
+
 /** The object in the definition's version. Immutable, like the cache's own. */
 export function viewObject(definition: ResourceDefinition, cached: CachedObject): KubeObject {
   const version = versionOf(definition);
   if (isIdentity(definition, version, cached)) return cached.object;
+  if (definition.convertThrough !== undefined && convertedForm.has(cached)) return cached.object;
   const view = viewOf(definition, version, cached);
   if (view.isIdentity) return cached.object;
   let object = view.object.deref();
@@ -91,6 +102,7 @@ export function viewObject(definition: ResourceDefinition, cached: CachedObject)
 export function viewJson(definition: ResourceDefinition, cached: CachedObject): Buffer {
   const version = versionOf(definition);
   if (isIdentity(definition, version, cached)) return cached.json;
+  if (definition.convertThrough !== undefined && convertedForm.has(cached)) return cached.json;
   const view = viewOf(definition, version, cached);
   if (view.isIdentity) return cached.json;
   view.json ??= Buffer.from(JSON.stringify(viewObject(definition, cached)));
@@ -108,6 +120,11 @@ function viewOf(definition: ResourceDefinition, version: Version, cached: Cached
 }
 
 function fromStored(definition: ResourceDefinition, version: Version, stored: KubeObject): KubeObject {
+  if (definition.convertThrough !== undefined && stored.apiVersion !== version.apiVersion) {
+    throw new Error(
+      `an object of ${stored.apiVersion} was not brought to ${version.apiVersion} before it is shown`,
+    );
+  }
   if (definition.convert !== undefined) {
     const converted = definition.convert.fromStorage(clone(stored));
     if (version.hasDefaults) applyDefaults(converted, definition.schema);
@@ -134,7 +151,10 @@ export async function convertVersion(
   object: KubeObject,
   { from, to }: { readonly from: ResourceDefinition; readonly to: ResourceDefinition },
 ): Promise<KubeObject> {
-  return fromStored(to, versionOf(to), toStored(from, object));
+  const apiVersion = formatApiVersion(to);
+  if (to.convertThrough === undefined) return fromStored(to, versionOf(to), toStored(from, object));
+  const [converted = object] = await to.convertThrough.convert([object], apiVersion);
+  return fromStored(to, versionOf(to), withVersion(converted, apiVersion, to.kind));
 }
 
 /** True when the stored form is not in the storage version any more, so that even an unchanged write must store. */

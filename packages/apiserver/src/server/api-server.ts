@@ -170,6 +170,7 @@ class AssembledServer implements ApiServer {
       ]),
     });
     this.#customResources = createCustomResources({
+      webhooks: { caller, random: env.random },
       cache: this.cache,
       objects,
       registry: this.registry,
