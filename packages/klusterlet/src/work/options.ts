@@ -25,6 +25,10 @@ export interface WorkAgentOptions {
   readonly maxHubRetryMs: number;
   /** A work whose executor may not apply a manifest is tried again after this; OCM's pause. */
   readonly executorRetryMs: number;
+  /** What is not healthy is asked why after this time: most of it only needs a moment. */
+  readonly diagnoseAfterMs: number;
+  /** And again so often while it lasts. */
+  readonly diagnoseEveryMs: number;
   /** OCM's feature gate RawFeedbackJsonString. */
   readonly rawFeedbackJson: boolean;
   /** Longest JSON text in the feedback; the schema allows no more than this. */
@@ -43,6 +47,8 @@ export const defaultWorkAgentOptions: WorkAgentOptions = Object.freeze({
   maxRetryMs: 240_000,
   maxHubRetryMs: 10_000,
   executorRetryMs: 60_000,
+  diagnoseAfterMs: 3000,
+  diagnoseEveryMs: 15_000,
   rawFeedbackJson: false,
   maxJsonRawLength: 1024,
 });

@@ -18,6 +18,7 @@ import {
   wellKnown,
 } from '@flotilla/kube';
 import { createCorrectionLimiter } from './apply/correction-limiter.js';
+import { createDiagnoses } from './health/diagnoses.js';
 import { createHubWriter } from './hub-writer.js';
 import { createInventories } from './inventory/inventories.js';
 import { InventoryReconciler } from './inventory/inventory-reconciler.js';
@@ -136,11 +137,18 @@ function assemble(setup: WorkAgentSetup): Assembled {
   };
 
   const shared = { env, client: managed, discovery, inventories, watches, options };
+  const diagnoses = createDiagnoses({
+    env,
+    client: managed,
+    onNews: (work) => works.enqueue(work),
+    options,
+  });
   const reconciler = new WorkReconciler({
     ...shared,
     source,
     saved,
     hubWriter,
+    diagnoses,
     memory,
     limiter: createCorrectionLimiter(env.clock),
     random: () => env.random.next(),
@@ -187,10 +195,10 @@ function assemble(setup: WorkAgentSetup): Assembled {
       await Promise.all([inventories.synced(signal), untilReady(discovery, signal)]);
       await Promise.race([source.completed(signal), sleep(env.clock, options.firstWordMs, signal)]);
       for (const name of source.names()) works.enqueue(name);
-      for (const part of [works, remains, hubWriter]) part.start(signal);
+      for (const part of [works, remains, hubWriter, diagnoses]) part.start(signal);
     },
     close: async () => {
-      const controllers = [works, remains, hubWriter];
+      const controllers = [works, remains, hubWriter, diagnoses];
       await Promise.all(controllers.map((part) => part.close()));
       await Promise.all([source, inventories, discovery, definitions, watches].map((part) => part.close()));
     },

@@ -11,6 +11,7 @@ import {
 } from '@flotilla/api';
 import { type ReconcileResult, TransportError } from '@flotilla/kube';
 import { type ApplyPassDependencies, type PassInput, planIntent, runApplyPass } from './apply-pass.js';
+import type { Diagnoses } from './health/diagnoses.js';
 import type { HubWriter } from './hub-writer.js';
 import type { Target } from './planning/plan-manifests.js';
 import type { SavedWorks } from './saved-works.js';
@@ -20,6 +21,7 @@ export interface WorkReconcilerDependencies extends Omit<ApplyPassDependencies, 
   readonly source: WorkSource;
   readonly saved: SavedWorks;
   readonly hubWriter: HubWriter;
+  readonly diagnoses: Diagnoses;
   readonly random: () => number;
 }
 
@@ -64,8 +66,9 @@ export class WorkReconciler {
 
   /** The hub does not have the work. What it left in the cluster is the eviction's. */
   async #forget(name: string): Promise<undefined> {
-    const { memory, watches, hubWriter, saved, trackerOf } = this.#deps;
+    const { memory, watches, hubWriter, diagnoses, saved, trackerOf } = this.#deps;
     memory.forget(name);
+    diagnoses.forget(name);
     watches.track(trackerOf(name), []);
     hubWriter.forget(name);
     await saved.remove(name);
@@ -73,7 +76,8 @@ export class WorkReconciler {
 
   /** Asks for the deletion of the inventory, which brings everything else about, and releases the work after it. */
   async #takeAway(work: ManifestWork, signal: AbortSignal): Promise<undefined> {
-    const { inventories, hubWriter, saved, memory, watches, trackerOf } = this.#deps;
+    const { inventories, hubWriter, diagnoses, saved, memory, watches, trackerOf } = this.#deps;
+    diagnoses.forget(work.metadata.name ?? '');
     const { name = '', finalizers } = work.metadata;
     const inventory = inventories.get(inventories.nameFor(name));
     if (inventory === undefined) {
@@ -116,14 +120,15 @@ export class WorkReconciler {
   }
 
   async #applyOwned(work: ManifestWork, pass: Omit<PassInput, 'work'>): Promise<ReconcileResult> {
-    const { saved, hubWriter, env, options, random } = this.#deps;
+    const { saved, hubWriter, diagnoses, env, options, random } = this.#deps;
     const { name = '', uid = '', generation = 0 } = work.metadata;
     const result = await runApplyPass(
       { ...this.#deps, contestedBy: (other, target) => this.#contestedBy(other, target) },
       { work, ...pass },
     );
     const observedAtMs = env.clock.now();
-    hubWriter.report(name, { uid, generation, manifests: result.observations, observedAtMs });
+    const manifests = diagnoses.refine(name, result.observations);
+    hubWriter.report(name, { uid, generation, manifests, observedAtMs });
     await result.recorded;
     if (result.complete) await saved.settle(name);
     if (result.failures.length > 0) throw new ManifestsFailedError(result.failures);
