@@ -66,6 +66,17 @@ describe('hub commands on a fleet', () => {
     });
   }
 
+  it('hub why tells that a work is well, and of one that is not there', async () => {
+    expect(must(await fleet.hubCommand('why', 'first', '-n', 'edge'))).to.equal(
+      'edge/first is well: all that it asks for is applied, available and healthy\n',
+    );
+    const absent = await fleet.hubCommand('why', 'nothing', '-n', 'edge');
+    expect(absent.code).to.equal(1);
+    expect(absent.stderr).to.contain('"nothing" not found');
+    const incomplete = await fleet.hubCommand('why', 'first');
+    expect(incomplete.code).to.equal(2);
+  });
+
   it('hub works --manifests has a row for each manifest, and hub works of nobody says so', async () => {
     expect(must(await fleet.hubCommand('works', '--manifests'))).to.match(
       /^edge +first +ConfigMap\.v1 default\/kept +True/m,

@@ -4,6 +4,7 @@ import { createNodeEnv } from '@flotilla/kube/node';
 import type { Command } from 'commander';
 import { addAskingCommands } from './cli/commands.js';
 import { addServeCommand } from './cli/serve.js';
+import { addWhyCommand } from './cli/why.js';
 
 // Timers keep no process alive on their own, and a command that waits for a cluster has nothing else.
 const keepAlive = setInterval(() => undefined, 60_000);
@@ -26,6 +27,7 @@ function buildProgram(): Command {
       'hub csr list',
       'hub approve cluster1',
       'hub clusters',
+      'hub why web -n cluster1',
     ],
   });
   const context = {
@@ -39,5 +41,6 @@ function buildProgram(): Command {
   };
   addServeCommand(program, context);
   addAskingCommands(program, context);
+  addWhyCommand(program, context);
   return program;
 }

@@ -44,7 +44,7 @@ interface CommonOptions {
   readonly output: OutputFormat;
 }
 
-async function withHub<T>(
+export async function withHub<T>(
   context: CommandContext,
   options: { kubeconfig?: string },
   fn: (hub: Connection) => Promise<T>,

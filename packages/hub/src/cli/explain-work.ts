@@ -1,0 +1,119 @@
+/**
+ * Why a work is not what its user expects, from what the hub holds: the cluster, the work, each manifest that is not
+ * well, with what its cluster said and what can be done about it. Nothing is asked of the managed cluster. Pure.
+ * Called by `hub why`.
+ */
+import {
+  type Condition,
+  clusterCondition,
+  findCondition,
+  formatAge,
+  type ManagedCluster,
+  type ManifestCondition,
+  type ManifestWork,
+  parseTime,
+  workCondition,
+} from '@flotilla/api';
+import { adviceFor } from './advice.js';
+
+export interface WorkFacts {
+  readonly work: ManifestWork;
+  /** Undefined: there is no such cluster. */
+  readonly cluster: ManagedCluster | undefined;
+  readonly nowMs: number;
+}
+
+/** Lines to print; the first sums up. */
+export function explainWork(facts: WorkFacts): string[] {
+  const { metadata } = facts.work;
+  const causes = [...explainCluster(facts), ...explainDeletion(facts), ...explainGeneration(facts)];
+  const manifests = (facts.work.status?.resourceStatus?.manifests ?? []).flatMap((manifest) =>
+    explainManifest(manifest),
+  );
+  const name = `${metadata.namespace}/${metadata.name}`;
+  const all = [...causes, ...manifests];
+  if (all.length > 0) return [`${name} is ${stateOf(facts.work)}`, ...all.map((line) => `  ${line}`)];
+  return [`${name} is ${stateOf(facts.work)}: all that it asks for is applied, available and healthy`];
+}
+
+function stateOf({ metadata, status }: ManifestWork): string {
+  if (metadata.deletionTimestamp !== undefined) return 'being deleted';
+  const is = (type: string): boolean => findCondition(status?.conditions, type)?.status === 'True';
+  const conditions = status?.conditions ?? [];
+  if (conditions.length === 0) return 'not applied yet';
+  if (!is(workCondition.applied)) return 'not applied';
+  if (!is(workCondition.available)) return 'not available';
+  // Klusterlets other than ours do not judge health.
+  const health = findCondition(conditions, workCondition.healthy);
+  return health !== undefined && health.status !== 'True' ? 'not healthy' : 'well';
+}
+
+function explainCluster({ work, cluster }: WorkFacts): string[] {
+  const name = work.metadata.namespace ?? '';
+  if (cluster === undefined) {
+    return [
+      `cluster ${name}: there is no ManagedCluster of this name`,
+      `-> join it with "klusterlet join", or put the work into the namespace of a cluster: see "hub clusters"`,
+    ];
+  }
+  const find = (type: string) => findCondition(cluster.status?.conditions, type);
+  if (cluster.spec?.hubAcceptsClient !== true) {
+    return [`cluster ${name}: it is not accepted`, `-> accept it with "hub approve ${name}"`];
+  }
+  if (find(clusterCondition.joined)?.status !== 'True') {
+    return [`cluster ${name}: it has not joined`, `-> see "hub csr list" and the klusterlet's log`];
+  }
+  const available = find(clusterCondition.available);
+  if (available?.status === 'True') return [];
+  return [
+    `cluster ${name}: ${available?.message || 'it has not reported that it is available'}`,
+    '-> what is shown below may be old; see whether its klusterlet runs and reaches the hub ("klusterlet status")',
+  ];
+}
+
+function explainDeletion({ work, nowMs }: WorkFacts): string[] {
+  const since = work.metadata.deletionTimestamp;
+  if (since === undefined) return [];
+  const deleting = findCondition(work.status?.conditions, workCondition.deleting);
+  const [, why] = /^ManifestWork is being deleted: (.*)$/s.exec(deleting?.message ?? '') ?? [];
+  const age = formatAge(nowMs - parseTime(since));
+  if (why === undefined) {
+    const who = (work.metadata.finalizers ?? []).join(', ');
+    return [`it was deleted ${age} ago and waits for its finalizers: ${who}`];
+  }
+  return [`it was deleted ${age} ago and waits for what it applied:`, ...why.split('; '), ...arrow(why)];
+}
+
+function explainGeneration({ work }: WorkFacts): string[] {
+  const { generation = 0, deletionTimestamp } = work.metadata;
+  if (deletionTimestamp !== undefined) return [];
+  const applied = findCondition(work.status?.conditions, workCondition.applied);
+  const observed = applied?.observedGeneration;
+  if (observed === generation) return [];
+  if (observed === undefined) return ['its klusterlet has not reported on it'];
+  return [
+    `its klusterlet has reported on generation ${observed}, the work is at ${generation}: what follows is older`,
+  ];
+}
+
+function explainManifest({ resourceMeta, conditions }: ManifestCondition): string[] {
+  const bad = [workCondition.applied, workCondition.available, workCondition.healthy].flatMap((type) => {
+    const condition = findCondition(conditions, type);
+    return condition === undefined || condition.status === 'True' ? [] : [condition];
+  });
+  // What is not applied explains the rest.
+  const [first] = bad;
+  if (first === undefined) return [];
+  const { kind = '', resource = '', group = '', namespace = '', name = '' } = resourceMeta;
+  const what = `${resource || kind}${group === '' ? '' : `.${group}`} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+  return [`${what}: ${describe(first)}`, ...arrow(first.message)];
+}
+
+function describe({ type, status, reason, message }: Condition): string {
+  return `${type}=${status}: ${message || reason}`;
+}
+
+function arrow(message: string): string[] {
+  const advice = adviceFor(message);
+  return advice === undefined ? [] : [`-> ${advice}`];
+}

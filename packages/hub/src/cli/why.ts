@@ -1,0 +1,38 @@
+/** `hub why`: the chain from a work to the cause of its trouble and what to do about it. */
+import { hasReason, type ManagedCluster, type ManifestWork } from '@flotilla/api';
+import { type KubeClient, wellKnown } from '@flotilla/kube';
+import { addCommand } from '@flotilla/kube/cli';
+import { type Command, Option } from 'commander';
+import { type CommandContext, withHub } from './commands.js';
+import { kubeconfigOption } from './connect.js';
+import { explainWork } from './explain-work.js';
+
+export function addWhyCommand(program: Command, context: CommandContext): void {
+  addCommand(program, 'why <work>', {
+    description: 'tell why a ManifestWork is not applied, available or healthy, and what to do about it',
+    examples: ['hub why web -n cluster1'],
+  })
+    .addOption(
+      new Option(
+        '-n, --cluster <name>',
+        'the cluster, which is the namespace of the work',
+      ).makeOptionMandatory(),
+    )
+    .addOption(kubeconfigOption())
+    .action((name: string, { cluster, ...options }: { cluster: string; kubeconfig?: string }) =>
+      withHub(context, options, async ({ client, env }) => {
+        const work = await client.get<ManifestWork>(wellKnown.manifestWorks, { namespace: cluster, name });
+        const facts = { work, cluster: await findCluster(client, cluster), nowMs: env.clock.now() };
+        context.print(explainWork(facts).join('\n'));
+      }),
+    );
+}
+
+async function findCluster(client: KubeClient, name: string): Promise<ManagedCluster | undefined> {
+  try {
+    return await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
