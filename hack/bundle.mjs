@@ -27,7 +27,7 @@ async function bundle(name) {
     sourcemap: true,
     minifySyntax: true,
     logLevel: 'warning',
-    external: ['lmdb', 'pino', '@kubernetes/client-node', '@marcbachmann/cel-js'],
+    external: ['lmdb', '@grpc/grpc-js', 'pino', '@kubernetes/client-node', '@marcbachmann/cel-js'],
     // CommonJS packages inside an ES module ask for `require`.
     banner: {
       js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",

@@ -1,10 +1,13 @@
-// Writes what is generated from packages/api: the CRD files under deploy/crds, one for each kind.
+// Writes what is generated: the CRD files under deploy/crds, one for each kind of packages/api; the code of protobuf
+// messages under `src/gen`, where `protoc` (Debian: protobuf-compiler) is on PATH. What protoc makes is committed and
+// needed only when a .proto changes: without protoc it is left as it is, and a line says so.
 // `--check` writes nothing and exits 1 when a file differs from what would be written.
 // Needs a build (`npm run build`) first.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { generateProtobuf } from './generate-protobuf.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const directory = path.join('deploy', 'crds');
@@ -22,6 +25,7 @@ if (!existsSync(built)) {
   console.error('packages/api is not built; run `npm run build` first.');
   process.exit(2);
 }
+const protobuf = generateProtobuf();
 const { kinds, toCrd } = await import(built);
 const { stringify } = await import('yaml');
 
@@ -32,6 +36,7 @@ const wanted = new Map(
     header + stringify(toCrd(kind), { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false }),
   ]),
 );
+for (const [file, text] of protobuf) wanted.set(file, text);
 
 const present = existsSync(path.join(root, directory))
   ? readdirSync(path.join(root, directory)).map((name) => path.join(directory, name))

@@ -23,6 +23,7 @@ const testsOf = {
     unit: ['packages/kube/dist/pki/pki.test.js', 'packages/kube/dist/pki/verify-chain.test.js'],
     e2e: [],
   },
+  etcd: { unit: ['packages/apiserver/dist/node/etcd/*.test.js'], e2e: ['test-e2e/dist/etcd/*.test.js'] },
   kubectl: { unit: [], e2e: ['test-e2e/dist/*.test.js', 'test-e2e/dist/conformance/*.test.js'] },
 };
 

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 const tools = {
   kubectl: { probe: ['version', '--client'], package: 'kubernetes-client' },
   openssl: { probe: ['version'], package: 'openssl' },
+  etcd: { probe: ['--version'], package: 'etcd-server' },
 };
 
 /** True when the tool can be used now. Says on `say` what it does, and how else to get it. */

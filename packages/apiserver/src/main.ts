@@ -10,13 +10,14 @@ import {
   parseListen,
   parseLogLevel,
   runProgram,
+  UsageError,
 } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { writeEnvtestAssets } from './cli/envtest/assets.js';
 import { addEtcdCommand, serveHealth } from './cli/envtest/etcd.js';
 import { addKubeApiserverCommand, runKubeApiserver } from './cli/envtest/kube-apiserver.js';
-import { addServerOptions, type ServerFlags } from './cli/index.js';
+import { addServerOptions, addStorageOptions, type ServerFlags, type StorageFlags } from './cli/index.js';
 import {
   type ControllerSelection,
   controllerNames,
@@ -30,7 +31,7 @@ import {
 } from './server/kubernetes-version.js';
 import { createMemoryStore } from './storage/memory-store.js';
 
-interface Options extends ServerFlags {
+interface Options extends ServerFlags, StorageFlags {
   readonly profile: 'hub' | 'cluster';
   readonly kubernetesVersion: KubernetesVersion;
   readonly dataDir: string;
@@ -42,7 +43,7 @@ interface Options extends ServerFlags {
 }
 
 function buildProgram(): Command {
-  const program = addServerOptions(ownOptions()).enablePositionalOptions().action(serve);
+  const program = addStorageOptions(addServerOptions(ownOptions())).enablePositionalOptions().action(serve);
   addEnvtestCommands(program);
   return program;
 }
@@ -173,6 +174,9 @@ function stopSignal(): AbortSignal {
 async function serve(options: Options): Promise<void> {
   const stop = stopSignal();
   const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
+  if (options.storage === 'memory' && options.etcdServers !== undefined) {
+    throw new UsageError('--storage memory and --etcd-servers exclude each other');
+  }
   const env = createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) });
   const kubeconfig = options.kubeconfig ?? join(options.dataDir, 'admin.kubeconfig');
   const running = await runServer({
@@ -185,6 +189,7 @@ async function serve(options: Options): Promise<void> {
     serving: options,
     authentication: options,
     authorization: options,
+    etcd: options,
     ...(options.storage === 'memory' && { store: createMemoryStore({ clock: env.clock }) }),
     ...(options.controllers && { controllers: options.controllers }),
     ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),

@@ -15,13 +15,20 @@ import { type Clock, createClient, type Env, type KubeClient } from '@flotilla/k
 import type { AdmissionRequest, AdmissionRule } from './admission/rule.js';
 import { admissionRules } from './admission/rules.js';
 import { installHubApi } from './bootstrap.js';
-import { type RunningHub, startHubControllers } from './controllers/start-hub.js';
+import { startHubControllers } from './controllers/start-hub.js';
 
 /** What the server under the hub is told is the operator's choice. */
 export interface EmbeddedHubOptions
   extends Pick<
     RunServerOptions,
-    'dataDir' | 'listen' | 'advertiseUrl' | 'kubeconfig' | 'serving' | 'authentication' | 'authorization'
+    | 'dataDir'
+    | 'listen'
+    | 'advertiseUrl'
+    | 'kubeconfig'
+    | 'serving'
+    | 'authentication'
+    | 'authorization'
+    | 'etcd'
   > {
   readonly env: Env;
 }
@@ -34,7 +41,6 @@ export interface EmbeddedHub {
 /** Resolves when `/readyz` answers 200. @throws Error in one sentence; nothing is left running then. */
 export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<EmbeddedHub> {
   const { env } = options;
-  let controllers: RunningHub | undefined;
   // Rules ask through the server that they guard: its client exists once it runs.
   let ownClient: KubeClient | undefined;
   const running: RunningServer = await runServer({
@@ -48,16 +54,14 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
     beforeReady: async (client, signal) => {
       ownClient = createClient(client.transport, { userAgent: 'hub' });
       await installHubApi(ownClient, env, signal);
-      controllers = await startHubControllers(ownClient, env, signal);
+    },
+    loops: {
+      lease: 'flotilla-hub',
+      start: (client, signal) =>
+        startHubControllers(createClient(client.transport, { userAgent: 'hub' }), env, signal),
     },
   });
-  return {
-    url: running.url,
-    close: async () => {
-      await controllers?.close();
-      await running.close();
-    },
-  };
+  return { url: running.url, close: () => running.close() };
 }
 
 /** The hub's rules as plugins of the API server. */

@@ -14,7 +14,7 @@ export function freePort(): Promise<number> {
 
 /** Relays TCP from a port of its own to the target; cut, it drops everything and refuses new connections. */
 export class Link {
-  readonly #target: number;
+  #target: number;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #cut = false;
@@ -33,6 +33,12 @@ export class Link {
 
   cut(): void {
     this.#cut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** New connections go there, and those that are open end: as a load balancer does when its target has gone. */
+  redirect(target: number): void {
+    this.#target = target;
     for (const socket of this.#sockets) socket.destroy();
   }
 

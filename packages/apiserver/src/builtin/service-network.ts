@@ -1,7 +1,7 @@
 /**
  * Addresses of Services out of one IPv4 range, and node ports out of Kubernetes' range. What is taken is read from the
- * stored Services each time; what was just given out, and may not be stored yet, is remembered for a moment. Good for one
- * server process; nothing is routed, so an address given twice after a crash in between would harm nobody.
+ * stored Services each time; what was just given out, and may not be stored yet, is remembered for a moment: here, and
+ * where other servers give out of the same range, in the store by `reserve`.
  */
 import { fieldErrors, type KubeObject, newInvalid } from '@flotilla/api';
 import { numberAt, objectsAt, textsAt } from './access.js';
@@ -12,6 +12,8 @@ export interface ServiceNetworkOptions {
   readonly cidr: string;
   /** All stored Services. */
   readonly services: () => readonly KubeObject[];
+  /** Where other servers share the store: false when one of them is about to use the value. Absent: there are none. */
+  readonly reserve?: (value: string, nowMs: number) => Promise<boolean>;
 }
 
 const firstNodePort = 30_000;
@@ -22,12 +24,16 @@ const maxRecent = 1024;
 const reservedMs = 2_000;
 
 /** @throws Error for a range that is not IPv4, or has no room for a Service. */
-export function createServiceNetwork({ cidr, services }: ServiceNetworkOptions): ServiceNetwork {
+export function createServiceNetwork({ cidr, services, reserve }: ServiceNetworkOptions): ServiceNetwork {
   const range = parseRange(cidr);
   const ips = new Recent<number>();
   const ports = new Recent<number>();
+  const isOurs = async (
+    value: string,
+    { dryRun, nowMs }: { dryRun: boolean; nowMs: number },
+  ): Promise<boolean> => dryRun || reserve === undefined || reserve(value, nowMs);
   return {
-    allocateIp({ requested, dryRun, nowMs }) {
+    async allocateIp({ requested, dryRun, nowMs }) {
       const taken = new Set(services().flatMap((service) => textsAt(service, 'spec', 'clusterIPs')));
       if (requested !== undefined) {
         const number = parseIp(requested);
@@ -38,14 +44,15 @@ export function createServiceNetwork({ cidr, services }: ServiceNetworkOptions):
             `failed to allocate IP ${requested}: the provided IP is not in the valid range. The range of valid IPs is ${cidr}`,
           );
         }
-        if (taken.has(requested) || ips.has(number, nowMs)) {
+        const isTaken = taken.has(requested) || ips.has(number, nowMs);
+        if (!isTaken && !dryRun) ips.add(number, nowMs);
+        if (isTaken || !(await isOurs(requested, { dryRun, nowMs }))) {
           throw refuse(
             'spec.clusterIPs',
             [requested],
             `failed to allocate IP ${requested}: provided IP is already allocated`,
           );
         }
-        if (!dryRun) ips.add(number, nowMs);
         return requested;
       }
       for (let offset = 1; offset < range.size - 1; offset++) {
@@ -53,11 +60,11 @@ export function createServiceNetwork({ cidr, services }: ServiceNetworkOptions):
         const text = formatIp(number);
         if (taken.has(text) || ips.has(number, nowMs)) continue;
         if (!dryRun) ips.add(number, nowMs);
-        return text;
+        if (await isOurs(text, { dryRun, nowMs })) return text;
       }
       throw refuse('spec.clusterIPs', [], 'failed to allocate a serviceIP: range is full');
     },
-    allocateNodePort({ requested, dryRun, nowMs }) {
+    async allocateNodePort({ requested, dryRun, nowMs }) {
       const taken = new Set(
         services().flatMap((service) =>
           objectsAt(service, 'spec', 'ports').map((port) => numberAt(port, 'nodePort')),
@@ -71,16 +78,17 @@ export function createServiceNetwork({ cidr, services }: ServiceNetworkOptions):
             `provided port is not in the valid range. The range of valid ports is ${firstNodePort}-${lastNodePort}`,
           );
         }
-        if (taken.has(requested) || ports.has(requested, nowMs)) {
+        const isTaken = taken.has(requested) || ports.has(requested, nowMs);
+        if (!isTaken && !dryRun) ports.add(requested, nowMs);
+        if (isTaken || !(await isOurs(String(requested), { dryRun, nowMs }))) {
           throw refuse('spec.ports[0].nodePort', requested, 'provided port is already allocated');
         }
-        if (!dryRun) ports.add(requested, nowMs);
         return requested;
       }
       for (let port = firstNodePort; port <= lastNodePort; port++) {
         if (taken.has(port) || ports.has(port, nowMs)) continue;
         if (!dryRun) ports.add(port, nowMs);
-        return port;
+        if (await isOurs(String(port), { dryRun, nowMs })) return port;
       }
       throw refuse('spec.ports[0].nodePort', 0, 'failed to allocate a nodePort: range is full');
     },

@@ -1,1 +1,2 @@
 export { addServerOptions, type ServerFlags } from './server-options.js';
+export { addStorageOptions, type StorageFlags } from './storage-options.js';

@@ -1,5 +1,6 @@
 /** resourceVersion parameters: parsing, and waiting until the cache is as new as was asked for. */
 import { newBadRequest, newStatusError, type StatusError } from '@flotilla/api';
+import { storeFailure } from '../registry/store-failure.js';
 import type { Revision } from '../storage/store.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
 
@@ -40,9 +41,18 @@ export async function waitForRevision(
   throw newTooLargeResourceVersion(revision, cache.currentRevision);
 }
 
-/** Waits until the cache holds everything that was written before the call. */
+/**
+ * Waits until the cache holds everything that was written before the call.
+ * @throws StatusError 504 when it does not in time, 503 when the store cannot be asked.
+ */
 export async function waitForLatest(cache: WatchCache, signal: AbortSignal): Promise<void> {
-  if (await cache.catchUp({ timeoutMs: waitTimeoutMs, signal })) return;
+  const isFresh = cache.catchUp({ timeoutMs: waitTimeoutMs, signal });
+  if (
+    await isFresh.catch((error: unknown) => {
+      throw storeFailure(error);
+    })
+  )
+    return;
   throw newStatusError(504, 'Timeout', {
     message: 'Timeout: the watch cache lags behind the store',
     details: { retryAfterSeconds: 1 },

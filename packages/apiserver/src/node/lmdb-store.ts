@@ -9,6 +9,7 @@ import { CommitQueue, type CommitQueueLimits, type CommittedBatch } from '../sto
 import { planBatch } from '../storage/plan-batch.js';
 import {
   CompactedError,
+  type OnStoreEvents,
   type RangeResult,
   type Revision,
   type Store,
@@ -102,11 +103,7 @@ class LmdbStore implements Store {
     return this.#queue.enqueue(write);
   }
 
-  async watch(
-    prefix: string,
-    after: Revision,
-    onEvents: (events: readonly StoreEvent[]) => void,
-  ): Promise<StoreWatch> {
+  async watch(prefix: string, after: Revision, onEvents: OnStoreEvents): Promise<StoreWatch> {
     const database = this.#open();
     const { compacted } = database;
     if (after < compacted) throw new CompactedError(compacted);

@@ -1,8 +1,8 @@
 /**
- * Runs an API server as a process of its own: data directory, keys, lmdb store, HTTPS, its own loops, the admin
+ * Runs an API server as a process of its own: data directory, keys, store, HTTPS, its own loops, the admin
  * kubeconfig. The command `apiserver` and the embedded hub both start here.
  */
-import { networkInterfaces } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import {
   createClient,
@@ -15,17 +15,20 @@ import type { AdmissionPlugin } from '../admission/admission.js';
 import type { FrontProxySettings } from '../authentication/front-proxy.js';
 import { type AuthenticationOptions, loadAuthentication } from '../configuration/authentication.js';
 import type { AuthorizationOptions } from '../configuration/authorization.js';
+import type { EtcdOptions } from '../configuration/etcd.js';
 import { createServingContext, type ServingContext, type ServingOptions } from '../configuration/serving.js';
 import type { ControllerSelection } from '../controllers/controller-selection.js';
 import { type ApiServer, createApiServer } from '../server/api-server.js';
 import { type ControlPlaneOptions, startControlPlane } from '../server/control-plane.js';
+import { type Loops, startElectedLoops } from '../server/elected-loops.js';
 import type { KubernetesVersion } from '../server/kubernetes-version.js';
-import { ensureServerPki, type ServerPki } from '../server/server-pki.js';
+import { adoptIdentity, ensureServerPki, proposeIdentity, type ServerPki } from '../server/server-pki.js';
+import { ensureSharedIdentity } from '../server/shared-identity.js';
 import type { Store } from '../storage/store.js';
 import { fetchJson } from './fetch-json.js';
 import { type HttpFront, serveHttps } from './http-front.js';
 import { createHttpsWebhooks } from './https-webhooks.js';
-import { openLmdbStore } from './lmdb-store.js';
+import { openStore } from './open-store.js';
 
 export interface RunServerOptions {
   readonly env: Env;
@@ -40,6 +43,8 @@ export interface RunServerOptions {
   readonly serving?: ServingOptions;
   readonly authentication?: AuthenticationOptions;
   readonly authorization?: AuthorizationOptions;
+  /** Where the objects are kept; default: in the data directory. */
+  readonly etcd?: EtcdOptions;
   readonly admission?: readonly AdmissionPlugin[];
   /** Names of admission plugins that do not run. */
   readonly disabledAdmission?: readonly string[];
@@ -53,6 +58,12 @@ export interface RunServerOptions {
   readonly shutdownGraceMs?: number;
   /** Called with a client of the server's own user before the server says that it is ready. */
   readonly beforeReady?: (client: KubeClient, signal: AbortSignal) => Promise<void>;
+  /** Further loops, started after that: on one of the servers that share a store, as the server's own. */
+  readonly loops?: {
+    /** Of the Lease by which the servers agree whose loops run. */
+    readonly lease: string;
+    readonly start: (client: KubeClient, signal: AbortSignal) => Promise<Loops>;
+  };
 }
 
 export interface RunningServer {
@@ -68,21 +79,21 @@ const checkCertificateEveryMs = 12 * 3_600_000;
 /** @throws Error in one sentence when the directory, the port or a file cannot be used; nothing is left running. */
 export async function runServer(options: RunServerOptions): Promise<RunningServer> {
   const { env } = options;
-  const store = options.store ?? (await openLmdbStore({ directory: join(options.dataDir, 'store') }));
+  const store = options.store ?? (await openStore({ env, dataDir: options.dataDir, etcd: options.etcd }));
   const stop = createStopController();
   const parts: Parts = { store, stop, closers: [] };
   try {
-    const pki = await makePki(options);
     const url =
       options.advertiseUrl ??
       `https://${formatHost(advertisedHost(options.listen.host))}:${options.listen.port}`;
+    const { pki, issuer } = await makeIdentity(options, { store, url });
     const authentication = await loadAuthentication(options.authentication ?? {}, {
       env,
       fetchJson,
       signal: stop.signal,
       ownCa: pki.ca.certificatePem,
       ownServiceAccountKey: pki.serviceAccountKey,
-      ownIssuer: url,
+      ownIssuer: issuer,
     });
     const webhooks = createHttpsWebhooks({ clock: env.clock });
     parts.closers.push(async () => webhooks.close());
@@ -145,18 +156,55 @@ async function startLoops(
 ): Promise<void> {
   const { env, profile } = options;
   const { signal } = parts.stop;
+  // Several servers on one store: each has a name of its own, and they elect whose loops run.
+  const identity = parts.store.isShared === true ? `${hostname()}_${env.random.uuid()}` : undefined;
   const plane = await startControlPlane(server, {
     env,
     profile,
     store: parts.store,
     ca: pki.ca,
     signal,
+    identity,
     ...(options.controllers && { controllers: options.controllers }),
     ...published,
   });
   parts.closers.push(() => plane.close());
   const client = createClient(server.transport(), { userAgent: 'apiserver' });
   await options.beforeReady?.(client, signal);
+  if (options.loops === undefined) return;
+  const { lease, start } = options.loops;
+  const loops = await startElectedLoops((until) => start(client, until), {
+    client,
+    env,
+    signal,
+    lease,
+    identity,
+  });
+  parts.closers.push(() => loops.close());
+}
+
+/** The server's keys: all its own, or what servers on one store share and the rest its own. */
+async function makeIdentity(
+  options: RunServerOptions,
+  { store, url }: { store: Store; url: string },
+): Promise<{ pki: ServerPki; issuer: string }> {
+  if (store.isShared !== true) return { pki: await makePki(options), issuer: url };
+  const { env } = options;
+  const directory = pkiDirectory(options);
+  const shared = await ensureSharedIdentity(store, async () => ({
+    ...(await proposeIdentity({ env, directory, caName: caName(options) })),
+    issuer: url,
+  }));
+  await adoptIdentity(shared, { files: env.files, directory });
+  return { pki: await makePki(options), issuer: shared.issuer };
+}
+
+function caName({ profile }: RunServerOptions): string {
+  return `flotilla-${profile}`;
+}
+
+function pkiDirectory({ dataDir }: RunServerOptions): string {
+  return join(dataDir, 'pki');
 }
 
 async function closeAll(server: ApiServer, parts: Parts): Promise<void> {
@@ -217,8 +265,8 @@ function makePki(options: RunServerOptions): Promise<ServerPki> {
   }
   return ensureServerPki({
     env: options.env,
-    directory: join(options.dataDir, 'pki'),
-    caName: `flotilla-${options.profile}`,
+    directory: pkiDirectory(options),
+    caName: caName(options),
     dnsNames: [...hosts],
     ipAddresses: [...addresses],
   });

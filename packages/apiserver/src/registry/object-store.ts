@@ -209,12 +209,10 @@ export class ObjectStore {
         try {
           return { object: await this.create(request, object, managed), created: true };
         } catch (error) {
-          if (
-            !hasReason(error, 'AlreadyExists') ||
-            this.find(definition, { namespace, name }) === undefined
-          ) {
-            throw error;
-          }
+          if (!hasReason(error, 'AlreadyExists')) throw error;
+          // Another server may have made it: then it is in the store, and here in a moment.
+          await this.#catchUp();
+          if (this.find(definition, { namespace, name }) === undefined) throw error;
           continue;
         }
       }
@@ -327,7 +325,11 @@ export class ObjectStore {
   }
 
   async #catchUp(): Promise<void> {
-    if (await this.#deps.cache.catchUp({ timeoutMs: catchUpTimeoutMs })) return;
+    try {
+      if (await this.#deps.cache.catchUp({ timeoutMs: catchUpTimeoutMs })) return;
+    } catch (error) {
+      throw storeFailure(error);
+    }
     throw newStatusError(504, 'Timeout', {
       message: 'Timeout: the watch cache lags behind the store',
       details: { retryAfterSeconds: 1 },

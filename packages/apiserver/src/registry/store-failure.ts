@@ -14,6 +14,10 @@ export function storeFailure(error: unknown): unknown {
       });
     case 'disk-full':
       return newStatusError(507, 'InsufficientStorage', { message: error.message, cause: error });
+    case 'too-large':
+      return newStatusError(413, 'RequestEntityTooLarge', { message: error.message, cause: error });
+    case 'uncertain':
+      return newStatusError(504, 'Timeout', { message: error.message, cause: error });
     default:
       return newStatusError(503, 'ServiceUnavailable', { message: error.message, cause: error });
   }

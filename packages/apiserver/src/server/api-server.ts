@@ -35,6 +35,7 @@ import type { Store } from '../storage/store.js';
 import { WatchCache } from '../watch-cache/watch-cache.js';
 import { createWebhookCaller } from '../webhooks/webhook-caller.js';
 import type { WebhookPort } from '../webhooks/webhook-port.js';
+import { createFreshness } from './freshness.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
 import { type HealthCheck, healthResponse } from './health.js';
 import { InFlight, type InFlightLimits } from './in-flight.js';
@@ -44,6 +45,7 @@ import { ServerMetrics } from './metrics.js';
 import { createObjectReader } from './object-reader.js';
 import { createPodActions } from './pod-actions.js';
 import { createRequestPipeline } from './request-pipeline.js';
+import { createReservations } from './reservations.js';
 import { jsonResponse, textResponse } from './responses.js';
 
 export interface ApiServerOptions {
@@ -143,6 +145,7 @@ class AssembledServer implements ApiServer {
         serviceNetwork: createServiceNetwork({
           cidr: this.#options.serviceCidr ?? defaultServiceCidr,
           services: () => [...reader.list('', 'services')],
+          ...(store.isShared === true && { reserve: createReservations(store, env.random.uuid()) }),
         }),
         podActions: createPodActions(() => createClient(this.transport(), { userAgent: 'apiserver' })),
       }),
@@ -197,6 +200,7 @@ class AssembledServer implements ApiServer {
       inFlight: this.#inFlight,
       registry: this.registry,
       resources,
+      freshness: createFreshness(store, this.cache),
       other: this.#otherPaths(tokens),
       onAnswer: (info, answer) => this.#metrics.record(info, answer),
     });

@@ -3,7 +3,7 @@
  * certificates, the loops of its profile, the compaction of its history. No sockets and no files, so that a simulation
  * runs the very same. Called by whoever runs a server, once it answers.
  */
-import { type CertificateAuthority, createClient, type Env, spawn } from '@flotilla/kube';
+import { type CertificateAuthority, createClient, type Env, type KubeClient, spawn } from '@flotilla/kube';
 import { createRoleAggregator } from '../authorization/role-aggregation.js';
 import { createCsrSigner } from '../certificates/signer.js';
 import { type PublishedTrust, trustData } from '../configuration/published-trust.js';
@@ -13,6 +13,7 @@ import type { Store } from '../storage/store.js';
 import { compactPeriodically } from '../watch-cache/compact-periodically.js';
 import type { ApiServer } from './api-server.js';
 import { ensureBootstrapObjects, publishTrust } from './bootstrap-objects.js';
+import { type Loops, type StartLoops, startElectedLoops } from './elected-loops.js';
 
 export interface ControlPlaneOptions {
   readonly env: Env;
@@ -29,12 +30,15 @@ export interface ControlPlaneOptions {
   readonly rootCa?: string;
   /** Ends all loops. */
   readonly signal: AbortSignal;
+  /** Unique among the servers that share the store: the loops then run on one of them. Absent: this one is alone. */
+  readonly identity?: string | undefined;
 }
 
-export interface ControlPlane {
-  /** Resolves when the last loop has ended; abort the signal first. */
-  close(): Promise<void>;
-}
+/** Closed after its signal's abort. */
+export type ControlPlane = Loops;
+
+/** By which the servers on one store agree whose loops run. */
+const lease = 'flotilla-control-plane';
 
 /** History kept for watches that were away. */
 const keepHistoryMs = 10 * 60_000;
@@ -45,8 +49,7 @@ export async function startControlPlane(
   server: ApiServer,
   options: ControlPlaneOptions,
 ): Promise<ControlPlane> {
-  const { env, profile, store, ca, signal, rootCa = ca.certificatePem } = options;
-  const isOn = options.controllers ?? allControllers;
+  const { env, ca, signal, identity } = options;
   const client = createClient(server.transport(), { userAgent: 'apiserver' });
   const trust = options.trust ?? { data: () => trustData(ca.certificatePem), onChange: () => undefined };
   await ensureBootstrapObjects(client, { trust: trust.data() });
@@ -54,6 +57,13 @@ export async function startControlPlane(
     const publish = (): Promise<void> => publishTrust(client, trust.data());
     spawn('publish changed client CAs', publish, { log: env.log, signal });
   });
+  const start: StartLoops = async (until) => startLoops(server, { ...options, signal: until }, client);
+  return startElectedLoops(start, { client, env, signal, lease, identity });
+}
+
+function startLoops(server: ApiServer, options: ControlPlaneOptions, client: KubeClient): Loops {
+  const { env, profile, store, ca, signal, rootCa = ca.certificatePem } = options;
+  const isOn = options.controllers ?? allControllers;
   const parts: { start(signal: AbortSignal): void; close(): Promise<void> }[] = [];
   if (isOn('certificatesigningrequest-signing-controller')) parts.push(createCsrSigner({ client, env, ca }));
   if (isOn('clusterrole-aggregation-controller')) parts.push(createRoleAggregator({ client, env }));

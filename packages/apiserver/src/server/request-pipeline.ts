@@ -11,6 +11,7 @@ import { type AccessAttributes, type Authorizer, describeRefusal } from '../auth
 import type { ResourceHandler, ResourceRequest } from '../handlers/resource-handler.js';
 import type { ResourceDefinition, Verb } from '../registry/resource.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
+import { type Freshness, isDoubtful } from './freshness.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
 import type { InFlight } from './in-flight.js';
 import { negotiate } from './negotiate.js';
@@ -25,6 +26,8 @@ export interface PipelineDependencies {
   readonly inFlight: InFlight;
   readonly registry: ResourceRegistry;
   readonly resources: ResourceHandler;
+  /** Where other servers write to the same store. */
+  readonly freshness?: Freshness | undefined;
   /** Everything that is no resource; undefined: no such path. */
   readonly other: (request: ApiRequest) => ApiResponse | undefined | Promise<ApiResponse | undefined>;
   /** Told of each answer, for metrics. */
@@ -58,20 +61,37 @@ async function answerOrStatus(
   try {
     const info = parseRequestInfo(request.method, request.path, request.query);
     trace.info = info;
-    const known = request.user ?? deps.authenticator.authenticate(request);
-    const caller = known instanceof Promise ? await known : known;
-    const user = resolveImpersonation(caller, request.headers, deps.authorizer);
-    const leave = deps.inFlight.enter(info, user);
-    try {
-      authorize(deps.authorizer, user, info);
-      return info.isResource
-        ? await answerResource(deps, request, { info, user })
-        : await answerOther(deps, request);
-    } finally {
-      leave();
+    if (deps.freshness === undefined) return await answer(deps, request, info);
+    const { mayBeStale, catchUp } = deps.freshness;
+    if (mayBeStale(info, request)) {
+      const first = await answer(deps, request, info).catch((error: unknown) =>
+        errorResponse(error, { request, log: deps.env.log }),
+      );
+      if (!info.isResource || !isDoubtful(first.status)) return first;
     }
+    await catchUp(request.signal);
+    return await answer(deps, request, info);
   } catch (error) {
     return errorResponse(error, { request, log: deps.env.log });
+  }
+}
+
+async function answer(
+  deps: PipelineDependencies,
+  request: ApiRequest,
+  info: RequestInfo,
+): Promise<ApiResponse> {
+  const known = request.user ?? deps.authenticator.authenticate(request);
+  const caller = known instanceof Promise ? await known : known;
+  const user = resolveImpersonation(caller, request.headers, deps.authorizer);
+  const leave = deps.inFlight.enter(info, user);
+  try {
+    authorize(deps.authorizer, user, info);
+    return info.isResource
+      ? await answerResource(deps, request, { info, user })
+      : await answerOther(deps, request);
+  } finally {
+    leave();
   }
 }
 

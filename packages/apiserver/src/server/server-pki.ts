@@ -32,6 +32,7 @@ export interface ServerPkiOptions {
   readonly ipAddresses: readonly string[];
 }
 
+const serviceAccountKeyFile = 'service-account.key';
 const dayMs = 24 * 3_600_000;
 const caLifeMs = 10 * 365 * dayMs;
 const leafLifeMs = 365 * dayMs;
@@ -59,14 +60,50 @@ export async function ensureServerPki(options: ServerPkiOptions): Promise<Server
     ca,
     servingCertificate: serving.certificatePem + ca.certificatePem,
     servingKey: serving.privateKeyPem,
-    serviceAccountKey: await ensureKey(options, 'service-account'),
+    serviceAccountKey: await ensureKey(options),
     adminCertificate: admin.certificatePem,
     adminKey: admin.privateKeyPem,
   };
 }
 
+/** What a directory holds of a cluster's identity, and the rest new; nothing is written. */
+export async function proposeIdentity(
+  options: Pick<ServerPkiOptions, 'env' | 'directory' | 'caName'>,
+): Promise<Pick<ServerPki, 'ca' | 'serviceAccountKey'>> {
+  const key = await options.env.files.read(join(options.directory, serviceAccountKeyFile));
+  return {
+    ca: (await readPair(options, 'ca')) ?? makeCa(options),
+    serviceAccountKey: key === undefined ? generateKeyPair().privateKeyPem : Buffer.from(key).toString(),
+  };
+}
+
+/**
+ * Puts what all servers on one store have in common into a server's own directory, before `ensureServerPki` makes the
+ * rest. @throws Error when the directory holds the keys of another cluster: they are never overwritten.
+ */
+export async function adoptIdentity(
+  shared: Pick<ServerPki, 'ca' | 'serviceAccountKey'>,
+  { files, directory }: { files: Env['files']; directory: string },
+): Promise<void> {
+  const wanted: readonly (readonly [name: string, pem: string, mode: number])[] = [
+    ['ca.key', shared.ca.privateKeyPem, 0o600],
+    ['ca.crt', shared.ca.certificatePem, 0o644],
+    [serviceAccountKeyFile, shared.serviceAccountKey, 0o600],
+  ];
+  for (const [name, pem, mode] of wanted) {
+    const path = join(directory, name);
+    const known = await files.read(path);
+    if (known === undefined) await files.write(path, pem, { mode });
+    else if (Buffer.from(known).toString() !== pem) {
+      throw new Error(
+        `${path} is not that of the servers that share this etcd: the directory belongs to another cluster; choose another with --data-dir`,
+      );
+    }
+  }
+}
+
 async function readPair(
-  { env, directory }: ServerPkiOptions,
+  { env, directory }: Pick<ServerPkiOptions, 'env' | 'directory'>,
   name: string,
 ): Promise<CertificateAuthority | undefined> {
   const [certificate, key] = await Promise.all([
@@ -90,15 +127,18 @@ async function writePair(
 async function ensureCa(options: ServerPkiOptions): Promise<CertificateAuthority> {
   const known = await readPair(options, 'ca');
   if (known !== undefined) return known;
-  const { clock, random } = options.env;
-  const made = createCertificateAuthority({
-    commonName: `${options.caName}-ca`,
-    validityMs: caLifeMs,
-    nowMs: clock.now(),
-    random,
-  });
+  const made = makeCa(options);
   await writePair(options, 'ca', made);
   return made;
+}
+
+function makeCa({ env, caName }: Pick<ServerPkiOptions, 'env' | 'caName'>): CertificateAuthority {
+  return createCertificateAuthority({
+    commonName: `${caName}-ca`,
+    validityMs: caLifeMs,
+    nowMs: env.clock.now(),
+    random: env.random,
+  });
 }
 
 interface LeafOptions {
@@ -145,8 +185,8 @@ function isFit(certificatePem: string, leaf: LeafOptions, nowMs: number): boolea
   );
 }
 
-async function ensureKey({ env, directory }: ServerPkiOptions, name: string): Promise<string> {
-  const path = join(directory, `${name}.key`);
+async function ensureKey({ env, directory }: ServerPkiOptions): Promise<string> {
+  const path = join(directory, serviceAccountKeyFile);
   const known = await env.files.read(path);
   if (known !== undefined) return Buffer.from(known).toString();
   const { privateKeyPem } = generateKeyPair();

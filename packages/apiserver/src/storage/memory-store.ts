@@ -9,6 +9,7 @@ import { compareKeys } from './keys.js';
 import { type PlannedBatch, planBatch } from './plan-batch.js';
 import {
   CompactedError,
+  type OnStoreEvents,
   type RangeResult,
   type Revision,
   type Store,
@@ -106,11 +107,7 @@ class SimulatedStore implements MemoryStore {
     return this.#queue.enqueue(write);
   }
 
-  async watch(
-    prefix: string,
-    after: Revision,
-    onEvents: (events: readonly StoreEvent[]) => void,
-  ): Promise<StoreWatch> {
+  async watch(prefix: string, after: Revision, onEvents: OnStoreEvents): Promise<StoreWatch> {
     this.#assertOpen();
     const { compacted, events } = this.#disk;
     if (after < compacted) throw new CompactedError(compacted);

@@ -21,9 +21,19 @@ export type StoreErrorCode =
   | 'corrupt'
   /** Too many writes are waiting; none of them is lost, this one was not taken. */
   | 'overloaded'
+  /** The store is in another process, or several, and none answers; nothing was done. */
+  | 'unavailable'
+  /** The store was lost while it worked on a write: nobody can tell whether that was done. */
+  | 'uncertain'
+  /** Credentials, version or configuration do not fit the store; trying again does not help. */
+  | 'refused'
+  /** More bytes than the store takes as one value. */
+  | 'too-large'
   /** The key is empty or too long. */
   | 'bad-key'
   | 'closed';
+
+const retryableCodes: ReadonlySet<StoreErrorCode> = new Set(['disk-full', 'io', 'overloaded', 'unavailable']);
 
 export class StoreError extends Error {
   override readonly name: string = 'StoreError';
@@ -36,7 +46,7 @@ export class StoreError extends Error {
 
   /** True when the same write may succeed later. */
   get retryable(): boolean {
-    return this.code === 'disk-full' || this.code === 'io' || this.code === 'overloaded';
+    return retryableCodes.has(this.code);
   }
 }
 

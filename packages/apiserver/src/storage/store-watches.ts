@@ -2,14 +2,12 @@
  * The live watches of an in-process store. `publish` is called with durable events, in order, before the writers
  * learn of them. A watcher never gets an event at or below the revision it started after.
  */
-import type { Revision, StoreEvent, StoreWatch } from './store.js';
-
-type OnEvents = (events: readonly StoreEvent[]) => void;
+import type { OnStoreEvents, Revision, StoreEvent, StoreWatch } from './store.js';
 
 interface Subscriber {
   readonly prefix: string;
   readonly after: Revision;
-  readonly onEvents: OnEvents;
+  readonly onEvents: OnStoreEvents;
 }
 
 /** Events given to a watcher at a time while it reads history. */
@@ -49,7 +47,7 @@ export class StoreWatches {
 /** A watcher that throws is a bug of its own: it must stop the process, but not make a durable write look failed. */
 function deliver({ onEvents }: Subscriber, events: readonly StoreEvent[]): void {
   try {
-    onEvents(events);
+    onEvents(events, events.at(-1)?.revision ?? (0n as Revision));
   } catch (error) {
     queueMicrotask(() => {
       throw error;

@@ -250,8 +250,10 @@ export function storeContract(name: string, factory: () => Promise<ContractSubje
       }
       snapshot.close();
       const expected = revisions
-        .map((revision, i) => `/k${i}@${revision}`)
-        .filter((_, i) => i !== 7 && i !== 8);
+        .map((revision, i) => ({ key: `/k${i}`, revision }))
+        .filter((_, i) => i !== 7 && i !== 8)
+        .sort((a, b) => (a.revision < b.revision ? -1 : 1))
+        .map(({ key, revision }) => `${key}@${revision}`);
       expect(snapshot.revision).to.equal(changed + 1n);
       expect(seen).to.deep.equal([...expected, `/k7@${changed}`]);
     });

@@ -1,6 +1,6 @@
 /**
  * The store below the API server, shaped like etcd's: ordered keys, one global revision, compare-and-set,
- * watch from a revision, compaction. Implementations: lmdb (default), memory (tests and simulation), later etcd.
+ * watch from a revision, compaction. Implementations: lmdb (default), etcd, memory (tests and simulation).
  * One contract suite (`store.contract.ts`) runs against all of them.
  *
  * Guarantees: a resolved write is durable; events are delivered in revision order, each after it is durable and
@@ -53,8 +53,18 @@ export interface StoreSnapshot {
   batches(): Iterable<readonly StoredValue[]>;
   close(): void;
 }
+/**
+ * Events in revision order, and the revision up to which everything has now been delivered: it may lie beyond the last
+ * event's, and come without events, where others write, too.
+ */
+export type OnStoreEvents = (events: readonly StoreEvent[], revision: Revision) => void;
 
 export interface Store {
+  /**
+   * True when other processes write here, too: events of their writes come after they were told that these are done,
+   * so that a consistent read must wait for `revision()` first.
+   */
+  readonly isShared?: boolean;
   /** Newest durable revision. */
   revision(): Promise<Revision>;
   get(key: string): Promise<StoredValue | undefined>;
@@ -62,14 +72,10 @@ export interface Store {
   range(prefix: string): Promise<RangeResult>;
   write(write: StoreWrite): Promise<WriteResult>;
   /**
-   * Calls `onEvents` for every event on keys under `prefix` with a revision greater than `after`, history first,
-   * in order and without gaps. Throws CompactedError when history that old is gone.
+   * Calls `onEvents` for every event on keys under `prefix` with a revision greater than `after`, in order and without
+   * gaps; all history before it resolves. Throws CompactedError when history that old is gone.
    */
-  watch(
-    prefix: string,
-    after: Revision,
-    onEvents: (events: readonly StoreEvent[]) => void,
-  ): Promise<StoreWatch>;
+  watch(prefix: string, after: Revision, onEvents: OnStoreEvents): Promise<StoreWatch>;
   /** Forgets superseded values and tombstones at or below `revision`. */
   compact(revision: Revision): Promise<void>;
   compactedRevision(): Promise<Revision>;
@@ -84,6 +90,11 @@ export interface Store {
 }
 
 export interface StoreWatch {
+  /**
+   * Resolves when the watch has ended because history that it had not delivered is compacted away: for a store in
+   * another process that was out of reach for long. Absent: cannot happen.
+   */
+  readonly lost?: Promise<CompactedError>;
   close(): void;
 }
 

@@ -1,7 +1,8 @@
 /**
  * The current objects in memory plus, per resource, a window of recent events: every get, list and watch of the API
  * server is served from here. It follows the store's own watch, so it holds nothing that is not durable.
- * In-process stores deliver events before a write resolves: a caller reads its own writes.
+ * Stores deliver events before a write resolves: a caller reads its own writes. Those of other processes on a shared
+ * store are there after `catchUp`.
  */
 import type { Clock, Timer } from '@flotilla/kube';
 import { parseKey, registryPrefix } from '../storage/keys.js';
@@ -20,6 +21,7 @@ import { type Channel, Delivery, type Watch } from './delivery.js';
 import { EventWindow } from './event-window.js';
 import { ObjectIndex } from './object-index.js';
 import { defaultWatchCacheOptions } from './options.js';
+import { planResync } from './plan-resync.js';
 import { listObjects } from './snapshot.js';
 import type {
   CachedObject,
@@ -45,6 +47,7 @@ interface Resource extends Channel {
 }
 
 const none = 0n as Revision;
+const resyncRetryMs = 1_000;
 
 export class WatchCache {
   readonly #store: Store;
@@ -56,6 +59,8 @@ export class WatchCache {
   readonly #waiters: Waiters;
   #storeWatch: StoreWatch | undefined;
   #sweepTimer: Timer | undefined;
+  #resyncTimer: Timer | undefined;
+  #closed = false;
   #revision = none;
   /** Windows begin here: older history was compacted before the cache was loaded. */
   #startRevision = none;
@@ -80,15 +85,17 @@ export class WatchCache {
     this.#startRevision = await this.#store.compactedRevision();
     this.#load(await this.#store.range(registryPrefix));
     this.#loading = new Map();
-    this.#storeWatch = await this.#follow();
+    this.#keep(await this.#follow());
     this.#loading = undefined;
     this.#scheduleSweep();
   }
 
   /** Ends every watch as 'closed' and follows the store no more. */
   close(): void {
+    this.#closed = true;
     this.#storeWatch?.close();
     this.#sweepTimer?.cancel();
+    this.#resyncTimer?.cancel();
     for (const prefix of this.#resources.keys()) this.endWatches(prefix);
     this.#waiters.end(new Error('the watch cache is closed'));
   }
@@ -159,7 +166,9 @@ export class WatchCache {
   async #follow(): Promise<StoreWatch> {
     for (;;) {
       try {
-        return await this.#store.watch('', this.#startRevision, (events) => this.#onEvents(events));
+        return await this.#store.watch('', this.#startRevision, (events, revision) =>
+          this.#onEvents(events, revision),
+        );
       } catch (error) {
         if (!(error instanceof CompactedError) || error.compacted <= this.#startRevision) throw error;
         this.#startRevision = error.compacted;
@@ -168,7 +177,30 @@ export class WatchCache {
     }
   }
 
-  #onEvents(events: readonly StoreEvent[]): void {
+  #keep(watch: StoreWatch): void {
+    this.#storeWatch = watch;
+    if (this.#closed) watch.close();
+    void watch.lost?.then(() => this.#resync());
+  }
+
+  /** After the store could not be followed for longer than it keeps history: only what it holds now can be learnt. */
+  async #resync(): Promise<void> {
+    if (this.#closed) return;
+    try {
+      const range = await this.#store.range(registryPrefix);
+      const held = new Map<string, CacheEntry>();
+      for (const { objects } of this.#resources.values()) {
+        for (const entry of objects.iterate(undefined)) held.set(entry.key, entry);
+      }
+      this.#onEvents(planResync(held, range), range.revision);
+      this.#keep(await this.#store.watch('', range.revision, (events, to) => this.#onEvents(events, to)));
+    } catch {
+      // The store is out of reach again, or has compacted again: reads that need it say so until it is back.
+      if (!this.#closed) this.#resyncTimer = this.#clock.setTimer(resyncRetryMs, () => void this.#resync());
+    }
+  }
+
+  #onEvents(events: readonly StoreEvent[], revision: Revision): void {
     const loaded = this.#revision;
     for (const event of events) {
       const identity = this.#identity(event.key);
@@ -176,8 +208,7 @@ export class WatchCache {
       if (event.revision > loaded) this.#apply(identity, event);
       else this.#remember(identity, event);
     }
-    const last = events.at(-1)?.revision ?? none;
-    if (last > this.#revision) this.#revision = last;
+    if (revision > this.#revision) this.#revision = revision;
     this.#trim();
     this.#delivery.pump();
     this.#waiters.reached(this.#revision);

@@ -1,6 +1,11 @@
 /** `hub serve`: runs the hub until it is told to stop. */
 import { resolve } from 'node:path';
-import { addServerOptions, type ServerFlags } from '@flotilla/apiserver/cli';
+import {
+  addServerOptions,
+  addStorageOptions,
+  type ServerFlags,
+  type StorageFlags,
+} from '@flotilla/apiserver/cli';
 import type { Env } from '@flotilla/kube';
 import { addCommand, type Listen, parseHttpsUrl, parseListen } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
@@ -12,7 +17,7 @@ export interface ServeContext {
   readonly stopped: () => Promise<void>;
 }
 
-interface ServeOptions extends ServerFlags {
+interface ServeOptions extends ServerFlags, StorageFlags {
   readonly dataDir: string;
   readonly listen: Listen;
   readonly advertise?: string;
@@ -43,7 +48,7 @@ export function addServeCommand(program: Command, context: ServeContext): void {
       '--kubeconfig <file>',
       'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
     );
-  addServerOptions(command).action(async (options: ServeOptions) => {
+  addStorageOptions(addServerOptions(command)).action(async (options: ServeOptions) => {
     const { env } = context;
     const stopped = context.stopped();
     const kubeconfig = resolve(options.kubeconfig ?? adminKubeconfigPath(options.dataDir));
@@ -57,6 +62,7 @@ export function addServeCommand(program: Command, context: ServeContext): void {
       serving: options,
       authentication: options,
       authorization: options,
+      etcd: options,
       ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
     });
     env.log.info('hub ready', { url: hub.url, kubeconfig });

@@ -1,0 +1,89 @@
+/** What is looked at before an etcd cluster is used: that a member answers, their versions, that they are one cluster. */
+import { MaintenanceService, type StatusResponse } from '../../gen/etcd/etcd.js';
+import { StoreError } from '../../storage/store-errors.js';
+import type { EtcdConnection, EtcdMember } from './etcd-connection.js';
+import { EtcdCallError, isTransient, toStoreError } from './etcd-errors.js';
+
+interface Answer {
+  readonly member: EtcdMember;
+  readonly status?: StatusResponse;
+  readonly error?: unknown;
+}
+
+/** The lowest version among the members that answer. @throws StoreError */
+export async function checkMembers(connection: EtcdConnection): Promise<string> {
+  const answers = await Promise.all(connection.members.map((member) => ask(connection, member)));
+  const alive = answers.flatMap(({ member, status }) => (status === undefined ? [] : [{ member, status }]));
+  const first = alive[0];
+  if (first === undefined) throw noAnswer(answers);
+  const [lowest] = [...alive].sort((a, b) => minorVersion(a) - minorVersion(b));
+  for (const { member, status } of alive) {
+    if (status.header?.clusterId !== first.status.header?.clusterId) {
+      throw new StoreError(
+        'refused',
+        `the etcd servers ${first.member.endpoint} and ${member.endpoint} belong to different clusters; name those of one in --etcd-servers`,
+      );
+    }
+    if (minorVersion({ status }) < minorVersion({ status: { version: '3.4' } })) {
+      throw new StoreError(
+        'refused',
+        `etcd at ${member.endpoint} has version ${status.version}; 3.4 or later is needed`,
+      );
+    }
+  }
+  if (alive.every(({ status }) => status.leader === 0n)) {
+    throw new StoreError(
+      'unavailable',
+      'the etcd cluster has no leader: more than half of its members must run',
+    );
+  }
+  // The first calls go to one that answers.
+  while (connection.current !== first.member) connection.moveOn(connection.current);
+  return lowest?.status.version ?? first.status.version;
+}
+
+async function ask(connection: EtcdConnection, member: EtcdMember): Promise<Answer> {
+  try {
+    return { member, status: await connection.once(MaintenanceService.status, {}, member) };
+  } catch (error) {
+    return { member, error };
+  }
+}
+
+/** Major and minor version as one number. */
+function minorVersion({ status }: { status: { version: string } }): number {
+  const [major = 0, minor = 0] = status.version.split('.').map(Number);
+  return major * 1000 + minor;
+}
+
+function noAnswer(answers: readonly Answer[]): unknown {
+  const refused = answers.find(({ error }) => !isTransient(error));
+  if (refused !== undefined) return toStoreError(refused.error);
+  const each = answers.map(({ member, error }) => `${member.endpoint}: ${explain(member, error)}`);
+  return new StoreError('unavailable', `no etcd server answers (--etcd-servers): ${each.join('; ')}`, {
+    cause: answers[0]?.error,
+  });
+}
+
+function explain(member: EtcdMember, error: unknown): string {
+  if (!(error instanceof EtcdCallError)) return String(error);
+  const text = error.message;
+  const isTls = member.endpoint.startsWith('https:');
+  if (/ECONNREFUSED/.test(text)) return 'the connection is refused; is etcd running there?';
+  if (/ENOTFOUND|EAI_AGAIN|name resolution/i.test(text)) return 'its name is not known';
+  if (/wrong version number|packet length too long/i.test(text)) return 'it does not speak TLS; try http://';
+  if (/self.signed|unable to (get|verify)|unknown authority/i.test(text))
+    return `its certificate is not signed by --etcd-cafile (${lastReason(text)})`;
+  if (/certificate required|bad certificate|handshake failure|alert/i.test(text))
+    return `it wants a client certificate: --etcd-certfile and --etcd-keyfile (${lastReason(text)})`;
+  if (/altnames|does not match/i.test(text))
+    return `its certificate is for another name (${lastReason(text)})`;
+  if (!isTls && /dropped|closed|reset|hang up|ended/i.test(text))
+    return `it breaks the connection off; does it speak TLS (https://)? (${lastReason(text)})`;
+  return lastReason(text);
+}
+
+/** grpc-js wraps the reason in words of its own. */
+function lastReason(text: string): string {
+  return /Last error: (?:Error: )?(.*?)\.? Resolution note/.exec(text)?.[1] ?? text;
+}

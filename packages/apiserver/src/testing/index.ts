@@ -1,0 +1,6 @@
+export {
+  type EtcdTestCluster,
+  type EtcdTestMember,
+  hasEtcd,
+  startEtcdCluster,
+} from './etcd-servers.js';
