@@ -3,7 +3,7 @@
  * killed, frozen and started again. Needs the program `etcd` on PATH. Not for production.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -37,23 +37,34 @@ export function hasEtcd(): boolean {
   return spawnSync('etcd', ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
+export interface EtcdTestOptions {
+  /** Default 1. */
+  readonly size?: number;
+  /** PEM; clients must then show a certificate of the authority. */
+  readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string };
+}
+
 /** Starts a new cluster. @throws Error when it does not come up in half a minute. */
-export async function startEtcdCluster({ size = 1 }: { size?: number } = {}): Promise<EtcdTestCluster> {
+export async function startEtcdCluster({ size = 1, tls }: EtcdTestOptions = {}): Promise<EtcdTestCluster> {
   const directory = await mkdtemp(join(tmpdir(), 'flotilla-etcd-'));
-  const ports = await freePorts(size * 2);
+  const ports = await freePorts(size * 3);
   const addresses = Array.from({ length: size }, (_, i) => ({
     name: `m${i}`,
-    url: `http://127.0.0.1:${ports[2 * i]}`,
-    peerUrl: `http://127.0.0.1:${ports[2 * i + 1]}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${ports[3 * i]}`,
+    peerUrl: `http://127.0.0.1:${ports[3 * i + 1]}`,
+    healthUrl: `http://127.0.0.1:${ports[3 * i + 2]}`,
   }));
   const cluster = addresses.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',');
-  const members = addresses.map((address) => new Member({ ...address, cluster, directory }));
+  for (const [name, pem] of Object.entries(tls ?? {})) await writeFile(join(directory, `${name}.pem`), pem);
+  const members = addresses.map(
+    (address) => new Member({ ...address, cluster, directory, isSecure: tls !== undefined }),
+  );
   await Promise.all(members.map((member) => member.start()));
   const healthy = async (): Promise<void> => {
     const deadline = Date.now() + startTimeoutMs;
     for (;;) {
-      for (const { url } of members) {
-        if ((await fetchText(`${url}/health`))?.includes('"true"')) return;
+      for (const { healthUrl } of addresses) {
+        if ((await fetchText(`${healthUrl}/health`))?.includes('"true"')) return;
       }
       if (Date.now() > deadline) throw new Error('the etcd cluster does not become healthy');
       await pause(20);
@@ -74,8 +85,8 @@ export async function startEtcdCluster({ size = 1 }: { size?: number } = {}): Pr
     urls: members.map(({ url }) => url),
     healthy,
     leader: async () => {
-      for (const member of members) {
-        const metrics = await fetchText(`${member.url}/metrics`);
+      for (const [i, member] of members.entries()) {
+        const metrics = await fetchText(`${addresses[i]?.healthUrl}/metrics`);
         if (metrics !== undefined && /^etcd_server_is_leader 1$/m.test(metrics)) return member;
       }
       throw new Error('no member leads');
@@ -88,6 +99,9 @@ interface MemberOptions {
   readonly name: string;
   readonly url: string;
   readonly peerUrl: string;
+  /** Without TLS in any case. */
+  readonly healthUrl: string;
+  readonly isSecure: boolean;
   readonly cluster: string;
   readonly directory: string;
 }
@@ -106,12 +120,20 @@ class Member implements EtcdTestMember {
   }
 
   async start(): Promise<void> {
-    const { name, url, peerUrl, cluster, directory } = this.#options;
+    const { name, url, peerUrl, healthUrl, isSecure, cluster, directory } = this.#options;
+    const pem = (file: string): string => join(directory, `${file}.pem`);
     const args = [
       ['--name', name],
       ['--data-dir', join(directory, name)],
       ['--listen-client-urls', url],
       ['--advertise-client-urls', url],
+      ['--listen-metrics-urls', healthUrl],
+      ...(isSecure
+        ? [
+            ['--cert-file', pem('certificate'), '--key-file', pem('key')],
+            ['--client-cert-auth', '--trusted-ca-file', pem('ca')],
+          ]
+        : []),
       ['--listen-peer-urls', peerUrl],
       ['--initial-advertise-peer-urls', peerUrl],
       ['--initial-cluster', cluster],

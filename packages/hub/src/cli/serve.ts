@@ -31,6 +31,7 @@ export function addServeCommand(program: Command, context: ServeContext): void {
       'hub serve',
       'hub serve --listen 127.0.0.1:6443 --data-dir ./hub --kubeconfig ./hub.kubeconfig',
       'hub serve --advertise https://hub.example:6443',
+      'hub serve --advertise https://hub.example:6443 --etcd-servers http://etcd1:2379,http://etcd2:2379',
     ],
   })
     .option('--data-dir <dir>', 'where the hub keeps its objects and keys', defaultDataDir())

@@ -4,8 +4,9 @@
  * for only its caller knows what a second attempt would mean. Used by the etcd store alone.
  */
 
-import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { type PeerCertificate, checkServerIdentity as tlsCheck } from 'node:tls';
+import { Client, type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
 import { type WatchRequest, type WatchResponse, WatchService } from '../../gen/etcd/etcd.js';
 import { StoreError } from '../../storage/store-errors.js';
 import { EtcdCallError, isTransient, newUnavailable, toStoreError } from './etcd-errors.js';
@@ -80,11 +81,7 @@ export class EtcdConnection {
 
   constructor({ endpoints, tls, timeouts }: EtcdConnectionOptions) {
     this.timeouts = { ...defaultEtcdTimeouts, ...timeouts };
-    const security = channelCredentials(endpoints, tls);
-    this.members = endpoints.map((endpoint) => ({
-      endpoint,
-      client: new Client(new URL(endpoint).host, security, channelOptions),
-    }));
+    this.members = endpoints.map((endpoint) => ({ endpoint, client: createMemberClient(endpoint, tls) }));
   }
 
   /** The member that calls go to. */
@@ -193,8 +190,16 @@ function isOutOfRange(error: unknown): boolean {
   return error instanceof EtcdCallError && error.code === 11;
 }
 
-function channelCredentials(endpoints: readonly string[], tls: EtcdTls | undefined): ChannelCredentials {
-  if (!endpoints.some((endpoint) => endpoint.startsWith('https:'))) return credentials.createInsecure();
+function createMemberClient(endpoint: string, tls: EtcdTls = {}): Client {
+  const { protocol, host, hostname } = new URL(endpoint);
+  if (protocol !== 'https:') return new Client(host, credentials.createInsecure(), channelOptions);
   const bytes = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
-  return credentials.createSsl(bytes(tls?.ca), bytes(tls?.key), bytes(tls?.certificate));
+  const pems = [bytes(tls.ca), bytes(tls.key), bytes(tls.certificate)] as const;
+  const address = hostname.replace(/^\[|\]$/g, '');
+  if (isIP(address) === 0) return new Client(host, credentials.createSsl(...pems), channelOptions);
+  // No server may be asked for by an address: another name is sent, and the address is what its certificate must hold.
+  const checkServerIdentity = (_: string, certificate: PeerCertificate): Error | undefined =>
+    tlsCheck(address, certificate);
+  const options = { ...channelOptions, 'grpc.ssl_target_name_override': 'etcd' };
+  return new Client(host, credentials.createSsl(...pems, { checkServerIdentity }), options);
 }

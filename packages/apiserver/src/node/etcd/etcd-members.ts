@@ -65,25 +65,30 @@ function noAnswer(answers: readonly Answer[]): unknown {
   });
 }
 
+/** Texts of Node, OpenSSL and grpc-js, and what an operator does about them. */
+const explanations: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'the connection is refused; is etcd running there?'],
+  [/ENOTFOUND|EAI_AGAIN|name resolution/i, 'its name is not known'],
+  [/wrong version number|packet length too long/i, 'it does not speak TLS; try http://'],
+  [/altnames|does not match/i, 'its certificate is for other names than this'],
+  [
+    /self.signed|unable to (get|verify)|unknown authority/i,
+    'its certificate is signed by nobody known here; give its authority with --etcd-cafile',
+  ],
+  [/has expired/i, 'its certificate has expired'],
+  [
+    /certificate required|bad certificate|handshake failure|unknown ca|alert/i,
+    'it wants a client certificate that it knows: --etcd-certfile and --etcd-keyfile',
+  ],
+];
+
 function explain(member: EtcdMember, error: unknown): string {
   if (!(error instanceof EtcdCallError)) return String(error);
   const text = error.message;
-  const isTls = member.endpoint.startsWith('https:');
-  if (/ECONNREFUSED/.test(text)) return 'the connection is refused; is etcd running there?';
-  if (/ENOTFOUND|EAI_AGAIN|name resolution/i.test(text)) return 'its name is not known';
-  if (/wrong version number|packet length too long/i.test(text)) return 'it does not speak TLS; try http://';
-  if (/self.signed|unable to (get|verify)|unknown authority/i.test(text))
-    return `its certificate is not signed by --etcd-cafile (${lastReason(text)})`;
-  if (/certificate required|bad certificate|handshake failure|alert/i.test(text))
-    return `it wants a client certificate: --etcd-certfile and --etcd-keyfile (${lastReason(text)})`;
-  if (/altnames|does not match/i.test(text))
-    return `its certificate is for another name (${lastReason(text)})`;
-  if (!isTls && /dropped|closed|reset|hang up|ended/i.test(text))
-    return `it breaks the connection off; does it speak TLS (https://)? (${lastReason(text)})`;
-  return lastReason(text);
-}
-
-/** grpc-js wraps the reason in words of its own. */
-function lastReason(text: string): string {
-  return /Last error: (?:Error: )?(.*?)\.? Resolution note/.exec(text)?.[1] ?? text;
+  const known = explanations.find(([pattern]) => pattern.test(text))?.[1];
+  if (known !== undefined) return known;
+  const isBroken = /failed to connect|dropped|closed|reset|hang up|ended/i.test(text);
+  return isBroken && member.endpoint.startsWith('http:')
+    ? 'it breaks the connection off; if it speaks TLS, give it as https://'
+    : text;
 }

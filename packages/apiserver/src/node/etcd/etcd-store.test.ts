@@ -1,4 +1,6 @@
 /** The contract of stores on a real etcd, and what is particular to a store that others share. */
+import { createCertificateAuthority, generateKeyPair, issueCertificate } from '@flotilla/kube';
+import { createNodeEnv } from '@flotilla/kube/node';
 import { expect } from 'chai';
 import { type ContractSubject, storeContract } from '../../storage/store.contract.js';
 import type { Revision, Store, StoreEvent, WriteResult } from '../../storage/store.js';
@@ -193,8 +195,79 @@ if (hasEtcd()) {
     it('says which server does not answer', async () => {
       const error = await refusal(openEtcdStore({ endpoints: ['http://127.0.0.1:1'], prefix: '/flotilla' }));
       expect(error.code).to.equal('unavailable');
-      expect(error.message).to.include('no etcd server answers (--etcd-servers): http://127.0.0.1:1: ');
-      expect(error.message).to.include('refused');
+      expect(error.message).to.equal(
+        'no etcd server answers (--etcd-servers): http://127.0.0.1:1: the connection is refused; is etcd running there?',
+      );
+    });
+
+    it('goes on with the members that answer', async () => {
+      const cluster = await takeCluster();
+      const endpoints = ['http://127.0.0.1:1', ...cluster.urls];
+      const store = await openEtcdStore({ endpoints, prefix: '/flotilla' });
+      expect((await put(store, '/a', 'x')).ok).to.equal(true);
+      await store.close();
+      await cluster.stop();
+    });
+
+    it('refuses members of different clusters', async () => {
+      const [one, two] = [await takeCluster(), await takeCluster()];
+      const endpoints = [...one.urls, ...two.urls];
+      const error = await refusal(openEtcdStore({ endpoints, prefix: '/flotilla' }));
+      expect(error.message).to.include('belong to different clusters');
+      await Promise.all([one.stop(), two.stop()]);
+    });
+
+    it('speaks TLS with a client certificate, and says what of it is wrong', async () => {
+      const nowMs = Date.now();
+      const { random } = createNodeEnv();
+      const ca = createCertificateAuthority({ commonName: 'etcd-ca', validityMs: 3_600_000, nowMs, random });
+      const keys = generateKeyPair();
+      const certificate = issueCertificate({
+        ca,
+        publicKeyDer: keys.publicKeyDer,
+        subject: { commonName: 'etcd' },
+        notBeforeMs: nowMs - 60_000,
+        notAfterMs: nowMs + 3_600_000,
+        usages: ['digital signature', 'server auth', 'client auth'],
+        ipAddresses: ['127.0.0.1'],
+        random,
+      });
+      const tls = { ca: ca.certificatePem, certificate, key: keys.privateKeyPem };
+      const cluster = await startEtcdCluster({ tls });
+      const { urls: endpoints } = cluster;
+      try {
+        const store = await openEtcdStore({ endpoints, prefix: '/flotilla', tls });
+        const seen: string[] = [];
+        await store.watch('', none, (events) => seen.push(...events.map(({ key }) => key)));
+        await put(store, '/a', 'x');
+        expect(seen).to.deep.equal(['/a']);
+        await store.close();
+        const stranger = createCertificateAuthority({ commonName: 'x', validityMs: 1e7, nowMs, random });
+        const { ca: _, ...withoutCa } = tls;
+        const wrong: readonly (readonly [Parameters<typeof openEtcdStore>[0], string])[] = [
+          [
+            { endpoints, prefix: '/f', tls: { ca: tls.ca } },
+            'client certificate that it knows: --etcd-certfile',
+          ],
+          [{ endpoints, prefix: '/f', tls: withoutCa }, 'give its authority with --etcd-cafile'],
+          [{ endpoints, prefix: '/f', tls: { ...tls, ca: stranger.certificatePem } }, '--etcd-cafile'],
+          [
+            { endpoints: endpoints.map((url) => url.replace('https', 'http')), prefix: '/f' },
+            'give it as https://',
+          ],
+          [
+            { endpoints: endpoints.map((url) => url.replace('127.0.0.1', 'localhost')), prefix: '/f', tls },
+            'its certificate is for other names',
+          ],
+        ];
+        for (const [options, text] of wrong) {
+          const error = await refusal(openEtcdStore(options));
+          expect(error.message, text).to.include(text);
+          expect(error.message).not.to.include('\n');
+        }
+      } finally {
+        await cluster.stop();
+      }
     });
   });
 } else {
