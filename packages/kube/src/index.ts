@@ -1,4 +1,5 @@
 export * from './client/client.js';
+export * from './client/failover-transport.js';
 export * from './client/kube-client.js';
 export * from './client/transport.js';
 export * from './client/well-known.js';

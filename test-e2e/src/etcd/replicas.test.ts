@@ -3,6 +3,7 @@ import { hasReason, type KubeObject, StatusError } from '@flotilla/api';
 import { type EtcdTestCluster, hasEtcd, startEtcdCluster } from '@flotilla/apiserver/testing';
 import {
   createClient,
+  createFailoverTransport,
   createInformer,
   createStopController,
   TransportError,
@@ -181,14 +182,19 @@ function isOutage(error: unknown): boolean {
     const follower = new Follower('kubectl', [
       ...['--kubeconfig', b.kubeconfig, '-n', 'default', 'get', 'configmaps', '--watch-only', '-o', 'name'],
     ]);
+    // Ours knows both addresses, client-node's one behind which a server is replaced.
     const link = new Link(a.port);
     await link.open();
     const server = `https://127.0.0.1:${link.port}`;
     const text = must(
       await run('kubectl', ['--kubeconfig', a.kubeconfig, 'config', 'view', '--raw', '-o', 'json']),
     ).replaceAll(a.url, server);
-    const linked = await transportFromKubeconfig({ text }, { env: a.env });
-    const informer = createInformer<KubeObject>(createClient(linked.transport), configMaps, {
+    const [toA, toB] = await Promise.all([
+      transportFromKubeconfig({ file: a.kubeconfig }, { env: a.env }),
+      transportFromKubeconfig({ file: b.kubeconfig }, { env: b.env }),
+    ]);
+    const either = createFailoverTransport([toA.transport, toB.transport]);
+    const informer = createInformer<KubeObject>(createClient(either), configMaps, {
       env: a.env,
       namespace: 'default',
       minBackoffMs: 50,
@@ -227,7 +233,7 @@ function isOutage(error: unknown): boolean {
     await follower.stop();
     await theirs.stop();
     await informer.close();
-    await linked.transport.close();
+    await either.close();
     await link.close();
 
     await a.launch();

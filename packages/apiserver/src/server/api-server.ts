@@ -35,7 +35,7 @@ import type { Store } from '../storage/store.js';
 import { WatchCache } from '../watch-cache/watch-cache.js';
 import { createWebhookCaller } from '../webhooks/webhook-caller.js';
 import type { WebhookPort } from '../webhooks/webhook-port.js';
-import { createFreshness } from './freshness.js';
+import { createFreshness, storeHealth } from './freshness.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
 import { type HealthCheck, healthResponse } from './health.js';
 import { InFlight, type InFlightLimits } from './in-flight.js';
@@ -252,7 +252,10 @@ class AssembledServer implements ApiServer {
         case 'livez':
           return healthResponse({ name: first, checks: [ping] }, request);
         case 'readyz':
-          return healthResponse({ name: first, checks: [ping, ready] }, request);
+          return healthResponse(
+            { name: first, checks: [ping, ...storeHealth(this.#options.store), ready] },
+            request,
+          );
         case 'version':
           return jsonResponse(200, versionInfo(this.#options.kubernetesVersion));
         case 'metrics':

@@ -198,7 +198,16 @@ describe('a server whose store others write to, too', () => {
       }
       const old = await late.list<KubeObject>(configMaps, { namespace: 'default', resourceVersion: '0' });
       expect(old.items).to.have.length(1);
+      for (const [path, expected] of [
+        ['/livez', 'ok'],
+        ['/readyz/etcd', 'internal server error: etcd failed'],
+      ] as const) {
+        const answer = await late.getText(path).catch((error: unknown) => String(error));
+        expect(answer).to.include(expected);
+      }
     }
+    view.fail = undefined;
+    expect(await late.getText('/readyz/etcd')).to.equal('ok');
   });
 
   it('learns what it missed when it was away for longer than history is kept', async () => {

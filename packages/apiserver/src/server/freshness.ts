@@ -9,6 +9,7 @@ import { storeFailure } from '../registry/store-failure.js';
 import type { Store } from '../storage/store.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
 import type { ApiRequest } from './handler.js';
+import type { HealthCheck } from './health.js';
 import type { RequestInfo } from './request-info.js';
 
 export interface Freshness {
@@ -47,4 +48,18 @@ export function createFreshness(store: Store, cache: WatchCache): Freshness | un
 /** True for an answer to a possibly stale request that is worth a second look. */
 export function isDoubtful(status: number): boolean {
   return doubtful.has(status);
+}
+
+/** A server that cannot reach its shared store is not ready, as kube-apiserver says: others may be. */
+export function storeHealth(store: Store): readonly HealthCheck[] {
+  if (store.isShared !== true) return [];
+  const check = async (): Promise<string | undefined> => {
+    try {
+      await store.revision();
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  };
+  return [{ name: 'etcd', check }];
 }

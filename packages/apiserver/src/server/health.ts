@@ -8,7 +8,7 @@ import { textResponse } from './responses.js';
 export interface HealthCheck {
   readonly name: string;
   /** Why it fails, for the log only; undefined when it passes. */
-  check(): string | undefined;
+  check(): string | undefined | Promise<string | undefined>;
 }
 
 export interface HealthEndpoint {
@@ -17,12 +17,15 @@ export interface HealthEndpoint {
   readonly checks: readonly HealthCheck[];
 }
 
-export function healthResponse(endpoint: HealthEndpoint, request: ApiRequest): ApiResponse | undefined {
+export async function healthResponse(
+  endpoint: HealthEndpoint,
+  request: ApiRequest,
+): Promise<ApiResponse | undefined> {
   const wanted = request.path.slice(endpoint.name.length + 2);
   if (wanted !== '') {
     const one = endpoint.checks.find((check) => check.name === wanted);
     if (one === undefined) return undefined;
-    return one.check() === undefined
+    return (await one.check()) === undefined
       ? textResponse(200, 'ok')
       : textResponse(500, `internal server error: ${one.name} failed\n`);
   }
@@ -32,7 +35,7 @@ export function healthResponse(endpoint: HealthEndpoint, request: ApiRequest): A
   for (const check of endpoint.checks) {
     if (excluded.has(check.name)) {
       lines.push(`[+]${check.name} excluded: ok`);
-    } else if (check.check() === undefined) {
+    } else if ((await check.check()) === undefined) {
       lines.push(`[+]${check.name} ok`);
     } else {
       failed = true;
