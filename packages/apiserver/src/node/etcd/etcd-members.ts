@@ -37,8 +37,9 @@ export async function checkMembers(connection: EtcdConnection): Promise<string> 
       'the etcd cluster has no leader: more than half of its members must run',
     );
   }
-  // The first calls go to one that answers.
-  while (connection.current !== first.member) connection.moveOn(connection.current);
+  // The first calls go to one that answers, and those of several servers to different ones.
+  const { member: chosen } = alive[Math.floor(Math.random() * alive.length)] ?? first;
+  while (connection.current !== chosen) connection.moveOn(connection.current);
   return lowest?.status.version ?? first.status.version;
 }
 

@@ -90,7 +90,7 @@ async function settle(
   // Ours, if done, was the first change after what it expected: or, for a new key, one before what is there now.
   const isLast = ({ revision }: StoreEvent): boolean =>
     expected > 0n || current === undefined || revision >= current.createRevision;
-  const after = expected > context.baseline ? expected : expected > 0n ? expected : context.baseline;
+  const after = expected > 0n ? expected : context.baseline;
   try {
     const events = await readHistory(write.key, { after, isLast }, context);
     const ours = events.find((event) => event.revision > expected && isOurs(event));
@@ -108,9 +108,10 @@ function readHistory(
 ): Promise<readonly StoreEvent[]> {
   const member = connection.current;
   const stream = connection.openWatchStream(member);
+  let timer: NodeJS.Timeout | undefined;
   return new Promise<readonly StoreEvent[]>((resolve, reject) => {
     const events: StoreEvent[] = [];
-    const timer = setTimeout(() => fail('its history did not come in time'), connection.timeouts.attemptMs);
+    timer = setTimeout(() => fail('its history did not come in time'), connection.timeouts.attemptMs);
     const fail = (details: string): void => reject(new EtcdCallError(member.endpoint, { code: 14, details }));
     stream.on('error', (error: Error) => fail(error.message));
     stream.on('end', () => fail('the stream has ended'));
@@ -121,7 +122,6 @@ function readHistory(
         if (event === undefined) continue;
         events.push(event);
         if (!isLast(event)) continue;
-        clearTimeout(timer);
         resolve(events);
         return;
       }
@@ -134,5 +134,8 @@ function readHistory(
         prevKv: false,
       },
     });
-  }).finally(() => stream.cancel());
+  }).finally(() => {
+    clearTimeout(timer);
+    stream.cancel();
+  });
 }
