@@ -344,4 +344,45 @@ describe('clusters and their sets on the hub', () => {
       await refused(create(cluster('bad', { labels: labels as object })));
     }
   });
+
+  it('deletes a work that is complete when its time is up, and no other', async () => {
+    await create(cluster('finishing', { spec: { hubAcceptsClient: true } }));
+    await settle();
+    const names = ['timed', 'running', 'untimed'];
+    for (const name of names) {
+      const lastTransitionTime = new Date(env.clock.now()).toISOString();
+      await hub.create(wellKnown.manifestWorks, {
+        apiVersion: 'work.open-cluster-management.io/v1',
+        kind: 'ManifestWork',
+        metadata: { name, namespace: 'finishing' },
+        spec: {
+          ...(name !== 'untimed' && { deleteOption: { ttlSecondsAfterFinished: 60 } }),
+          workload: {
+            manifests: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'x' } }],
+          },
+        },
+      });
+      const status = name === 'running' ? 'False' : 'True';
+      const complete = {
+        type: 'Complete',
+        status,
+        reason: 'ConditionRulesAggregated',
+        message: '',
+        lastTransitionTime,
+      };
+      await hub.patch(
+        wellKnown.manifestWorks,
+        { namespace: 'finishing', name },
+        { type: 'merge', body: { status: { conditions: [complete] } }, subresource: 'status' },
+      );
+    }
+    const left = async (): Promise<(string | undefined)[]> =>
+      (await hub.list(wellKnown.manifestWorks, { namespace: 'finishing' })).items.map(
+        ({ metadata }) => metadata.name,
+      );
+    await env.clock.advance(50_000);
+    expect(await left()).to.deep.equal(['running', 'timed', 'untimed']);
+    await env.clock.advance(15_000);
+    expect(await left()).to.deep.equal(['running', 'untimed']);
+  });
 });

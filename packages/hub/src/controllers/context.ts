@@ -17,6 +17,7 @@ import {
   type ResourceRef,
   wellKnown,
 } from '@flotilla/kube';
+import { digestOf } from './finished-works.js';
 
 function refOf({ group, version, plural, namespaced }: KindDefinition): ResourceRef {
   return { group, version, resource: plural, namespaced };
@@ -44,8 +45,8 @@ export function createHubContext(client: KubeClient, env: Env): HubContext {
     clusters: createInformer<ManagedCluster>(client, wellKnown.managedClusters, { env }),
     clusterSets: createInformer<ManagedClusterSet>(client, clusterSetsRef, { env }),
     clusterSetBindings: createInformer<ManagedClusterSetBinding>(client, clusterSetBindingsRef, { env }),
-    // The controllers only count works and add-ons and delete them: metadata is enough, whatever they hold.
-    works: createInformer<ManifestWork>(client, wellKnown.manifestWorks, { env, metadataOnly: true }),
+    works: createInformer<ManifestWork>(client, wellKnown.manifestWorks, { env, transform: digestOf }),
+    // Add-ons are only counted and deleted: metadata is enough, whatever they hold.
     addons: createInformer<KubeObject>(client, wellKnown.managedClusterAddOns, { env, metadataOnly: true }),
     leases: createInformer<KubeObject>(client, wellKnown.leases, {
       env,

@@ -7,6 +7,7 @@ import { createClusterSetController } from './cluster-sets.js';
 import { createClusterTaintController } from './cluster-taints.js';
 import { createHubContext } from './context.js';
 import { createCsrApprover } from './csr-approver.js';
+import { createFinishedWorksController } from './finished-works.js';
 import { applySharedRoles, createManagedClusterController } from './managed-cluster.js';
 import { createTokenConsumer } from './token-consumer.js';
 
@@ -39,6 +40,7 @@ export async function startHubControllers(
     createClusterSetBindingController(context),
     createCsrApprover(context),
     createTokenConsumer(context),
+    createFinishedWorksController(context),
   ];
   await applySharedRoles(context);
   for (const informer of informers) informer.start(signal);
