@@ -32,11 +32,18 @@ describe('admission webhooks', () => {
 
   const path = (type = 'Validating') => `/apis/${group}/v1/${type.toLowerCase()}webhookconfigurations`;
 
+  const maps = (namespace: string) => `/api/v1/namespaces/${namespace}/configmaps`;
+
   /** Configures a webhook for ConfigMaps of one namespace (or what `hook` says); answers its name. */
   const configure = async (
     respond: Respond | undefined,
     hook: Hook,
   ): Promise<{ name: string; route: string }> => {
+    // The server's own loops are asked about as well: what they make here is to be there before.
+    await eventually(
+      'the namespace is complete',
+      async () => (await server.get(`${maps(hook.namespace)}/kube-root-ca.crt`)).status === 200,
+    );
     hooks += 1;
     const { type = 'Validating' } = hook;
     const name = `hook-${hooks}.test.io`;
@@ -67,7 +74,6 @@ describe('admission webhooks', () => {
     });
     return { name, route };
   };
-  const maps = (namespace: string) => `/api/v1/namespaces/${namespace}/configmaps`;
 
   it('allows, denies in its own words, and warns', async () => {
     const namespace = await server.namespace();
@@ -461,9 +467,7 @@ describe('admission webhooks', () => {
           clientConfig: webhook.config(`/${name}`),
           sideEffects: 'None',
           admissionReviewVersions: ['v1'],
-          rules: [
-            { apiGroups: ['*'], apiVersions: ['*'], resources: ['configmaps', '*/*'], operations: ['*'] },
-          ],
+          rules: [{ apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'], operations: ['*'] }],
           matchConditions: [{ name: 'kim', expression: "request.userInfo.username == 'kim'" }],
         },
       ],
@@ -478,6 +482,111 @@ describe('admission webhooks', () => {
       async () =>
         (await server.send('POST', maps(namespace), { body: configMap('a', {}), as })).status === 201,
     );
+  });
+
+  it('refuses configurations that could not be called, in the words of the reference', async () => {
+    const configuration = (more: object) => ({
+      apiVersion: `${group}/v1`,
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: 'never' },
+      webhooks: [
+        {
+          name: 'never.test.io',
+          clientConfig: { url: 'https://example.com' },
+          sideEffects: 'None',
+          admissionReviewVersions: ['v1'],
+          ...more,
+        },
+      ],
+    });
+    const cases: readonly [object, string][] = [
+      [
+        { sideEffects: 'Some' },
+        'webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"',
+      ],
+      [
+        { timeoutSeconds: 31 },
+        'webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds',
+      ],
+      [{ admissionReviewVersions: ['v2'] }, 'must include at least one of v1, v1beta1'],
+      [
+        { clientConfig: { url: 'http://a' } },
+        "'https' is the only allowed URL scheme; desired format: https://host[/path]",
+      ],
+      [{ matchConditions: [{ name: 'a', expression: 'what.is' }] }, "undeclared reference to 'what'"],
+    ];
+    for (const [more, message] of cases) {
+      const refused = await server.feed(configuration(more), 'create');
+      expect(refused.code, message).to.equal(1);
+      expect(refused.stderr).to.contain(message);
+    }
+    const defaulted = await server.create(`${path()}?dryRun=All`, configuration({}));
+    expect(at(defaulted, 'webhooks.0')).to.deep.include({
+      failurePolicy: 'Fail',
+      matchPolicy: 'Equivalent',
+      timeoutSeconds: 10,
+      namespaceSelector: {},
+      objectSelector: {},
+    });
+  });
+
+  it('speaks v1beta1 to those who know nothing newer', async () => {
+    const namespace = await server.namespace();
+    await configure(() => patched([{ op: 'add', path: '/data/old', value: '1' }]), {
+      namespace,
+      type: 'Mutating',
+      more: { admissionReviewVersions: ['v1beta1', 'v1'] },
+    });
+    await server.create(maps(namespace), configMap('a', { a: '1' }));
+    expect(at(await server.read(`${maps(namespace)}/a`), 'data.old')).to.equal('1');
+  });
+
+  it('asks about evictions, and shows other versions to those who want them', async () => {
+    const namespace = await server.namespace();
+    const { route } = await configure(() => ({ allowed: true }), {
+      namespace,
+      resources: ['pods/eviction'],
+      operations: ['CREATE'],
+    });
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p' },
+      spec: { containers: [{ name: 'c', image: 'i' }] },
+    };
+    await server.create(`/api/v1/namespaces/${namespace}/pods`, pod);
+    await server.create(`/api/v1/namespaces/${namespace}/pods/p/eviction`, {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { name: 'p' },
+    });
+    const [eviction] = webhook.askedOf(route);
+    expect(at(eviction, 'kind')).to.deep.equal({ group: 'policy', version: 'v1', kind: 'Eviction' });
+    expect([at(eviction, 'subResource'), at(eviction, 'object.kind')]).to.deep.equal([
+      'eviction',
+      'Eviction',
+    ]);
+
+    const events = await configure(() => ({ allowed: true }), {
+      namespace,
+      apiGroups: ['events.k8s.io'],
+      resources: ['events'],
+    });
+    await server.create(`/api/v1/namespaces/${namespace}/events`, {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: 'e' },
+      involvedObject: { kind: 'Pod', name: 'p', namespace },
+      message: 'hello',
+      reason: 'Because',
+      type: 'Normal',
+    });
+    const event = webhook.askedOf(events.route).find((request) => at(request, 'name') === 'e');
+    expect([at(event, 'object.apiVersion'), at(event, 'object.note')]).to.deep.equal([
+      'events.k8s.io/v1',
+      'hello',
+    ]);
+    expect(at(event, 'requestKind')).to.deep.equal({ group: '', version: 'v1', kind: 'Event' });
   });
 
   it('keeps connections for the next call', async () => {

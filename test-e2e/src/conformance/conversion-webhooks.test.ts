@@ -324,6 +324,47 @@ describe('conversion webhooks', () => {
     expect([at(seen, 'metadata.finalizers'), at(seen, 'metadata.generation')]).to.deep.equal([undefined, 1]);
   });
 
+  it('lets admission webhooks see the version that they know', async () => {
+    webhook.on('/convert', convert);
+    await define('tiles');
+    const namespace = await server.namespace();
+    webhook.on('/admit', (request) => {
+      const port = text(request, 'object.spec.port');
+      const patch = [{ op: 'replace', path: '/spec/port', value: `${port}0` }];
+      return {
+        allowed: true,
+        patchType: 'JSONPatch',
+        patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
+      };
+    });
+    await server.create('/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'MutatingWebhookConfiguration',
+      metadata: { name: 'tiles' },
+      webhooks: [
+        {
+          name: 'tiles.test.io',
+          clientConfig: webhook.config('/admit'),
+          sideEffects: 'None',
+          admissionReviewVersions: ['v1'],
+          rules: [
+            { apiGroups: [widgetGroup], apiVersions: ['v1'], resources: ['tiles'], operations: ['CREATE'] },
+          ],
+        },
+      ],
+    });
+    const made = await server.create(
+      path('tiles', 'v2', namespace),
+      endpoint('Tile', 'v2', 't', { address: 'h:4' }),
+    );
+    expect(at(made, 'spec')).to.deep.equal({ address: 'h:40', scheme: 'https' });
+    const [asked] = webhook.askedOf('/admit');
+    expect([at(asked, 'object.apiVersion'), at(asked, 'requestKind.version')]).to.deep.equal([
+      `${widgetGroup}/v1`,
+      'v2',
+    ]);
+  });
+
   it('refuses definitions whose webhook cannot be found', async () => {
     const crd = (conversion: object) => ({
       apiVersion: 'apiextensions.k8s.io/v1',

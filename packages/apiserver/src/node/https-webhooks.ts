@@ -3,7 +3,7 @@
  * trusted roots and the name that the certificate must have. Failures are in the words of Go's net and crypto/tls, as
  * kube-apiserver shows them. Made by `run-server.ts`.
  */
-import { Agent, type RequestOptions, request } from 'node:https';
+import type { Agent, RequestOptions } from 'node:https';
 import type { Clock } from '@flotilla/kube';
 import type { WebhookAnswer, WebhookPort, WebhookPost } from '../webhooks/webhook-port.js';
 
@@ -30,18 +30,19 @@ export function createHttpsWebhooks(
 ): WebhookPort {
   const settings: HttpsWebhooksOptions = { ...defaultHttpsWebhooksOptions, ...options };
   let agent: Agent | undefined;
-  const connections = (): Agent => {
-    agent ??= new Agent({
-      keepAlive: true,
-      scheduling: 'lifo',
-      maxSockets: settings.maxSockets,
-      maxFreeSockets: settings.maxFreeSockets,
-      timeout: settings.idleTimeoutMs,
-    });
-    return agent;
-  };
   return {
-    post: (post) => send(post, { settings, agent: connections() }),
+    post: async (post) => {
+      // Loaded by the first call: most servers make none.
+      const https = await import('node:https');
+      agent ??= new https.Agent({
+        keepAlive: true,
+        scheduling: 'lifo',
+        maxSockets: settings.maxSockets,
+        maxFreeSockets: settings.maxFreeSockets,
+        timeout: settings.idleTimeoutMs,
+      });
+      return send(post, { settings, agent, request: https.request });
+    },
     close: () => agent?.destroy(),
   };
 }
@@ -49,6 +50,7 @@ export function createHttpsWebhooks(
 interface Sending {
   readonly settings: HttpsWebhooksOptions;
   readonly agent: Agent;
+  readonly request: typeof import('node:https').request;
 }
 
 /** One failure is no failure: a kept connection may have been closed by the peer just now. */
@@ -102,7 +104,7 @@ class Deadline {
 
 function exchange(
   post: WebhookPost,
-  { settings, agent, deadline }: Sending & { readonly deadline: Deadline },
+  { settings, agent, request, deadline }: Sending & { readonly deadline: Deadline },
 ): Promise<WebhookAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(requestOptions(post, agent), (incoming) => {
@@ -112,15 +114,16 @@ function exchange(
         chunks.push(chunk);
         size += chunk.length;
         if (size > settings.maxAnswerBytes) {
-          outgoing.destroy(new Error(`the answer is larger than ${settings.maxAnswerBytes} bytes`));
+          reject(new Error(`the answer is larger than ${settings.maxAnswerBytes} bytes`));
+          outgoing.destroy();
         }
       });
-      incoming.once('error', reject);
+      incoming.on('error', reject);
       incoming.once('end', () => {
         resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks, size).toString() });
       });
     });
-    outgoing.once('error', (error: NodeJS.ErrnoException) => {
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
       const isStale = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
       reject(isStale ? new StaleConnectionError(error.message, { cause: error }) : error);
     });

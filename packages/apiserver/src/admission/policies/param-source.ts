@@ -1,4 +1,5 @@
 /** Reads params of policies from the watch cache, in the version that the policy names. Called by the server's assembly. */
+import { inVersion, objectInVersion } from '../../registry/converted-objects.js';
 import type { ResourceRegistry } from '../../registry/resource-registry.js';
 import { storageRef, viewObject } from '../../registry/versions.js';
 import { objectKey, resourcePrefix } from '../../storage/keys.js';
@@ -11,13 +12,13 @@ export function createParamSource(cache: WatchCache, registry: ResourceRegistry)
       const [group, version] = apiVersion.includes('/') ? apiVersion.split('/', 2) : ['', apiVersion];
       return registry.findKind(group ?? '', version ?? '', kind);
     },
-    get: (definition, key) => {
+    get: async (definition, key) => {
       const cached = cache.get(objectKey({ ...storageRef(definition), ...key }));
-      return cached && viewObject(definition, cached);
+      return cached && objectInVersion(definition, cached);
     },
-    list: (definition, namespace) =>
-      cache
-        .list(resourcePrefix(storageRef(definition)), { namespace })
-        .items.map((cached) => viewObject(definition, cached)),
+    list: async (definition, namespace) => {
+      const { items } = cache.list(resourcePrefix(storageRef(definition)), { namespace });
+      return (await inVersion(definition, items)).map((cached) => viewObject(definition, cached));
+    },
   };
 }

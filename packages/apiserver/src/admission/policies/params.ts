@@ -17,8 +17,8 @@ export interface ParamSource {
   get(
     definition: ResourceDefinition,
     key: { readonly namespace: string | undefined; readonly name: string },
-  ): KubeObject | undefined;
-  list(definition: ResourceDefinition, namespace: string | undefined): readonly KubeObject[];
+  ): Promise<KubeObject | undefined>;
+  list(definition: ResourceDefinition, namespace: string | undefined): Promise<readonly KubeObject[]>;
 }
 
 /** The policy cannot be used as it is: the failure policy decides. */
@@ -48,21 +48,20 @@ export interface ParamQuery {
  * The params to evaluate the policy with, once for each; `[null]` for once without. None: the policy is not evaluated.
  * @throws PolicyConfigurationError
  */
-export function collectParams(
+export async function collectParams(
   { definition, ref, namespace }: ParamQuery,
   source: ParamSource,
-): readonly (KubeObject | null)[] {
+): Promise<readonly (KubeObject | null)[]> {
   if (definition === undefined || ref === undefined) return [null];
   const within = namespaceOf(definition, ref, namespace);
   let found: readonly KubeObject[];
   if (ref.name) {
-    const param = source.get(definition, { namespace: within, name: ref.name });
+    const param = await source.get(definition, { namespace: within, name: ref.name });
     found = param === undefined ? [] : [param];
   } else if (ref.selector !== undefined) {
     const selector: ParsedLabelSelector = labelSelectorFromObject(ref.selector);
-    found = source
-      .list(definition, within)
-      .filter(({ metadata }) => matchesLabels(selector, metadata.labels));
+    const all = await source.list(definition, within);
+    found = all.filter(({ metadata }) => matchesLabels(selector, metadata.labels));
   } else {
     throw new PolicyConfigurationError('one of name or selector must be provided');
   }

@@ -76,14 +76,14 @@ class Dispatch {
     const matched = this.#match(policy.matcher, policy, undefined);
     if (matched === undefined) return;
     const { paramKind } = policy.spec;
-    const definition = this.#configured(policy, undefined, () =>
+    const definition = await this.#configured(policy, undefined, () =>
       paramKind === undefined ? [] : [paramDefinition(paramKind, this.#options.params)],
     );
     if (definition === undefined) return;
     const annotations = new Map<string, string[]>();
     for (const binding of policy.bindings) {
       if (this.#match(binding.matcher, policy, binding) === undefined) continue;
-      const params = this.#configured(policy, binding, () =>
+      const params = await this.#configured(policy, binding, () =>
         collectParams(
           {
             definition: definition[0],
@@ -122,9 +122,13 @@ class Dispatch {
     }
   }
 
-  #configured<T>(policy: ActivePolicy, binding: ActiveBinding | undefined, make: () => T): T | undefined {
+  async #configured<T>(
+    policy: ActivePolicy,
+    binding: ActiveBinding | undefined,
+    make: () => T | Promise<T>,
+  ): Promise<T | undefined> {
     try {
-      return make();
+      return await make();
     } catch (error) {
       if (!(error instanceof PolicyConfigurationError)) throw error;
       this.#misconfigured(policy, binding, error.message);

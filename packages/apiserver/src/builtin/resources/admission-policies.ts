@@ -1,11 +1,10 @@
 /** Admission webhooks and policies as objects. What they do to requests is the admission folder's work. */
-import { type FieldError, fieldErrors, isObject, type JsonObject, type KubeObject } from '@flotilla/api';
+import { isObject, type JsonObject, type KubeObject } from '@flotilla/api';
 import { validateBinding, validatePolicy } from '../../admission/policies/policy-validation.js';
-import { ensure, fill, listAt, numberAt, objectAt, objectsAt, textAt, textsAt } from '../access.js';
+import { validateWebhookConfiguration } from '../../admission/webhooks/webhook-validation.js';
+import { ensure, fill, listAt, objectAt, objectsAt, textAt } from '../access.js';
 import { ageColumn, fieldColumn, nameColumn, numberColumn, textColumn } from '../columns.js';
 import type { BuiltinFacts } from '../define.js';
-
-const { duplicate, invalid, required } = fieldErrors;
 
 const group = 'admissionregistration.k8s.io';
 
@@ -36,48 +35,6 @@ function defaultWebhooks(object: KubeObject): void {
   }
 }
 
-function validateWebhooks(object: KubeObject): FieldError[] {
-  const errors: FieldError[] = [];
-  const names = new Set<string>();
-  objectsAt(object, 'webhooks').forEach((webhook, index) => {
-    const field = `webhooks[${index}]`;
-    const name = textAt(webhook, 'name');
-    if (name === '') errors.push(required(`${field}.name`));
-    else if (name.split('.').length < 3) {
-      errors.push(
-        invalid(`${field}.name`, name, 'should be a domain with at least three segments separated by dots'),
-      );
-    } else if (names.has(name)) errors.push(duplicate(`${field}.name`, name));
-    names.add(name);
-    if (textAt(webhook, 'sideEffects') === '') {
-      errors.push(required(`${field}.sideEffects`, 'must specify one of None, NoneOnDryRun'));
-    }
-    if (listAt(webhook, 'admissionReviewVersions').length === 0) {
-      errors.push(required(`${field}.admissionReviewVersions`, 'must specify one of v1, v1beta1'));
-    }
-    const timeout = numberAt(webhook, 'timeoutSeconds');
-    if (timeout < 1 || timeout > 30) {
-      errors.push(
-        invalid(`${field}.timeoutSeconds`, timeout, 'the timeout value must be between 1 and 30 seconds'),
-      );
-    }
-    const config = objectAt(webhook, 'clientConfig');
-    if ((textAt(config, 'url') === '') === !isObject(config['service'])) {
-      errors.push(required(`${field}.clientConfig`, 'exactly one of url or service is required'));
-    }
-    errors.push(...validateRules(webhook, field));
-  });
-  return errors;
-}
-
-function validateRules(webhook: JsonObject, field: string): FieldError[] {
-  return objectsAt(webhook, 'rules').flatMap((rule, index) =>
-    ['operations', 'apiGroups', 'apiVersions', 'resources']
-      .filter((key) => textsAt(rule, key).length === 0)
-      .map((key) => required(`${field}.rules[${index}].${key}`)),
-  );
-}
-
 const webhookColumns = [
   nameColumn,
   numberColumn('Webhooks', (object) => listAt(object, 'webhooks').length),
@@ -95,7 +52,7 @@ function webhooks(resource: string, kind: string): BuiltinFacts {
     strategy: { tracksGeneration: true },
     columns: webhookColumns,
     defaults: defaultWebhooks,
-    validate: validateWebhooks,
+    validate: validateWebhookConfiguration,
   };
 }
 
