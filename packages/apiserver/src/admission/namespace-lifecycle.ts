@@ -12,8 +12,7 @@ const alwaysAllowed = new Set(['localsubjectaccessreviews']);
 export function createNamespaceLifecycle(): AdmissionPlugin {
   return {
     name: 'NamespaceLifecycle',
-    handles: ({ operation, definition, subresource }) =>
-      operation === 'CREATE' && definition.namespaced && subresource === undefined,
+    handles: ({ operation, definition }) => operation === 'CREATE' && definition.namespaced,
     admit: check,
   };
 }
