@@ -7,6 +7,7 @@ import { Daemon, eventually, ours, run } from '../support/processes.js';
 import { Replica } from './replica.js';
 
 const cluster = 'edge';
+const lease = 'flotilla-hub';
 
 function work(name: string): object {
   return {
@@ -99,27 +100,28 @@ function work(name: string): object {
 
   it('go on with the clusters of one that is killed', async () => {
     const [one, two] = hubs as readonly [Replica, Replica]; // as made above
-    await eventually(
-      'one leads',
-      async () => (await one.holds('flotilla-hub')) || (await two.holds('flotilla-hub')),
-    );
-    await one.daemon.stop('SIGKILL');
-    link.redirect(two.port);
-    await apply(two, work('second'));
-    await applied(two, 'second');
+    await eventually('one leads', async () => (await one.holds(lease)) || (await two.holds(lease)));
+    const [victim, other] = (await one.holds(lease)) ? [one, two] : [two, one];
+    link.redirect(victim.port);
+    await apply(other, work('before'));
+    await applied(other, 'before');
+    await victim.daemon.stop('SIGKILL');
+    link.redirect(other.port);
+    await apply(other, work('second'));
+    await applied(other, 'second');
     // The controllers come over, too: a cluster that is made anew gets its namespace.
-    await apply(two, {
+    await apply(other, {
       apiVersion: 'cluster.open-cluster-management.io/v1',
       kind: 'ManagedCluster',
       metadata: { name: 'another' },
       spec: { hubAcceptsClient: true },
     });
     await eventually('its namespace is made', async () => {
-      return (await two.kubectl('get', 'namespace', 'another')).code === 0;
+      return (await other.kubectl('get', 'namespace', 'another')).code === 0;
     });
-    expect(await two.holds('flotilla-hub')).to.equal(true);
+    expect(await other.holds(lease)).to.equal(true);
     expect(klusterlet.isRunning).to.equal(true);
-    await one.launch();
-    await applied(one, 'second');
+    await victim.launch();
+    await applied(victim, 'second');
   });
 });
