@@ -1,6 +1,7 @@
 /** Who a request is from: certificates, tokens, impersonation, signing requests. */
 import { createPublicKey, verify, X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { authorityOf, clientCertificate, signingRequest, strangeAuthority } from '../support/credentials.js';
 import { at, list, text } from '../support/json.js';
 import { rbac, role, roleBinding } from '../support/objects.js';
@@ -97,6 +98,11 @@ describe('authentication', () => {
     };
     const jwk = list(keys, 'keys').find((key) => at(key, 'kid') === kid) as Record<string, string>;
     const key = createPublicKey({ key: jwk, format: 'jwk' });
+    const verified = await jwtVerify(token, createLocalJWKSet(keys as JSONWebKeySet), {
+      issuer: text(configuration, 'issuer'),
+      subject: `system:serviceaccount:${namespace}:robot`,
+    });
+    expect(verified.payload).to.include.keys('aud', 'exp', 'iat', 'nbf', 'jti', 'kubernetes.io');
     const isGood = verify(
       'sha256',
       Buffer.from(`${header}.${payload}`),
@@ -246,6 +252,50 @@ describe('authentication', () => {
       kind: 'ClusterRoleBinding',
     });
     expect(await server.refused('certificate', 'approve', 'six', '--as=half')).to.contain('Forbidden');
+    const half = { user: 'half' };
+    const signed = await server.patch(
+      `${signingRequests}/six/status`,
+      'merge',
+      { status: { certificate: Buffer.from(certificate).toString('base64') } },
+      { as: half },
+    );
+    expect(signed.status, signed.text).to.equal(403);
+    const other = await server.patch(`${signingRequests}/six`, 'merge', {
+      spec: { usages: ['server auth'] },
+    });
+    expect(at(succeeded(other).body, 'spec.usages')).to.deep.equal(['digital signature', 'client auth']);
+    const sideways = await server.patch(`${signingRequests}/six`, 'merge', {
+      status: { conditions: [{ type: 'Approved', status: 'True', reason: 'X' }] },
+    });
+    expect(at(succeeded(sideways).body, 'status.conditions')).to.equal(undefined);
+    // One may approve for one signer and not for another.
+    await server.create(`${rbac}/clusterroles`, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: 'approver' },
+      rules: [
+        { apiGroups: ['certificates.k8s.io'], resources: ['*'], verbs: ['get', 'list', 'update'] },
+        {
+          apiGroups: ['certificates.k8s.io'],
+          resources: ['signers'],
+          resourceNames: ['kubernetes.io/*'],
+          verbs: ['approve'],
+        },
+      ],
+    });
+    await server.create(`${rbac}/clusterrolebindings`, {
+      ...roleBinding('whole', 'ClusterRole', 'approver'),
+      kind: 'ClusterRoleBinding',
+    });
+    succeeded(await make('seven', { signerName: 'example.com/other' }).answer);
+    expect(await server.refused('certificate', 'approve', 'seven', '--as=whole')).to.contain('Forbidden');
+    expect(await server.k('certificate', 'approve', 'six', '--as=whole')).to.contain('approved');
+    succeeded(await make('eight', { usages: ['server auth'] }).answer);
+    await server.k('certificate', 'approve', 'eight');
+    await eventually('the signer refuses what it does not sign', async () => {
+      const conditions = at(await server.read(`${signingRequests}/eight`), 'status.conditions');
+      return JSON.stringify(conditions).includes('SignerValidationFailure');
+    });
   });
 
   it('logs in with a bootstrap token until it expires', async () => {

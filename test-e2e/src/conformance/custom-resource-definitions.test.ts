@@ -43,6 +43,7 @@ describe('custom resource definitions', () => {
       ['thirds', { kind: 'First' }, 'KindConflict'],
       ['fourths', { singular: 'first' }, 'SingularConflict'],
       ['fifths', { listKind: 'FirstList' }, 'ListKindConflict'],
+      ['fst', { singular: 'sixth', kind: 'Sixth', listKind: 'SixthList' }, 'PluralConflict'],
     ] as const;
     for (const [plural, names, reason] of cases) {
       const crd = await server.create(crdPath, widgetCrd(plural, { names }));
@@ -176,7 +177,25 @@ describe('custom resource definitions', () => {
     expect((await server.get(path)).status).to.equal(404);
   });
 
-  it('installs every CRD that we ship, and takes the example objects of each', async () => {
+  const others = process.env['FLOTILLA_CRDS'];
+  it(`installs every CRD that we ship${others === undefined ? '' : ', and those of FLOTILLA_CRDS'}`, async () => {
+    for (const folder of [join(root, 'deploy', 'crds'), ...(others === undefined ? [] : [others])]) {
+      for (const file of readdirSync(folder).filter((name) => name.endsWith('.yaml'))) {
+        const applied = await server.kubectl('apply', '--server-side', '-f', join(folder, file));
+        expect(applied.code, applied.stderr).to.equal(0);
+        const name = /(?<=\/)\S+(?= serverside-applied)/.exec(applied.stdout)?.[0] ?? '';
+        const crd = await server.read(`${crdPath}/${name}`);
+        expect(condition(crd, 'Established'), name).to.equal('True/InitialNamesAccepted');
+        expect(condition(crd, 'NonStructuralSchema'), name).to.equal('undefined/undefined');
+        const resource = `${text(crd, 'status.acceptedNames.plural')}.${text(crd, 'spec.group')}`;
+        expect((await server.kubectl('get', resource, '-A')).stderr, name).to.equal('No resources found\n');
+        expect(await server.k('explain', resource), name).to.contain('GROUP:');
+        await server.k('delete', 'crd', name);
+      }
+    }
+  });
+
+  it('takes the example objects of every CRD that we ship', async () => {
     await server.k('apply', '-f', 'deploy/crds');
     await server.k('apply', '--server-side', '--force-conflicts', '-f', 'deploy/crds');
     const shipped = readdirSync(join(root, 'deploy', 'crds')).filter((file) => file.endsWith('.yaml'));

@@ -1,7 +1,7 @@
 /** Discovery, OpenAPI, version and health, as kubectl and plain HTTP clients use them. */
 import { expect } from 'chai';
 import { at, each, list, text } from '../support/json.js';
-import { clientVersion, otherKubectls } from '../support/kubectl-versions.js';
+import { clientVersion } from '../support/kubectl-versions.js';
 import { configMap, crdPath, deployment, widgetCrd, widgetGroup } from '../support/objects.js';
 import { eventually } from '../support/processes.js';
 import { TestServer } from '../support/server.js';
@@ -49,6 +49,51 @@ describe('discovery and what surrounds it', () => {
     expect(at(await server.read('/api'), 'versions')).to.deep.equal(['v1']);
     expect(each(await server.read('/apis'), 'name', 'groups')).to.include('apps');
     expect(at(await server.read('/apis/apps'), 'preferredVersion.version')).to.equal('v1');
+  });
+
+  it('says the same of every resource in the aggregated document and in the old ones', async () => {
+    const facts = (one: unknown, fields: readonly string[]) =>
+      JSON.stringify(fields.map((field) => at(one, field) ?? null));
+    for (const [path, root] of [
+      ['/api', '/api'],
+      ['/apis', '/apis/'],
+    ] as const) {
+      const document = await server.read(path, { accept: aggregated });
+      for (const group of list(document)) {
+        const name = String(at(group, 'metadata.name') ?? '');
+        for (const version of list(group, 'versions')) {
+          const known = `${root}${name}/${text(version, 'version')}`;
+          const legacy = await server.read(known);
+          const wanted = list(version, 'resources').flatMap((resource) => [
+            facts(resource, [
+              'resource',
+              'singularResource',
+              'responseKind.kind',
+              'verbs',
+              'shortNames',
+              'categories',
+            ]),
+            ...((at(resource, 'subresources') ?? []) as readonly unknown[]).map((sub) =>
+              facts(
+                { ...(sub as object), path: `${text(resource, 'resource')}/${text(sub, 'subresource')}` },
+                [...['path', 'none', 'responseKind.kind', 'verbs', 'none', 'none']],
+              ),
+            ),
+          ]);
+          const found = list(legacy, 'resources').map((resource) =>
+            facts({ ...(resource as object), singularName: at(resource, 'singularName') || undefined }, [
+              'name',
+              'singularName',
+              'kind',
+              'verbs',
+              'shortNames',
+              'categories',
+            ]),
+          );
+          expect(found, known).to.have.members(wanted);
+        }
+      }
+    }
   });
 
   it('answers aggregated discovery with its exact type and an ETag, and 304 to the same', async () => {
@@ -108,38 +153,6 @@ describe('discovery and what surrounds it', () => {
       'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
     );
   });
-
-  for (const { minor, path } of otherKubectls()) {
-    it(`works with kubectl 1.${minor}: create, apply, explain, get, delete`, async () => {
-      const namespace = await server.namespace('old');
-      const old = async (input: object | undefined, ...args: string[]) => {
-        const result = await server.kubectlWith(
-          { kubectl: path, ...(input !== undefined && { input: JSON.stringify(input) }) },
-          ...['-n', namespace, ...args],
-          ...(input === undefined ? [] : ['-f', '-']),
-        );
-        expect(result.code, `${args.join(' ')}: ${result.stderr}`).to.equal(0);
-        return result.stdout;
-      };
-      expect(await old(deployment('web'), 'apply')).to.equal('deployment.apps/web created\n');
-      expect(await old(deployment('web', { replicas: 2 }), 'apply')).to.equal(
-        'deployment.apps/web configured\n',
-      );
-      expect(await old(deployment('web', { replicas: 2 }), 'apply')).to.equal(
-        'deployment.apps/web unchanged\n',
-      );
-      expect(await old(deployment('web'), 'apply', '--server-side', '--force-conflicts')).to.contain(
-        'serverside-applied',
-      );
-      expect(await old(undefined, 'create', 'configmap', 'made', '--from-literal=a=b')).to.contain('created');
-      expect(await old(undefined, 'create', 'deployment', 'made', '--image=nginx')).to.contain('created');
-      expect(await old(undefined, 'explain', 'deployment.spec.replicas')).to.match(
-        /FIELD: replicas <integer>/,
-      );
-      expect(await old(undefined, 'get', 'configmap', 'made', '-o', 'jsonpath={.data.a}')).to.equal('b');
-      expect(await old(undefined, 'delete', 'deployment', 'web')).to.contain('deleted');
-    });
-  }
 
   it('tells its health to anybody, and its metrics to those who may ask', async () => {
     const as = { anonymous: true } as const;

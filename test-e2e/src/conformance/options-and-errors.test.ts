@@ -48,6 +48,7 @@ describe('options and errors', () => {
       ['POST', configMaps(namespace)],
       ['PUT', configMaps(namespace, 'a')],
       ['DELETE', configMaps(namespace, 'a')],
+      ['DELETE', configMaps(namespace)],
     ] as const) {
       const answer = await server.send(
         method,
@@ -56,6 +57,19 @@ describe('options and errors', () => {
       );
       expect(answer.status, method).to.equal(422);
     }
+    const patched = await server.patch(`${configMaps(namespace, 'a')}?dryRun=Some`, 'merge', {});
+    expect(patched.status).to.equal(422);
+    const evicted = `/api/v1/namespaces/${namespace}/pods`;
+    await server.create(evicted, {
+      metadata: { name: 'p' },
+      spec: { containers: [{ name: 'c', image: 'i' }] },
+    });
+    succeeded(
+      await server.send('POST', `${evicted}/p/eviction?dryRun=All`, {
+        body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p', namespace } },
+      }),
+    );
+    expect((await server.get(`${evicted}/p`)).status).to.equal(200);
   });
 
   it('ignores, warns of, or refuses unknown and repeated fields, of built-in and custom kinds', async () => {
@@ -179,6 +193,11 @@ describe('options and errors', () => {
       body: widget('Widget', 'w', { free: { text: 'x'.repeat(1024 * 1024 + 400 * 1024) } }),
     });
     expect(free.status, free.text.slice(0, 300)).to.equal(201);
+    const large = await server.send('POST', widgets(namespace), {
+      body: widget('Widget', 'x', { free: { text: 'x'.repeat(2 * 1024 * 1024) } }),
+    });
+    expect(large.status, large.text.slice(0, 300)).to.equal(413);
+    expect((await server.get(widgets(namespace, 'x'))).status).to.equal(404);
   });
 
   it('warns of a deprecated version, each warning once', async () => {

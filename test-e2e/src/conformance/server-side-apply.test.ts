@@ -218,7 +218,14 @@ describe('server-side apply', () => {
     const namespace = await server.namespace();
     const path = widgets(namespace, 'w');
     const twice = await apply(path, 'one', widget('Widget', 'w', { parts: [{ name: 'x' }, { name: 'x' }] }));
-    expect(twice.status).to.be.oneOf([400, 422, 500]).and.not.equal(500);
+    expect(twice.status, twice.text).to.equal(400);
+    expect(text(twice.body, 'message')).to.contain('duplicate entries for key [name="x"]');
+    const container = { name: 'main', image: 'i' };
+    const doubled = { metadata: { labels: { app: 'd' } }, spec: { containers: [container, container] } };
+    const builtin = await apply(deployments(namespace, 'd'), 'one', deployment('d', { template: doubled }));
+    expect([builtin.status, text(builtin.body, 'message')].join(' ')).to.match(
+      /^4.*duplicate entries for key \[name="main"\]/,
+    );
     await ok(
       apply(path, 'one', widget('Widget', 'w', { tags: ['a'], parts: [{ name: 'x' }], steps: ['1'] })),
     );

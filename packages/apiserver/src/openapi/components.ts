@@ -109,7 +109,9 @@ export class ComponentCollector {
     if (name === undefined) return this.#plain(rest);
     const reference = this.#referTo(name, schema);
     const extras = extrasOf(rest);
-    return Object.keys(extras).length === 0 ? reference : { allOf: [reference], ...extras };
+    if (Object.keys(extras).length === 0) return reference;
+    // Swagger 2 clients take a reference for what it is only when it is not wrapped.
+    return this.#v2 ? { ...reference, ...extras } : { allOf: [reference], ...extras };
   }
 
   #plain(schema: Schema): JsonObject {

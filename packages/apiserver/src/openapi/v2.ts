@@ -1,12 +1,14 @@
 /**
  * The Swagger 2 document of everything that is served: as JSON for tools, and as the protobuf message
- * `openapi.v2.Document` that kubectl 1.27 and 1.28 want before they write anything. The protobuf form holds the PATCH
- * operations with their parameters and kinds, which is all that those clients read.
+ * `openapi.v2.Document` that kubectl up to 1.28 wants before it writes anything. The protobuf form holds what those
+ * clients read: the PATCH operations with their parameters and kinds, by which newer ones learn that the server
+ * validates fields, and the structure of all kinds, by which older ones validate and explain them.
  */
 import type { JsonObject } from '@flotilla/api';
 import type { ResourceDefinition } from '../registry/resource.js';
 import { ComponentCollector } from './components.js';
 import { type OperationFacts, operationExtensions, type PathFacts, pathsOf } from './paths.js';
+import { encodeDefinitions, yamlOf } from './v2-definitions.js';
 import { message, text } from './wire-writer.js';
 
 const info = { title: 'Kubernetes', version: 'unversioned' };
@@ -80,10 +82,13 @@ export function encodeOpenApiV2(definitions: readonly ResourceDefinition[]): Buf
       return patch === undefined ? [] : [namedPathItem(path, patch)];
     }),
   );
+  const collector = new ComponentCollector({ v2: true });
+  for (const definition of definitions) collector.addKind(definition);
   return Buffer.concat([
     text(1, '2.0'),
     message(2, [text(1, info.title), text(2, info.version)]),
     message(8, items),
+    message(9, encodeDefinitions(collector.components())),
   ]);
 }
 
@@ -98,12 +103,4 @@ function namedPathItem(path: string, patch: OperationFacts): Buffer {
   );
   const operation = message(8, [text(5, patch.id), ...parameters, message(9, []), ...extensions]);
   return message(2, [text(1, path), message(2, [operation])]);
-}
-
-/** JSON is YAML; block style is what gnostic itself writes. */
-function yamlOf(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return `${String(value)}\n`;
-  return Object.entries(value)
-    .map(([key, item]) => `${key}: ${JSON.stringify(item)}\n`)
-    .join('');
 }

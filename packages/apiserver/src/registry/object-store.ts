@@ -39,7 +39,7 @@ import {
 } from './object-meta.js';
 import type { ResourceDefinition } from './resource.js';
 import type { ResourceRegistry } from './resource-registry.js';
-import { storeFailure } from './store-failure.js';
+import { checkSize, storeFailure } from './store-failure.js';
 import { dedupeOwners, throughDoor, updateErrors } from './subresource-doors.js';
 import { isStaleVersion, storageRef, viewObject, withResourceVersion } from './versions.js';
 import { WriteAdmission, type WriteToAdmit } from './write-admission.js';
@@ -318,6 +318,7 @@ export class ObjectStore {
 
   /** Undefined: something else than expected is there. */
   async #write(write: StoreWrite): Promise<Revision | undefined> {
+    if (write.type === 'put') checkSize(write.value);
     try {
       const result = await this.#deps.store.write(write);
       return result.ok ? result.revision : undefined;

@@ -22,3 +22,13 @@ export function storeFailure(error: unknown): unknown {
       return newStatusError(503, 'ServiceUnavailable', { message: error.message, cause: error });
   }
 }
+
+/** The most that etcd takes in one request by default: what one store keeps, each must keep. */
+const maxObjectBytes = 1.5 * 1024 * 1024;
+
+/** @throws StatusError 413 for an object that is too large to be stored. */
+export function checkSize(stored: Uint8Array): void {
+  if (stored.length <= maxObjectBytes) return;
+  const message = `Request entity too large: the object has ${stored.length} bytes, limit is ${maxObjectBytes}`;
+  throw newStatusError(413, 'RequestEntityTooLarge', { message });
+}
