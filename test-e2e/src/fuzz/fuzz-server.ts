@@ -16,7 +16,7 @@ import { createTestEnv, type TestEnv } from '@flotilla/kube/testing';
 import { strangeAuthority } from '../support/credentials.js';
 import { at } from '../support/json.js';
 import { widgetCrd, widgetGroup } from '../support/objects.js';
-import { type FuzzRequest, fuzzNamespace } from './fuzz-requests.js';
+import { type FuzzRequest, fuzzNamespace } from './fuzz-parts.js';
 
 const admin = { username: 'fuzz', groups: ['system:masters', 'system:authenticated'] };
 

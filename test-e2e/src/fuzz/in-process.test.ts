@@ -5,8 +5,9 @@
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { fuzzRequests, pastDefects } from './fuzz-requests.js';
+import { fuzzRequests } from './fuzz-requests.js';
 import { FuzzServer, heapBytes } from './fuzz-server.js';
+import { pastDefects } from './past-defects.js';
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 3000);
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
