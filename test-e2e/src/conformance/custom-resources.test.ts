@@ -273,6 +273,9 @@ describe('custom resources', () => {
     expect(at(scale, 'status')).to.deep.equal({ replicas: 1, selector: 'app=s' });
     expect(await server.k('scale', 'scaler/s', '--replicas=5', '-n', namespace)).to.contain('scaled');
     expect(at(await server.read(`${path}/s`), 'spec.replicas')).to.equal(5);
+    expect(await server.k('get', 'scaler/s', '-n', namespace, '--subresource=scale')).to.match(
+      /^NAME +DESIRED +AVAILABLE +AGE *\ns +5 +1 +\d+s *\n$/,
+    );
     expect(
       await server.k('scale', 'scaler/s', '--current-replicas=5', '--replicas=6', '-n', namespace),
     ).to.contain('scaled');

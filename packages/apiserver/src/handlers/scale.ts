@@ -16,6 +16,7 @@ import {
   newNotFound,
   type Schema,
 } from '@flotilla/api';
+import { ageColumn, countColumn, nameColumn } from '../builtin/columns.js';
 import { fromScaleEntries, toScaleEntries } from '../field-manager/scale.js';
 import { serverSideApply } from '../field-manager/server-side-apply.js';
 import type { ScaleSpec } from '../registry/resource.js';
@@ -74,10 +75,19 @@ async function getScale(
   return scaleResponse(toScale(object, scale, definition.origin), options);
 }
 
+/** `kubectl get --subresource=scale` shows these, not the columns of the object. */
+const scaleColumns = [
+  nameColumn,
+  countColumn('Desired', 'spec', 'replicas'),
+  countColumn('Available', 'status', 'replicas'),
+  ageColumn,
+];
+
 function scaleResponse(scale: KubeObject, options: RespondOptions): ApiResponse {
-  return options.request.accept.as === 'object'
-    ? valueResponse(200, scale, options)
-    : objectResponse(200, scale, options);
+  const { request } = options;
+  if (request.accept.as === 'object') return valueResponse(200, scale, options);
+  const definition = { ...request.definition, origin: 'builtin' as const, columns: scaleColumns };
+  return objectResponse(200, scale, { ...options, request: { ...request, definition } });
 }
 
 async function updateScale(

@@ -29,7 +29,7 @@ const storageClasses: BuiltinFacts = {
     fieldColumn('Provisioner', ['provisioner']),
     fieldColumn('ReclaimPolicy', ['reclaimPolicy']),
     fieldColumn('VolumeBindingMode', ['volumeBindingMode']),
-    textColumn('AllowVolumeExpansion', (object) => String(isTrue(object, 'allowVolumeExpansion'))),
+    textColumn('AllowVolumeExpansion', (object) => isTrue(object, 'allowVolumeExpansion')),
     ageColumn,
   ],
   defaults: (object) => fill(object, { reclaimPolicy: 'Delete', volumeBindingMode: 'Immediate' }),
@@ -46,14 +46,14 @@ const csiDrivers: BuiltinFacts = {
   strategy: { tracksGeneration: true },
   columns: [
     nameColumn,
-    textColumn('AttachRequired', (object) => String(isTrue(object, 'spec', 'attachRequired'))),
-    textColumn('PodInfoOnMount', (object) => String(isTrue(object, 'spec', 'podInfoOnMount'))),
-    textColumn('StorageCapacity', (object) => String(isTrue(object, 'spec', 'storageCapacity'))),
+    textColumn('AttachRequired', (object) => isTrue(object, 'spec', 'attachRequired')),
+    textColumn('PodInfoOnMount', (object) => isTrue(object, 'spec', 'podInfoOnMount')),
+    textColumn('StorageCapacity', (object) => isTrue(object, 'spec', 'storageCapacity')),
     textColumn('TokenRequests', (object) => {
       const audiences = objectsAt(object, 'spec', 'tokenRequests').map((one) => textAt(one, 'audience'));
       return audiences.length === 0 ? '<unset>' : audiences.join(',');
     }),
-    textColumn('RequiresRepublish', (object) => String(isTrue(object, 'spec', 'requiresRepublish'))),
+    textColumn('RequiresRepublish', (object) => isTrue(object, 'spec', 'requiresRepublish')),
     textColumn('Modes', (object) => textsAt(object, 'spec', 'volumeLifecycleModes').join(',')),
     ageColumn,
   ],
@@ -94,7 +94,7 @@ const volumeAttachments: BuiltinFacts = {
     fieldColumn('Attacher', ['spec', 'attacher']),
     fieldColumn('PV', ['spec', 'source', 'persistentVolumeName']),
     fieldColumn('Node', ['spec', 'nodeName']),
-    textColumn('Attached', (object) => String(isTrue(object, 'status', 'attached'))),
+    textColumn('Attached', (object) => isTrue(object, 'status', 'attached')),
     ageColumn,
   ],
   validateUpdate: (object, old) => validateImmutable(object, old, ['spec']),
