@@ -190,6 +190,7 @@ async function serve(options: Options): Promise<void> {
     authentication: options,
     authorization: options,
     etcd: options,
+    audit: options,
     ...(options.storage === 'memory' && { store: createMemoryStore({ clock: env.clock }) }),
     ...(options.controllers && { controllers: options.controllers }),
     ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),

@@ -29,6 +29,7 @@ export interface EmbeddedHubOptions
     | 'authentication'
     | 'authorization'
     | 'etcd'
+    | 'audit'
   > {
   readonly env: Env;
 }

@@ -4,13 +4,18 @@
  * builds its help.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { AuditOptions } from '../configuration/audit.js';
 import type { AuthenticationOptions } from '../configuration/authentication.js';
 import { type AuthorizationOptions, parseAuthorizationMode } from '../configuration/authorization.js';
 import type { ServingOptions } from '../configuration/serving.js';
 import { parseGoDuration } from './go-duration.js';
 
 /** What the flags say, under the names that commander gives them. */
-export interface ServerFlags extends ServingOptions, AuthenticationOptions, AuthorizationOptions {}
+export interface ServerFlags
+  extends ServingOptions,
+    AuthenticationOptions,
+    AuthorizationOptions,
+    AuditOptions {}
 
 /** Adds all flags, in groups. */
 export function addServerOptions(command: Command): Command {
@@ -28,6 +33,7 @@ function groups(): readonly (readonly [string, readonly Option[]])[] {
     ['Front proxy:', frontProxyFlags()],
     ['Service account tokens:', serviceAccountFlags()],
     ['Authorization:', [authorizationModeFlag()]],
+    ['Audit:', auditFlags()],
   ];
 }
 
@@ -156,6 +162,41 @@ function authorizationModeFlag(): Option {
   return new Option('--authorization-mode <mode>', 'RBAC or AlwaysAllow; default: RBAC').argParser((text) =>
     orInvalid(() => parseAuthorizationMode(text)),
   );
+}
+
+function auditFlags(): Option[] {
+  return [
+    new Option(
+      '--audit-log-path <file>',
+      'where requests are recorded, one audit.k8s.io/v1 Event a line; - is standard output; default: nowhere',
+    ),
+    new Option(
+      '--audit-policy-file <file>',
+      'which requests are recorded, and how much of each (audit.k8s.io/v1 Policy), loaded again when it changes; default: all, without their content',
+    ),
+    new Option(
+      '--audit-log-maxsize <megabytes>',
+      'size above which the audit log is rotated; default: 100',
+    ).argParser(parsePositive),
+    new Option(
+      '--audit-log-maxbackup <number>',
+      'rotated audit logs that are kept; default: 0, all',
+    ).argParser(parseCount),
+    new Option(
+      '--audit-log-maxage <days>',
+      'age at which rotated audit logs are removed; default: 0, never',
+    ).argParser(parseCount),
+  ];
+}
+
+function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('give a whole number, 0 or above.');
+}
+
+/** 0 stands for the default, as kube-apiserver has it. */
+function parsePositive(text: string): number | undefined {
+  return parseCount(text) || undefined;
 }
 
 /** A flag that may be given several times. */

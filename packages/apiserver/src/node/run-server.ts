@@ -13,6 +13,7 @@ import {
 } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import type { FrontProxySettings } from '../authentication/front-proxy.js';
+import type { AuditOptions } from '../configuration/audit.js';
 import { type AuthenticationOptions, loadAuthentication } from '../configuration/authentication.js';
 import type { AuthorizationOptions } from '../configuration/authorization.js';
 import type { EtcdOptions } from '../configuration/etcd.js';
@@ -29,6 +30,7 @@ import { fetchJson } from './fetch-json.js';
 import { type HttpFront, serveHttps } from './http-front.js';
 import { createHttpsWebhooks } from './https-webhooks.js';
 import { openStore } from './open-store.js';
+import { startAudit } from './start-audit.js';
 
 export interface RunServerOptions {
   readonly env: Env;
@@ -45,6 +47,7 @@ export interface RunServerOptions {
   readonly authorization?: AuthorizationOptions;
   /** Where the objects are kept; default: in the data directory. */
   readonly etcd?: EtcdOptions;
+  readonly audit?: AuditOptions;
   readonly admission?: readonly AdmissionPlugin[];
   /** Names of admission plugins that do not run. */
   readonly disabledAdmission?: readonly string[];
@@ -95,6 +98,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       ownServiceAccountKey: pki.serviceAccountKey,
       ownIssuer: issuer,
     });
+    const audit = await startAudit(options.audit ?? {}, { env, parts });
     const webhooks = createHttpsWebhooks({ clock: env.clock });
     parts.closers.push(async () => webhooks.close());
     const server = createApiServer({
@@ -109,6 +113,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       authentication: authentication.settings,
       authorizationMode: options.authorization?.authorizationMode ?? 'RBAC',
       webhooks,
+      ...(audit && { audit }),
       ...(options.admission && { admission: options.admission }),
       ...(options.disabledAdmission && { disabledAdmission: options.disabledAdmission }),
       ...(options.serviceCidr !== undefined && { serviceCidr: options.serviceCidr }),

@@ -8,6 +8,7 @@ import { createClient, type Env, type Transport } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import { createServerPlugins, type ServerPlugins } from '../admission/server-plugins.js';
 import { type AdmissionWebhooks, createAdmissionWebhooks } from '../admission/webhooks/admission-webhooks.js';
+import { type AuditBackend, createAuditor } from '../audit/auditor.js';
 import { createAuthenticator } from '../authentication/authenticator.js';
 import { createBootstrapTokenAuthenticator } from '../authentication/bootstrap-token.js';
 import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
@@ -74,6 +75,8 @@ export interface ApiServerOptions {
   readonly webhooks?: WebhookPort;
   /** Names of admission plugins that do not run. */
   readonly disabledAdmission?: readonly string[];
+  /** Where requests are recorded, and how much of them; absent: nowhere. */
+  readonly audit?: AuditBackend;
 }
 
 export interface ApiServer extends ApiHandler {
@@ -114,7 +117,7 @@ class AssembledServer implements ApiServer {
   }
 
   async start(): Promise<void> {
-    const { env, profile, kubernetesVersion, store, clientCa } = this.#options;
+    const { audit, env, profile, kubernetesVersion, store, clientCa } = this.#options;
     await this.cache.start();
     const reader = createObjectReader(this.cache);
     const isOpen = this.#options.authorizationMode === 'AlwaysAllow';
@@ -201,6 +204,9 @@ class AssembledServer implements ApiServer {
       registry: this.registry,
       resources,
       freshness: createFreshness(store, this.cache),
+      audit:
+        audit &&
+        createAuditor({ ...audit, now: () => env.clock.now(), decodeProtobuf: decodeProtobufObject }),
       other: this.#otherPaths(tokens),
       onAnswer: (info, answer) => this.#metrics.record(info, answer),
     });
@@ -274,7 +280,14 @@ class AssembledServer implements ApiServer {
   #gauges() {
     const { objects, watches, droppedWatches } = this.cache.stats();
     const { reads, writes } = this.#inFlight.counts;
-    return { objects, watches, droppedWatches, readsInFlight: reads, writesInFlight: writes };
+    return {
+      objects,
+      watches,
+      droppedWatches,
+      readsInFlight: reads,
+      writesInFlight: writes,
+      ...(this.#options.audit && { audit: this.#options.audit.sink.counts }),
+    };
   }
 }
 

@@ -13,6 +13,8 @@ export interface Gauges {
   readonly droppedWatches: number;
   readonly readsInFlight: number;
   readonly writesInFlight: number;
+  /** Absent when no audit log is kept. */
+  readonly audit?: { readonly events: number; readonly dropped: number };
 }
 
 /** Requests for resources that do not exist are counted as one, or a scanner would fill the memory. */
@@ -57,6 +59,12 @@ export class ServerMetrics {
     lines.push('# TYPE apiserver_current_inflight_requests gauge');
     lines.push(`apiserver_current_inflight_requests{request_kind="readOnly"} ${gauges.readsInFlight}`);
     lines.push(`apiserver_current_inflight_requests{request_kind="mutating"} ${gauges.writesInFlight}`);
+    if (gauges.audit !== undefined) {
+      lines.push('# TYPE apiserver_audit_event_total counter');
+      lines.push(`apiserver_audit_event_total ${gauges.audit.events}`);
+      lines.push('# TYPE apiserver_audit_error_total counter');
+      lines.push(`apiserver_audit_error_total{plugin="log"} ${gauges.audit.dropped}`);
+    }
     return `${lines.join('\n')}\n`;
   }
 }

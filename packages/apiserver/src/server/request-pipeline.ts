@@ -2,8 +2,10 @@
  * One request from head to answer: parsed, authenticated, impersonated, bounded, authorized, dispatched; whatever
  * fails becomes a Status. The order is kube-apiserver's handler chain (apiserver.md 2.1).
  */
-import { newBadRequest, newForbidden, newNotFound, newStatusError } from '@flotilla/api';
+import { newBadRequest, newForbidden, newNotFound, newStatusError, StatusError } from '@flotilla/api';
 import type { Env } from '@flotilla/kube';
+import type { AuditTrail } from '../audit/audit-trail.js';
+import { type Auditor, clientAuditId } from '../audit/auditor.js';
 import type { Authenticator } from '../authentication/authenticator.js';
 import { resolveImpersonation } from '../authentication/impersonation.js';
 import type { UserInfo } from '../authentication/user.js';
@@ -28,6 +30,8 @@ export interface PipelineDependencies {
   readonly resources: ResourceHandler;
   /** Where other servers write to the same store. */
   readonly freshness?: Freshness | undefined;
+  /** Absent: no audit log is kept. */
+  readonly audit?: Auditor | undefined;
   /** Everything that is no resource; undefined: no such path. */
   readonly other: (request: ApiRequest) => ApiResponse | undefined | Promise<ApiResponse | undefined>;
   /** Told of each answer, for metrics. */
@@ -38,19 +42,23 @@ export function createRequestPipeline(deps: PipelineDependencies): ApiHandler {
   return {
     async handle(request) {
       const startMs = deps.env.clock.monotonicMs();
-      const trace: Trace = {};
-      const answer = prettified(await answerOrStatus(deps, request, trace), request);
+      const trace: Trace = { auditId: clientAuditId(request) ?? deps.env.random.uuid() };
+      const plain = await answerOrStatus(deps, request, trace);
+      const answer = prettified(trace.audit?.answered(plain) ?? plain, request);
       if (trace.info !== undefined) {
         const durationMs = deps.env.clock.monotonicMs() - startMs;
         deps.onAnswer(trace.info, { code: answer.status, durationMs });
       }
-      return { ...answer, headers: { ...answer.headers, 'audit-id': deps.env.random.uuid() } };
+      return { ...answer, headers: { ...answer.headers, 'audit-id': trace.auditId } };
     },
   };
 }
 
 interface Trace {
+  readonly auditId: string;
   info?: RequestInfo;
+  /** Undefined when nothing of the request is recorded. */
+  audit?: AuditTrail | undefined;
 }
 
 async function answerOrStatus(
@@ -61,38 +69,83 @@ async function answerOrStatus(
   try {
     const info = parseRequestInfo(request.method, request.path, request.query);
     trace.info = info;
-    if (deps.freshness === undefined) return await answer(deps, request, info);
+    if (deps.freshness === undefined) return await answer(deps, request, { info, trace });
     const { mayBeStale, catchUp } = deps.freshness;
     if (mayBeStale(info, request)) {
-      const first = await answer(deps, request, info).catch((error: unknown) =>
-        errorResponse(error, { request, log: deps.env.log }),
-      );
-      if (!info.isResource || !isDoubtful(first.status)) return first;
+      const first = await attempt(deps, request, { info, trace });
+      const status = 'answer' in first ? first.answer.status : toStatusCode(first.error);
+      if (!info.isResource || !isDoubtful(status)) {
+        if ('answer' in first) return first.answer;
+        throw first.error;
+      }
     }
     await catchUp(request.signal);
-    return await answer(deps, request, info);
+    return await answer(deps, request, { info, trace });
   } catch (error) {
-    return errorResponse(error, { request, log: deps.env.log });
+    const answer = errorResponse(error, { request, log: deps.env.log });
+    reportFailure(deps, request, { trace, answer, isDefect: !(error instanceof StatusError) });
+    return answer;
   }
+}
+
+interface Asked {
+  readonly info: RequestInfo;
+  readonly trace: Trace;
+}
+
+/** What may be asked once more is not yet reported as a failure. */
+async function attempt(
+  deps: PipelineDependencies,
+  request: ApiRequest,
+  asked: Asked,
+): Promise<{ readonly answer: ApiResponse } | { readonly error: unknown }> {
+  try {
+    return { answer: await answer(deps, request, asked) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function toStatusCode(error: unknown): number {
+  return error instanceof StatusError ? error.code : 500;
 }
 
 async function answer(
   deps: PipelineDependencies,
   request: ApiRequest,
-  info: RequestInfo,
+  { info, trace }: Asked,
 ): Promise<ApiResponse> {
   const known = request.user ?? deps.authenticator.authenticate(request);
   const caller = known instanceof Promise ? await known : known;
+  const { auditId } = trace;
+  if (trace.audit === undefined) {
+    trace.audit = deps.audit?.begin(request, { info, user: caller, auditId });
+    trace.audit?.received();
+  } else trace.audit.startsAgain();
+  const { audit } = trace;
   const user = resolveImpersonation(caller, request.headers, deps.authorizer);
+  if (user !== caller) audit?.impersonates(user);
   const leave = deps.inFlight.enter(info, user);
   try {
-    authorize(deps.authorizer, user, info);
+    authorize(deps.authorizer, user, { info, audit });
     return info.isResource
-      ? await answerResource(deps, request, { info, user })
+      ? await answerResource(deps, request, { info, user, audit })
       : await answerOther(deps, request);
   } finally {
     leave();
   }
+}
+
+function reportFailure(
+  deps: PipelineDependencies,
+  request: ApiRequest,
+  { trace, answer, isDefect }: { trace: Trace; answer: ApiResponse; isDefect: boolean },
+): void {
+  const { info, audit, auditId } = trace;
+  if (isDefect) audit?.panicked();
+  // Who was not authenticated has got no trail yet.
+  if (answer.status !== 401 || info === undefined || audit !== undefined) return;
+  deps.audit?.begin(request, { info, user: undefined, auditId })?.refused(answer);
 }
 
 function attributesOf(info: RequestInfo): AccessAttributes {
@@ -107,9 +160,16 @@ function attributesOf(info: RequestInfo): AccessAttributes {
   };
 }
 
-function authorize(authorizer: Authorizer, user: UserInfo, info: RequestInfo): void {
+interface Audited {
+  readonly info: RequestInfo;
+  readonly audit: AuditTrail | undefined;
+}
+
+function authorize(authorizer: Authorizer, user: UserInfo, { info, audit }: Audited): void {
   const attributes = attributesOf(info);
   const decision = authorizer.authorize(user, attributes);
+  audit?.annotate('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
+  audit?.annotate('authorization.k8s.io/reason', decision.reason);
   if (decision.allowed) return;
   throw newForbidden(
     { group: info.group, resource: info.resource, name: info.name ?? '' },
@@ -135,19 +195,19 @@ const verbs: ReadonlySet<string> = new Set<Verb>([
 async function answerResource(
   deps: PipelineDependencies,
   request: ApiRequest,
-  { info, user }: { info: RequestInfo; user: UserInfo },
+  { info, user, audit }: Audited & { readonly user: UserInfo },
 ): Promise<ApiResponse> {
   const definition = deps.registry.find(info.group, info.version, info.resource);
   if (definition === undefined || !verbs.has(info.verb)) return textResponse(404, '404 page not found\n');
   if (request.method === 'OPTIONS')
     throw newStatusError(405, 'MethodNotAllowed', { message: 'OPTIONS is not supported' });
-  return deps.resources.handle(toResourceRequest(definition, request, { info, user }));
+  return deps.resources.handle(toResourceRequest(definition, request, { info, user, audit }));
 }
 
 function toResourceRequest(
   definition: ResourceDefinition,
   request: ApiRequest,
-  { info, user }: { info: RequestInfo; user: UserInfo },
+  { info, user, audit }: Audited & { readonly user: UserInfo },
 ): ResourceRequest {
   const { subresource } = info;
   const name = info.isNamed ? info.name : undefined;
@@ -171,6 +231,7 @@ function toResourceRequest(
     contentType: String(request.headers['content-type'] ?? ''),
     userAgent: String(request.headers['user-agent'] ?? ''),
     user,
+    ...(audit && { annotate: (key: string, value: string) => audit.annotate(key, value) }),
     get signal() {
       return request.signal; // the front makes it when it is asked for
     },

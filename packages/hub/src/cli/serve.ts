@@ -64,6 +64,7 @@ export function addServeCommand(program: Command, context: ServeContext): void {
       authentication: options,
       authorization: options,
       etcd: options,
+      audit: options,
       ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
     });
     env.log.info('hub ready', { url: hub.url, kubeconfig });
