@@ -16,6 +16,9 @@ import {
   wellKnown,
 } from '@flotilla/kube';
 import { createPolicyStatusLoops } from '../admission/policies/policy-status.js';
+import type { PendingUsage } from '../admission/quota/pending-usage.js';
+import { createQuotaLoops } from '../admission/quota/quota-controller.js';
+import type { ObjectReader } from '../authentication/object-reader.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
 import type { ControllerSelection } from './controller-selection.js';
 import { createEventExpiry } from './event-expiry.js';
@@ -36,6 +39,11 @@ export interface ControllerContext {
 export interface StartControllersOptions extends ControllerContext {
   /** Of the server that `client` reaches, for the garbage collector, which looks at every write. */
   readonly cache: OwnershipCache;
+  /** The same, for what is counted. */
+  readonly reader: ObjectReader;
+  readonly pending: PendingUsage;
+  /** Other servers write to the same store. */
+  readonly isShared: boolean;
   readonly profile: 'hub' | 'cluster';
   readonly controllers: ControllerSelection;
   /** PEM, published as ConfigMap kube-root-ca.crt in every namespace. */
@@ -98,6 +106,7 @@ function createLoops(options: StartControllersOptions, namespaces: Informer<Kube
     ofNamespaces.push(createNamespaceContentController(options, { namespaces, content }));
   if (ofNamespaces.length > 0) loops.push({ informers: [namespaces], controllers: [] }, ...ofNamespaces);
   if (isOn('token-cleaner-controller')) loops.push(createTokenCleaner(options));
+  if (isOn('resourcequota-controller')) loops.push(...createQuotaLoops(options));
   if (isOn('validatingadmissionpolicy-status-controller')) loops.push(...createPolicyStatusLoops(options));
   if (profile === 'cluster') {
     loops.push(createKubernetesServiceLoop(options));

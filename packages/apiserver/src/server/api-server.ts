@@ -6,6 +6,7 @@
 import { newForbidden, type StatusError } from '@flotilla/api';
 import { createClient, type Env, type Transport } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
+import { PendingUsage } from '../admission/quota/pending-usage.js';
 import { createServerPlugins, type ServerPlugins } from '../admission/server-plugins.js';
 import { type AdmissionWebhooks, createAdmissionWebhooks } from '../admission/webhooks/admission-webhooks.js';
 import { type AuditBackend, createAuditor } from '../audit/auditor.js';
@@ -83,6 +84,8 @@ export interface ApiServer extends ApiHandler {
   readonly registry: ResourceRegistry;
   /** What is stored, for the server's own loops: to be read only, and no way around authorization for others. */
   readonly cache: WatchCache;
+  /** What admission has let through and the cache does not show yet, for whoever keeps quotas true. */
+  readonly pendingUsage: PendingUsage;
   /** Loads the state; nothing is answered before it resolves. */
   start(): Promise<void>;
   /** A client's way in without a socket; default: the server's own user. */
@@ -100,6 +103,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 class AssembledServer implements ApiServer {
   readonly registry = new ResourceRegistry();
   readonly cache: WatchCache;
+  readonly pendingUsage: PendingUsage;
   readonly #options: ApiServerOptions;
   readonly #metrics = new ServerMetrics();
   readonly #inFlight: InFlight;
@@ -112,6 +116,7 @@ class AssembledServer implements ApiServer {
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
+    this.pendingUsage = new PendingUsage(options.env.clock);
     this.cache = new WatchCache({ store: options.store, clock: options.env.clock });
     this.#inFlight = new InFlight(options.inFlight);
   }
@@ -158,7 +163,14 @@ class AssembledServer implements ApiServer {
     ]);
     const caller = createWebhookCaller({ port: this.#options.webhooks, reader, random: env.random });
     this.#webhooks = createAdmissionWebhooks({ caller, reader, registry: this.registry, authorizer, env });
-    const plugins = createServerPlugins({ cache: this.cache, reader, registry: this.registry, authorizer });
+    const plugins = createServerPlugins({
+      cache: this.cache,
+      reader,
+      registry: this.registry,
+      authorizer,
+      pending: this.pendingUsage,
+      client: () => createClient(this.transport(), { userAgent: 'apiserver' }),
+    });
     this.#plugins = plugins;
     const objects = new ObjectStore({
       store,

@@ -14,6 +14,7 @@ import { compactPeriodically } from '../watch-cache/compact-periodically.js';
 import type { ApiServer } from './api-server.js';
 import { ensureBootstrapObjects, publishTrust } from './bootstrap-objects.js';
 import { type Loops, type StartLoops, startElectedLoops } from './elected-loops.js';
+import { createObjectReader } from './object-reader.js';
 
 export interface ControlPlaneOptions {
   readonly env: Env;
@@ -74,6 +75,9 @@ function startLoops(server: ApiServer, options: ControlPlaneOptions, client: Kub
     env,
     registry,
     cache,
+    reader: createObjectReader(cache),
+    pending: server.pendingUsage,
+    isShared: store.isShared === true,
     profile,
     controllers: isOn,
     ca: rootCa,

@@ -28,8 +28,25 @@ export function deploymentStatus(deployment: KubeObject, rollout: Rollout): Json
     conditions: [
       availableCondition(deployment, { availableReplicas, nowMs: rollout.nowMs }),
       progressCondition(deployment, counts, rollout),
+      ...failureCondition(deployment, rollout),
     ],
   };
+}
+
+/** What keeps the ReplicaSets from making pods, as they say it; the new one's word comes first. */
+function failureCondition(deployment: KubeObject, { newSet, sets, nowMs }: Rollout): JsonObject[] {
+  const failures = [...(newSet === undefined ? [] : [newSet]), ...sets].flatMap((set) =>
+    objectsAt(set, 'status', 'conditions').filter((one) => one['type'] === 'ReplicaFailure'),
+  );
+  const [failure] = failures;
+  if (failure === undefined) return [];
+  const condition = {
+    type: 'ReplicaFailure',
+    status: 'True',
+    reason: textAt(failure, 'reason'),
+    message: textAt(failure, 'message'),
+  };
+  return [workloadCondition(deployment, condition, { nowMs })];
 }
 
 /** How long until a rollout that stands still must be called failed. */

@@ -1,5 +1,5 @@
 /** Keeps as many pods as each ReplicaSet asks for and says how many there are. Plays kube-controller-manager. */
-import { formatTime, type JsonObject, type KubeObject } from '@flotilla/api';
+import { formatTime, hasReason, type JsonObject, type KubeObject } from '@flotilla/api';
 import { type Controller, createController } from '@flotilla/kube';
 import { at, numberAt, objectAt, objectsAt } from '../../builtin/access.js';
 import { inBatches } from '../in-batches.js';
@@ -21,12 +21,18 @@ export function createReplicaSetLoop(cluster: SimulatedCluster, pods: PodControl
       const missing =
         set.metadata.deletionTimestamp === undefined ? numberAt(set, 'spec', 'replicas') - active.length : 0;
       const template = objectAt(set, 'spec', 'template');
-      await inBatches(Array.from({ length: Math.max(missing, 0) }), () => pods.create(set, { template }));
+      const refusal = new Refusal();
+      await inBatches(Array.from({ length: Math.max(missing, 0) }), () =>
+        refusal.keep(() => pods.create(set, { template })),
+      );
       const extra = missing < 0 ? active.toSorted(byDispensability).slice(0, -missing) : [];
       await inBatches(extra, (pod) => pods.delete(pod));
       const left = active.filter((pod) => !extra.includes(pod));
-      await cluster.writeStatus(sets.ref, set, statusOf(set, left, cluster.nowMs));
-      return availabilityDelay(set, left, cluster.nowMs);
+      const { nowMs } = cluster;
+      await cluster.writeStatus(sets.ref, set, statusOf(set, left, { nowMs, failure: refusal.message }));
+      return refusal.message === undefined
+        ? availabilityDelay(set, left, nowMs)
+        : { requeueAfterMs: retryRefusedMs };
     },
   });
   enqueueChanged(sets, controller);
@@ -34,10 +40,36 @@ export function createReplicaSetLoop(cluster: SimulatedCluster, pods: PodControl
   return controller;
 }
 
-function statusOf(set: KubeObject, pods: readonly KubeObject[], nowMs: number): JsonObject {
+/** A quota may have room again, or a policy be gone. */
+const retryRefusedMs = 2000;
+
+/** The first refusal by admission: the workload says it, instead of the log. */
+class Refusal {
+  message: string | undefined;
+
+  async keep(create: () => Promise<unknown>): Promise<void> {
+    try {
+      await create();
+    } catch (error) {
+      if (!hasReason(error, 'Forbidden', 'Invalid')) throw error;
+      this.message ??= error.message;
+    }
+  }
+}
+
+function statusOf(
+  set: KubeObject,
+  pods: readonly KubeObject[],
+  { nowMs, failure }: { readonly nowMs: number; readonly failure: string | undefined },
+): JsonObject {
   const wanted = Object.entries(objectAt(set, 'spec', 'template', 'metadata', 'labels'));
   const minReadySeconds = numberAt(set, 'spec', 'minReadySeconds');
   const conditions = objectsAt(set, 'status', 'conditions').filter((one) => one['type'] !== 'ReplicaFailure');
+  if (failure !== undefined) {
+    const condition = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: failure };
+    const { lastUpdateTime: _, ...shown } = workloadCondition(set, condition, { nowMs });
+    conditions.push(shown);
+  }
   return {
     replicas: pods.length,
     ...nonZero({
