@@ -40,6 +40,12 @@ export function findUndefined(
 }
 
 const iterating = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
+/** Of two variables: index or key, and value. `all` and `exists` come in both forms. */
+const iteratingPairs = new Set(['existsOne', 'transformList', 'transformMap', 'transformMapEntry']);
+
+function isPair(method: string, count: number): boolean {
+  return iteratingPairs.has(method) || (count === 3 && iterating.has(method) && method !== 'map');
+}
 
 class Finder {
   missing: UndefinedField | undefined;
@@ -89,7 +95,11 @@ class Finder {
     const left = this.visit(receiver, scope);
     const [variable, ...rest] = args;
     let inner = scope;
-    if (variable?.op === 'id' && iterating.has(method)) {
+    const [second] = rest;
+    if (variable?.op === 'id' && second?.op === 'id' && isPair(method, args.length)) {
+      const value = known(left?.node.items ?? left?.node.additional);
+      inner = new Map([...scope, [variable.args, undefined], [second.args, value]]);
+    } else if (variable?.op === 'id' && iterating.has(method)) {
       inner = new Map([...scope, [variable.args, known(left?.node.items)]]);
     } else if (variable?.op === 'id' && method === 'bind') {
       const [value, ...body] = rest;

@@ -2,6 +2,15 @@ import { expect } from 'chai';
 import { compileCel } from './cel-environment.js';
 
 const truths = [
+  '[1, 2].all(i, v, v == i + 1) && !{"a": 1}.all(k, v, k == "b")',
+  '[1, 2].exists(i, v, i == 1 && v == 2) && {"a": 1}.exists(k, v, k == "a" && v == 1)',
+  '[1, 2, 2].existsOne(i, v, v == 1) && ![1, 2, 2].existsOne(i, v, v == 2)',
+  '[5, 6].transformList(i, v, v * i) == [0, 6] && [5, 6].transformList(i, v, i > 0, v) == [6]',
+  '{"a": 1, "b": 2}.transformMap(k, v, v > 1, v * 10)["b"] == 20',
+  'size({"a": 1, "b": 2}.transformMap(k, v, v > 1, v * 10)) == 1',
+  '{"a": "x"}.transformMapEntry(k, v, {v: k})["x"] == "a"',
+  '[[1], [2]].all(i, row, row.all(j, cell, cell == i + 1 && j == 0))',
+  '[1, 0].exists(i, v, 1 / v == 1) && ![0, 1].all(i, v, 1 / v == 2)',
   '"abc".charAt(1) == "b"',
   '"a-b-c".replace("-", "+") == "a+b+c"',
   '"a-b-c".replace("-", "+", 1) == "a+b-c"',
@@ -67,4 +76,11 @@ describe('the CEL library of Kubernetes', () => {
       expect(program.evaluate({ self: null }, { steps: 1000 })).to.equal(true);
     });
   }
+
+  it('bounds comprehensions of two variables as those of one', () => {
+    const list = `[${Array.from({ length: 40 }, (_, i) => i).join(',')}]`;
+    const program = compileCel(`${list}.all(i, v, ${list}.all(j, w, v >= 0))`, { type: 'bool' });
+    expect(() => program.evaluate({ self: null }, { steps: 1000 })).to.throw('running out of cost budget');
+    expect(program.evaluate({ self: null }, { steps: 2000 })).to.equal(true);
+  });
 });

@@ -17,6 +17,7 @@ import { registerAddresses } from './cel-addresses.js';
 import { formatCel } from './cel-format.js';
 import { registerNamedFormats } from './cel-named-formats.js';
 import { registerSemver } from './cel-semver.js';
+import { registerTwoVariables } from './cel-two-variables.js';
 import { compilePattern } from './pattern.js';
 
 /** The name under which `matches` runs in linear time. */
@@ -32,6 +33,7 @@ export function registerKubernetesLibrary(env: Environment): void {
   registerAddresses(env);
   registerSemver(env);
   registerNamedFormats(env);
+  registerTwoVariables(env);
 }
 
 class StringsNamespace {}

@@ -6,6 +6,7 @@
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { linearMatches } from './cel-library.js';
+import { TwoVariableMacro } from './cel-two-variables.js';
 
 /** What an object's rules may still spend. */
 export interface CelBudget {
@@ -64,6 +65,11 @@ export function guard(root: ASTNode, meter: Meter): readonly Addition[] {
     seen.add(value);
     if (Array.isArray(value)) {
       for (const each of value) visit(each);
+      return;
+    }
+    if (value instanceof TwoVariableMacro) {
+      value.charge = () => charge(meter, 1);
+      visit(value.args);
       return;
     }
     if (isExpanded(value)) {
