@@ -76,6 +76,7 @@ export interface BuiltinFacts {
   readonly hub?: boolean;
   readonly verbs?: readonly Verb[];
   readonly hasStatus?: boolean;
+  readonly takesStatusOnCreate?: boolean;
   readonly scale?: ScaleSpec;
   readonly subresources?: readonly CustomSubresource[];
   readonly columns?: readonly PrinterColumn[];
@@ -149,6 +150,7 @@ export function define(facts: BuiltinFacts, options: BuiltinOptions): ResourceDe
       columns: merged.columns ?? [nameColumn, ageColumn],
       strategy: strategyOf(merged, { group, version }),
       hasStatus: facts.hasStatus ?? false,
+      ...(facts.takesStatusOnCreate === true && { takesStatusOnCreate: true }),
       ...(facts.scale && { scale: facts.scale }),
       subresources: facts.subresources ?? [],
       selectableFields: merged.selectableFields ?? {},

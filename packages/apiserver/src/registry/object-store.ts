@@ -193,7 +193,7 @@ export class ObjectStore {
     identity: { readonly uid: string; readonly creationTimestamp: string },
   ): void {
     const { definition, namespace } = request;
-    if (definition.hasStatus) keepStatus(object, undefined);
+    if (definition.hasStatus && definition.takesStatusOnCreate !== true) keepStatus(object, undefined);
     resetForCreate(object.metadata);
     Object.assign(object.metadata, identity);
     if (definition.namespaced && namespace !== undefined) object.metadata.namespace = namespace;

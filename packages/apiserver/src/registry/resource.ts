@@ -109,6 +109,8 @@ export interface ResourceDefinition {
   readonly columns: readonly PrinterColumn[];
   readonly strategy: Strategy;
   readonly hasStatus: boolean;
+  /** Whether a new object keeps the status it comes with, as a Node does: a kubelet registers itself whole. */
+  readonly takesStatusOnCreate?: boolean;
   readonly scale?: ScaleSpec;
   readonly subresources: readonly CustomSubresource[];
   /** Field selector label -> value, besides metadata.name and metadata.namespace. */

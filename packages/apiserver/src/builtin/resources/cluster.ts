@@ -44,6 +44,7 @@ const nodes: BuiltinFacts = {
   shortNames: ['no'],
   namespaced: false,
   hasStatus: true,
+  takesStatusOnCreate: true,
   strategy: { deleteReturnsObject: false },
   selectableFields: {
     'spec.unschedulable': (object) => String(at(object, 'spec', 'unschedulable') === true),
