@@ -8,7 +8,8 @@ import { signingRequest } from './support/credentials.js';
 import { EnvtestControlPlane } from './support/envtest.js';
 import { must } from './support/fleet.js';
 import { at, text } from './support/json.js';
-import { Follower, ours, pause, run } from './support/processes.js';
+import { eventually, Follower, ours, pause, type Result, run } from './support/processes.js';
+import { WebhookServer } from './support/webhook-server.js';
 
 describe('apiserver envtest-assets', () => {
   const root = mkdtempSync(join(tmpdir(), 'flotilla-assets-'));
@@ -27,6 +28,10 @@ describe('apiserver envtest-assets', () => {
     return started;
   };
   const k = async (...args: string[]): Promise<string> => must(await plane.kubectl(admin, ...args));
+  const apply = (object: object): Promise<Result> =>
+    run(join(assets, 'kubectl'), ['--kubeconfig', admin, 'create', '-f', '-'], {
+      input: JSON.stringify(object),
+    });
   const json = async (...args: string[]): Promise<unknown> => JSON.parse(await k(...args, '-o', 'json'));
 
   before(async () => {
@@ -122,11 +127,7 @@ describe('apiserver envtest-assets', () => {
       kind: 'ConfigMap',
       metadata: { name: 'child', namespace: 'bare', ownerReferences: [orphan] },
     };
-    must(
-      await run(join(assets, 'kubectl'), ['--kubeconfig', admin, 'create', '-f', '-'], {
-        input: JSON.stringify(child),
-      }),
-    );
+    must(await apply(child));
     await pause(1000); // controllers would have acted long before
     expect(at(await json('get', 'namespace', 'leaving'), 'status.phase')).to.equal('Terminating');
     expect(await k('get', 'configmaps', '-n', 'leaving', '-o', 'name')).to.equal('configmap/left\n');
@@ -144,11 +145,7 @@ describe('apiserver envtest-assets', () => {
       metadata: { name: 'agent' },
       spec: { request, signerName: 'kubernetes.io/kube-apiserver-client', usages: ['client auth'] },
     };
-    must(
-      await run(join(assets, 'kubectl'), ['--kubeconfig', admin, 'create', '-f', '-'], {
-        input: JSON.stringify(csr),
-      }),
-    );
+    must(await apply(csr));
     await k('certificate', 'approve', 'agent');
     await pause(500);
     expect(at(await json('get', 'csr', 'agent'), 'status.certificate')).to.equal(undefined);
@@ -172,6 +169,36 @@ describe('apiserver envtest-assets', () => {
       JSON.stringify({ status: { certificate } }),
     );
     expect(at(await json('get', 'csr', 'agent'), 'status.certificate')).to.equal(certificate);
+  });
+
+  it("calls webhooks whose bundle is the webhook's own certificate, as envtest installs them", async () => {
+    const webhook = new WebhookServer();
+    await webhook.start();
+    try {
+      webhook.on('/deny', () => ({ allowed: false, status: { message: 'always' } }));
+      const configuration = {
+        apiVersion: 'admissionregistration.k8s.io/v1',
+        kind: 'ValidatingWebhookConfiguration',
+        metadata: { name: 'deny' },
+        webhooks: [
+          {
+            name: 'deny.envtest.example',
+            admissionReviewVersions: ['v1'],
+            sideEffects: 'None',
+            clientConfig: { ...webhook.config('/deny'), caBundle: webhook.ownCertificate },
+            rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['secrets'] }],
+          },
+        ],
+      };
+      must(await apply(configuration));
+      await eventually('the webhook is asked', async () => {
+        const { stderr } = await plane.kubectl(admin, 'create', 'secret', 'generic', 's', '--dry-run=server');
+        return stderr.includes('admission webhook "deny.envtest.example" denied the request: always');
+      });
+      await k('delete', 'validatingwebhookconfiguration', 'deny');
+    } finally {
+      await webhook.stop();
+    }
   });
 
   it('runs several control planes at once, each with objects of its own', async () => {

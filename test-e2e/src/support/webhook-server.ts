@@ -27,6 +27,7 @@ export class WebhookServer {
   readonly #dnsNames: readonly string[];
   #server: Server | undefined;
   #ca = '';
+  #certificate = '';
   connections = 0;
 
   /** Its certificate is for 127.0.0.1 and these names. */
@@ -46,6 +47,11 @@ export class WebhookServer {
 
   get caBundle(): string {
     return Buffer.from(this.#ca).toString('base64');
+  }
+
+  /** The server's own certificate in place of its authority's: a trusted one all the same. */
+  get ownCertificate(): string {
+    return Buffer.from(this.#certificate).toString('base64');
   }
 
   on(path: string, respond: Respond): void {
@@ -73,6 +79,7 @@ export class WebhookServer {
       ipAddresses: ['127.0.0.1'],
       random,
     });
+    this.#certificate = certificate;
     const server = createServer({ key: privateKeyPem, cert: certificate }, (incoming, outgoing) => {
       const chunks: Buffer[] = [];
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -15,7 +15,10 @@ export const fetchJson: FetchJson = (url, { certificateAuthority }) =>
         signal,
         headers: { accept: 'application/json' },
         agent: false,
-        ...(certificateAuthority !== undefined && { ca: certificateAuthority }),
+        ...(certificateAuthority !== undefined && {
+          ca: certificateAuthority,
+          allowPartialTrustChain: true, // as in Go: the issuer's own certificate will do
+        }),
       },
       (response) => {
         const chunks: Buffer[] = [];

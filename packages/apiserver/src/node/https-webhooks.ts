@@ -53,21 +53,53 @@ interface Sending {
   readonly request: typeof import('node:https').request;
 }
 
-/** One failure is no failure: a kept connection may have been closed by the peer just now. */
+/** As Go's client. */
+const maxRedirects = 10;
+
 async function send(post: WebhookPost, sending: Sending): Promise<WebhookAnswer> {
   const deadline = new Deadline(post.timeoutMs, sending.settings.clock);
   try {
-    try {
-      return await exchange(post, { ...sending, deadline });
-    } catch (error) {
-      if (!(error instanceof StaleConnectionError)) throw error;
-      return await exchange(post, { ...sending, deadline });
+    let url = post.url;
+    for (let redirects = 0; ; redirects++) {
+      const answer = await exchangeTwice({ ...post, url }, { ...sending, deadline });
+      const next = redirectOf(answer, url);
+      if (next === undefined) return { status: answer.status, body: answer.body };
+      if (redirects === maxRedirects) throw new Error(`stopped after ${maxRedirects} redirects`);
+      url = next;
     }
   } catch (error) {
     throw new Error(inGoWords(error, post), { cause: error });
   } finally {
     deadline.cancel();
   }
+}
+
+/** One failure is no failure: a kept connection may have been closed by the peer just now. */
+async function exchangeTwice(
+  post: WebhookPost,
+  sending: Sending & { readonly deadline: Deadline },
+): Promise<Answered> {
+  try {
+    return await exchange(post, sending);
+  } catch (error) {
+    if (!(error instanceof StaleConnectionError)) throw error;
+    return exchange(post, sending);
+  }
+}
+
+interface Answered extends WebhookAnswer {
+  readonly location: string | undefined;
+}
+
+/**
+ * Where the same review is to be sent instead: Go's request router sends callers of `//path` to `/path`. Kube-apiserver
+ * follows to other servers, too; here none gets a review that it was not configured for.
+ */
+function redirectOf({ status, location }: Answered, url: string): string | undefined {
+  if ((status !== 307 && status !== 308) || location === undefined || !URL.canParse(location, url))
+    return undefined;
+  const next = new URL(location, url);
+  return next.origin === new URL(url).origin ? next.href : undefined;
 }
 
 class StaleConnectionError extends Error {
@@ -105,7 +137,7 @@ class Deadline {
 function exchange(
   post: WebhookPost,
   { settings, agent, request, deadline }: Sending & { readonly deadline: Deadline },
-): Promise<WebhookAnswer> {
+): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const outgoing = request(requestOptions(post, agent), (incoming) => {
       const chunks: Buffer[] = [];
@@ -120,7 +152,11 @@ function exchange(
       });
       incoming.on('error', reject);
       incoming.once('end', () => {
-        resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks, size).toString() });
+        resolve({
+          status: incoming.statusCode ?? 0,
+          body: Buffer.concat(chunks, size).toString(),
+          location: incoming.headers.location,
+        });
       });
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
@@ -144,7 +180,8 @@ function requestOptions({ url, body, ca, connectTo }: WebhookPost, agent: Agent)
     path: pathname + search,
     // The name to be proven is that of the URL, wherever the connection goes.
     ...(!isAddress && { servername: name }),
-    ...(ca !== undefined && { ca }),
+    // As in Go, a bundle may hold the webhook's own certificate without its issuer: envtest's does.
+    ...(ca !== undefined && { ca, allowPartialTrustChain: true }),
     headers: {
       host,
       'content-type': 'application/json',

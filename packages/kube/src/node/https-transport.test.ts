@@ -53,6 +53,19 @@ describe('https transport', () => {
     return { server, transport: transportTo(server.port, transportOptions) };
   }
 
+  it("trusts the server's own certificate where the bundle has that and no issuer", async () => {
+    const handler: TestServerOptions['handler'] = (_request, response) => sendJson(response, {});
+    const ask = async (trusted: string): Promise<unknown> => {
+      const { transport } = await serve({ handler }, { ca: trusted });
+      return transport.request({ method: 'GET', path: '/' }).then(
+        ({ status }) => status,
+        (error: Error) => error.message,
+      );
+    };
+    expect(await ask(serverCertificate.cert)).to.equal(200);
+    expect(await ask(issueTestCertificate(ca).cert)).to.contain('not signed by the trusted CA');
+  });
+
   for (const protocol of ['h2', 'https', 'http'] as const) {
     describe(`to a server that speaks ${protocol}`, () => {
       it('sends method, path, headers and body, and gives status, headers and body back', async () => {

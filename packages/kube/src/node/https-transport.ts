@@ -234,7 +234,8 @@ class HttpsTransport implements Transport {
       ALPNProtocols: protocols,
       minVersion: 'TLSv1.2',
       rejectUnauthorized: insecureSkipVerify !== true,
-      ...(ca !== undefined && { ca }),
+      // As in Go, what is trusted may also be the server's own certificate, without its issuer.
+      ...(ca !== undefined && { ca, allowPartialTrustChain: true }),
       ...(certificate && { cert: certificate.cert, key: certificate.key }),
       ...(tlsServerName !== undefined && { servername: tlsServerName }),
       ...(this.#tlsSession && { session: this.#tlsSession }),
