@@ -198,6 +198,18 @@ describe('audit trail', () => {
     expect(broken.events()[0]).to.deep.include({ stage: 'Panic' });
   });
 
+  it('forgets what an answer from an old state said, when the request is answered once more', () => {
+    const { trail, events } = begin({ path: '/api/v1/nodes' });
+    trail?.impersonates({ username: 'bob', groups: [] });
+    trail?.annotate('authorization.k8s.io/decision', 'forbid');
+    trail?.startsAgain();
+    trail?.annotate('authorization.k8s.io/decision', 'allow');
+    trail?.answered(answerOf(200, {}));
+    expect(events()).to.have.length(1);
+    expect(events()[0]?.['annotations']).to.deep.equal({ 'authorization.k8s.io/decision': 'allow' });
+    expect(events()[0]).not.to.have.any.keys('impersonatedUser');
+  });
+
   it('is silent at stages that are left out, and for requests that nobody wants', () => {
     const quiet = begin(
       { path: '/version' },
