@@ -8,7 +8,7 @@ import type { AuditOptions } from '../configuration/audit.js';
 import type { AuthenticationOptions } from '../configuration/authentication.js';
 import { type AuthorizationOptions, parseAuthorizationMode } from '../configuration/authorization.js';
 import type { ServingOptions } from '../configuration/serving.js';
-import { parseGoDuration } from './go-duration.js';
+import { parseGoDuration } from '../server/go-duration.js';
 
 /** What the flags say, under the names that commander gives them. */
 export interface ServerFlags
@@ -28,6 +28,7 @@ export function addServerOptions(command: Command): Command {
 function groups(): readonly (readonly [string, readonly Option[]])[] {
   return [
     ['Serving:', servingFlags()],
+    ['Limits:', limitFlags()],
     ['Authentication:', authenticationFlags()],
     ['Tokens of an OpenID issuer:', oidcFlags()],
     ['Front proxy:', frontProxyFlags()],
@@ -53,6 +54,29 @@ function servingFlags(): Option[] {
       'oldest TLS version that it speaks; default: VersionTLS12',
     ).choices(['VersionTLS12', 'VersionTLS13']),
   ];
+}
+
+function limitFlags(): Option[] {
+  const count = (flag: string, text: string): Option =>
+    new Option(`${flag} <count>`, text).argParser(parseLimit);
+  return [
+    count(
+      '--max-requests-inflight',
+      'reads worked on at once; with the writes they are shared out among priority levels; default: 400',
+    ),
+    count('--max-mutating-requests-inflight', 'writes worked on at once; default: 200'),
+    new Option(
+      '--request-timeout <duration>',
+      'longest time for a request that is no watch or stream; default: 1m',
+    ).argParser(parseTimeout),
+    count('--http2-max-streams-per-connection', 'requests at once on one connection; default: 1000'),
+  ];
+}
+
+function parseTimeout(text: string): number {
+  const timeoutMs = orInvalid(() => parseGoDuration(text));
+  if (timeoutMs >= 1000) return timeoutMs;
+  throw new InvalidArgumentError('give a duration of at least 1s.');
 }
 
 function authenticationFlags(): Option[] {
@@ -192,6 +216,13 @@ function auditFlags(): Option[] {
 function parseCount(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('give a whole number, 0 or above.');
+}
+
+/** 0 would let nothing through. */
+function parseLimit(text: string): number {
+  const count = parseCount(text);
+  if (count > 0) return count;
+  throw new InvalidArgumentError('give a whole number above 0.');
 }
 
 /** 0 stands for the default, as kube-apiserver has it. */

@@ -15,6 +15,21 @@ export interface ServingOptions {
   /** Where `apiserver.crt` and `apiserver.key` are looked for when the files are not named. */
   readonly certDir?: string;
   readonly tlsMinVersion?: TlsVersion;
+  /** Reads and writes together are the seats of all priority levels. */
+  readonly maxRequestsInflight?: number;
+  readonly maxMutatingRequestsInflight?: number;
+  /** Milliseconds; of requests that have an end. */
+  readonly requestTimeout?: number;
+  readonly http2MaxStreamsPerConnection?: number;
+}
+
+/** As the reference's. */
+const defaultInflight = Object.freeze({ reads: 400, writes: 200 });
+
+/** How many requests are worked on at once. */
+export function seatsOf({ maxRequestsInflight, maxMutatingRequestsInflight }: ServingOptions): number {
+  const { reads, writes } = defaultInflight;
+  return (maxRequestsInflight ?? reads) + (maxMutatingRequestsInflight ?? writes);
 }
 
 export type TlsVersion = 'VersionTLS12' | 'VersionTLS13';

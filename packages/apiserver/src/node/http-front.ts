@@ -14,12 +14,16 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { gzip } from 'node:zlib';
-import { newStatusError, StatusError } from '@flotilla/api';
+import { StatusError } from '@flotilla/api';
 import type { Logger } from '@flotilla/kube';
 import type { FrontProxySettings } from '../authentication/front-proxy.js';
 import type { ApiHandler, ApiRequest, ApiResponse, ResponseSink } from '../server/handler.js';
 import { ClientPresence } from './client-presence.js';
+import { guardConnections } from './connection-guard.js';
+import { checkHeaders, http2HeaderSettings, limitHttp1Heads } from './header-limits.js';
 import { type Exchange, http1Exchange, http2Exchange } from './http-exchange.js';
+import { defaultHttpFrontLimits, type HttpFrontLimits } from './http-limits.js';
+import { createReadBody, type ReadBody } from './read-body.js';
 import { createKeepApart, type KeepApart } from './repeated-headers.js';
 
 export interface HttpFrontOptions {
@@ -39,24 +43,6 @@ export interface HttpFrontOptions {
   readonly limits?: Partial<HttpFrontLimits>;
 }
 
-export interface HttpFrontLimits {
-  /** 3 MiB, as the kube-apiserver. */
-  readonly maxBodyBytes: number;
-  /** Streams on one HTTP/2 connection: a Go process multiplexes all its informers on one. */
-  readonly maxConcurrentStreams: number;
-  /** Answers above this are compressed when the client accepts gzip. */
-  readonly gzipFromBytes: number;
-  /** A stream whose client reads nothing is given up beyond this many unsent bytes. */
-  readonly maxUnsentBytes: number;
-}
-
-export const defaultHttpFrontLimits: HttpFrontLimits = Object.freeze({
-  maxBodyBytes: 3 * 1024 * 1024,
-  maxConcurrentStreams: 1000,
-  gzipFromBytes: 128 * 1024,
-  maxUnsentBytes: 8 * 1024 * 1024,
-});
-
 export interface HttpFront {
   readonly port: number;
   /** Serves new connections with another certificate, or names other issuers to them. */
@@ -69,8 +55,10 @@ export interface HttpFront {
 export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions): Promise<HttpFront> {
   const limits = { ...defaultHttpFrontLimits, ...options.limits };
   const { minTlsVersion: minVersion = 'TLSv1.2' } = options;
+  const { log } = options;
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  const heads = http2HeaderSettings(limits);
   const server: Http2SecureServer = createSecureServer({
     allowHTTP1: true,
     cert: options.certificate,
@@ -79,9 +67,18 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
     requestCert: true,
     rejectUnauthorized: false,
     minVersion,
-    settings: { maxConcurrentStreams: limits.maxConcurrentStreams, initialWindowSize: 1024 * 1024 },
+    handshakeTimeout: limits.handshakeTimeoutMs,
+    settings: {
+      maxConcurrentStreams: limits.maxConcurrentStreams,
+      initialWindowSize: 1024 * 1024,
+      maxHeaderListSize: heads.maxHeaderListSize,
+    },
+    maxHeaderListPairs: heads.maxHeaderListPairs,
     maxSessionMemory: 64,
   });
+  server.maxConnections = limits.maxConnections;
+  limitHttp1Heads(server, limits);
+  const guard = guardConnections(server, { limits, log });
   server.on('session', (session) => {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
@@ -91,23 +88,27 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('tlsClientError', (error: Error) => {
-    options.log.debug('tls handshake failed', { error: error.message });
+    log.debug('tls handshake failed', { error: error.message });
   });
-  server.on('sessionError', (error: Error) =>
-    options.log.debug('http2 session failed', { error: error.message }),
-  );
+  server.on('sessionError', (error: Error) => log.debug('http2 session failed', { error: error.message }));
   const keepApart = createKeepApart(options.frontProxy);
+  const readBody = createReadBody(limits);
   const answer = (exchange: Exchange): void => {
-    void serve(exchange, { handler, limits, log: options.log, keepApart });
+    void serve(exchange, { handler, limits, log, keepApart, readBody });
   };
-  server.on('request', (request: IncomingMessage, response: ServerResponse) =>
-    answer(http1Exchange(request, response)),
-  );
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    response.once('close', guard.begin(request.socket));
+    answer(http1Exchange(request, response));
+  });
   // For `request` Node wraps each HTTP/2 stream in two more streams, at a third of the front's cost: not for ours.
   server.removeAllListeners('stream');
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) =>
     answer(http2Exchange(stream, headers, rest[1] as readonly string[])),
   );
+  // Only beside another listener: with one, Node expects it to answer.
+  if (server.listenerCount('upgrade') > 0) {
+    server.on('upgrade', (_request: IncomingMessage, socket: Socket) => guard.release(socket));
+  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host: options.host, port: options.port }, () => {
@@ -115,12 +116,15 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
       resolve();
     });
   });
-  server.on('error', (error: Error) => options.log.error('https server failed', { error: error.message }));
+  server.on('error', (error: Error) => log.error('https server failed', { error: error.message }));
   return {
     port: (server.address() as AddressInfo).port, // a TCP server's address is never a string
     setSecureContext: ({ certificate, privateKey, clientCa }) =>
       server.setSecureContext({ cert: certificate, key: privateKey, ca: clientCa, minVersion }),
-    close: ({ graceMs }) => closeServer({ server, sockets, sessions, graceMs }),
+    close: ({ graceMs }) => {
+      guard.close();
+      return closeServer({ server, sockets, sessions, graceMs });
+    },
   };
 }
 
@@ -147,18 +151,20 @@ function closeServer(state: {
 interface ServeOptions {
   readonly handler: ApiHandler;
   readonly keepApart: KeepApart;
+  readonly readBody: ReadBody;
   readonly limits: HttpFrontLimits;
   readonly log: Logger;
 }
 
 async function serve(exchange: Exchange, options: ServeOptions): Promise<void> {
-  const { handler, limits, log, keepApart } = options;
+  const { handler, limits, log, keepApart, readBody } = options;
   const { writable } = exchange;
   const client = new ClientPresence();
   writable.once('close', () => client.leave());
   writable.on('error', (error: Error) => log.debug('response failed', { error: error.message }));
   try {
-    const body = await readBody(exchange, limits);
+    checkHeaders(exchange, limits);
+    const body = await readBody(exchange);
     const answer = await handler.handle(toApiRequest(exchange, body, { client, keepApart }));
     await send(exchange, answer, { limits, log, client });
   } catch (error) {
@@ -167,42 +173,15 @@ async function serve(exchange: Exchange, options: ServeOptions): Promise<void> {
     if (status === undefined)
       log.error('request handling failed', { path: exchange.url, error: String(error) });
     const body = JSON.stringify(status ?? { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 500 });
-    if (!exchange.headSent()) exchange.sendHead(status?.code ?? 500, { 'content-type': 'application/json' });
+    const retryAfter = status?.details?.retryAfterSeconds;
+    if (!exchange.headSent()) {
+      exchange.sendHead(status?.code ?? 500, {
+        'content-type': 'application/json',
+        ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+      });
+    }
     writable.end(body);
   }
-}
-
-/** @throws StatusError 413, and an Error when the client goes away. */
-function readBody({ method, readable }: Exchange, { maxBodyBytes }: HttpFrontLimits): Promise<Uint8Array> {
-  if (method === 'GET' || method === 'HEAD') {
-    readable.resume();
-    return Promise.resolve(new Uint8Array());
-  }
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    readable.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= maxBodyBytes) {
-        chunks.push(chunk);
-        return;
-      }
-      chunks.length = 0;
-      const message = `Request entity too large: limit is ${maxBodyBytes}`;
-      reject(newStatusError(413, 'RequestEntityTooLarge', { message }));
-      // The answer is on its way; what still comes is thrown away, within reason.
-      if (size > 4 * maxBodyBytes) readable.destroy();
-    });
-    let hasEnded = false;
-    readable.once('end', () => {
-      hasEnded = true;
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
-    });
-    readable.once('error', reject);
-    readable.once('close', () => {
-      if (!hasEnded) reject(new Error('the client went away'));
-    });
-  });
 }
 
 function toApiRequest(

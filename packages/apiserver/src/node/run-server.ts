@@ -17,7 +17,12 @@ import type { AuditOptions } from '../configuration/audit.js';
 import { type AuthenticationOptions, loadAuthentication } from '../configuration/authentication.js';
 import type { AuthorizationOptions } from '../configuration/authorization.js';
 import type { EtcdOptions } from '../configuration/etcd.js';
-import { createServingContext, type ServingContext, type ServingOptions } from '../configuration/serving.js';
+import {
+  createServingContext,
+  type ServingContext,
+  type ServingOptions,
+  seatsOf,
+} from '../configuration/serving.js';
 import type { ControllerSelection } from '../controllers/controller-selection.js';
 import { type ApiServer, createApiServer } from '../server/api-server.js';
 import { type ControlPlaneOptions, startControlPlane } from '../server/control-plane.js';
@@ -112,6 +117,10 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       serviceAccountTokens: authentication.serviceAccounts,
       authentication: authentication.settings,
       authorizationMode: options.authorization?.authorizationMode ?? 'RBAC',
+      fairness: { seats: seatsOf(options.serving ?? {}) },
+      ...(options.serving?.requestTimeout !== undefined && {
+        requestTimeoutMs: options.serving.requestTimeout,
+      }),
       webhooks,
       ...(audit && { audit }),
       ...(options.admission && { admission: options.admission }),
@@ -236,6 +245,7 @@ async function listen(
   },
 ): Promise<HttpFront> {
   const { host, port } = options.listen;
+  const maxConcurrentStreams = options.serving?.http2MaxStreamsPerConnection;
   try {
     return await serveHttps(server, {
       host,
@@ -243,6 +253,7 @@ async function listen(
       ...serving.current,
       minTlsVersion: serving.minTlsVersion,
       ...(frontProxy && { frontProxy }),
+      ...(maxConcurrentStreams !== undefined && { limits: { maxConcurrentStreams } }),
       log: options.env.log,
     });
   } catch (cause) {

@@ -25,6 +25,7 @@ import { certificateSigningRequestResource } from '../certificates/csr-resource.
 import type { AuthorizationMode } from '../configuration/authorization.js';
 import { type CustomResources, createCustomResources } from '../custom-resources/custom-resources.js';
 import { createDiscoveryHandler } from '../discovery/handler.js';
+import { type FairnessOptions, RequestQueues } from '../fairness/request-queues.js';
 import { createResourceHandler } from '../handlers/resource-handler.js';
 import { createOpenApiHandler } from '../openapi/handler.js';
 import { decodeProtobufObject } from '../protobuf/decode.js';
@@ -40,12 +41,12 @@ import type { WebhookPort } from '../webhooks/webhook-port.js';
 import { createFreshness, storeHealth } from './freshness.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
 import { type HealthCheck, healthResponse } from './health.js';
-import { InFlight, type InFlightLimits } from './in-flight.js';
 import { createInProcessTransport } from './in-process-transport.js';
 import { type KubernetesVersion, versionInfo } from './kubernetes-version.js';
 import { ServerMetrics } from './metrics.js';
 import { createObjectReader } from './object-reader.js';
 import { createPodActions } from './pod-actions.js';
+import { defaultRequestTimeoutMs } from './request-deadline.js';
 import { createRequestPipeline } from './request-pipeline.js';
 import { createReservations } from './reservations.js';
 import { jsonResponse, textResponse } from './responses.js';
@@ -69,7 +70,10 @@ export interface ApiServerOptions {
   readonly authorizationMode?: AuthorizationMode;
   /** Run after the built-in plugins, in order. */
   readonly admission?: readonly AdmissionPlugin[];
-  readonly inFlight?: InFlightLimits;
+  /** How many requests are worked on at once, and how many wait. */
+  readonly fairness?: Partial<FairnessOptions>;
+  /** Of requests that have an end; default a minute. */
+  readonly requestTimeoutMs?: number;
   /** IPv4 range of the addresses of Services; default `10.96.0.0/16`. */
   readonly serviceCidr?: string;
   /** The way out to webhooks; absent: none can be reached. */
@@ -106,7 +110,7 @@ class AssembledServer implements ApiServer {
   readonly pendingUsage: PendingUsage;
   readonly #options: ApiServerOptions;
   readonly #metrics = new ServerMetrics();
-  readonly #inFlight: InFlight;
+  readonly #queues: RequestQueues;
   #pipeline: ApiHandler | undefined;
   #authorizer: RbacAuthorizer | undefined;
   #webhooks: AdmissionWebhooks | undefined;
@@ -118,7 +122,7 @@ class AssembledServer implements ApiServer {
     this.#options = options;
     this.pendingUsage = new PendingUsage(options.env.clock);
     this.cache = new WatchCache({ store: options.store, clock: options.env.clock });
-    this.#inFlight = new InFlight(options.inFlight);
+    this.#queues = new RequestQueues(options.env.clock, options.fairness);
   }
 
   async start(): Promise<void> {
@@ -212,7 +216,8 @@ class AssembledServer implements ApiServer {
       env,
       authenticator,
       authorizer,
-      inFlight: this.#inFlight,
+      queues: this.#queues,
+      requestTimeoutMs: this.#options.requestTimeoutMs ?? defaultRequestTimeoutMs,
       registry: this.registry,
       resources,
       freshness: createFreshness(store, this.cache),
@@ -277,7 +282,7 @@ class AssembledServer implements ApiServer {
         case 'version':
           return jsonResponse(200, versionInfo(this.#options.kubernetesVersion));
         case 'metrics':
-          return textResponse(200, this.#metrics.render(this.#gauges()));
+          return textResponse(200, this.#metrics.render(this.#gauges(), this.#queues.renderMetrics()));
         case '.well-known':
         case 'openid':
           return tokens.discoveryDocument(request.path);
@@ -291,7 +296,7 @@ class AssembledServer implements ApiServer {
 
   #gauges() {
     const { objects, watches, droppedWatches } = this.cache.stats();
-    const { reads, writes } = this.#inFlight.counts;
+    const { reads, writes } = this.#queues.counts;
     return {
       objects,
       watches,

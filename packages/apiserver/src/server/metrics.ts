@@ -42,7 +42,8 @@ export class ServerMetrics {
       : 'verb="other",group="",version="",resource="",subresource="",code=""';
   }
 
-  render(gauges: Gauges): string {
+  /** `more`: lines that others have made. */
+  render(gauges: Gauges, more: readonly string[] = []): string {
     const lines = ['# TYPE apiserver_request_total counter'];
     for (const [labels, { count }] of this.#requests)
       lines.push(`apiserver_request_total{${labels}} ${count}`);
@@ -65,6 +66,6 @@ export class ServerMetrics {
       lines.push('# TYPE apiserver_audit_error_total counter');
       lines.push(`apiserver_audit_error_total{plugin="log"} ${gauges.audit.dropped}`);
     }
-    return `${lines.join('\n')}\n`;
+    return `${[...lines, ...more].join('\n')}\n`;
   }
 }

@@ -10,14 +10,15 @@ import type { Authenticator } from '../authentication/authenticator.js';
 import { resolveImpersonation } from '../authentication/impersonation.js';
 import type { UserInfo } from '../authentication/user.js';
 import { type AccessAttributes, type Authorizer, describeRefusal } from '../authorization/attributes.js';
+import type { Arrival, RequestQueues } from '../fairness/request-queues.js';
 import type { ResourceHandler, ResourceRequest } from '../handlers/resource-handler.js';
 import type { ResourceDefinition, Verb } from '../registry/resource.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
 import { type Freshness, isDoubtful } from './freshness.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
-import type { InFlight } from './in-flight.js';
 import { negotiate } from './negotiate.js';
 import { prettified } from './pretty.js';
+import { requestTimeoutMs, withinDeadline } from './request-deadline.js';
 import { parseRequestInfo, type RequestInfo } from './request-info.js';
 import { errorResponse, textResponse } from './responses.js';
 
@@ -25,7 +26,9 @@ export interface PipelineDependencies {
   readonly env: Env;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
-  readonly inFlight: InFlight;
+  readonly queues: RequestQueues;
+  /** Of requests that have an end. */
+  readonly requestTimeoutMs: number;
   readonly registry: ResourceRegistry;
   readonly resources: ResourceHandler;
   /** Where other servers write to the same store. */
@@ -69,18 +72,11 @@ async function answerOrStatus(
   try {
     const info = parseRequestInfo(request.method, request.path, request.query);
     trace.info = info;
-    if (deps.freshness === undefined) return await answer(deps, request, { info, trace });
-    const { mayBeStale, catchUp } = deps.freshness;
-    if (mayBeStale(info, request)) {
-      const first = await attempt(deps, request, { info, trace });
-      const status = 'answer' in first ? first.answer.status : toStatusCode(first.error);
-      if (!info.isResource || !isDoubtful(status)) {
-        if ('answer' in first) return first.answer;
-        throw first.error;
-      }
-    }
-    await catchUp(request.signal);
-    return await answer(deps, request, { info, trace });
+    const timeoutMs = requestTimeoutMs(info, request.query, deps.requestTimeoutMs);
+    return await withinDeadline(answerFresh(deps, request, { info, trace }), {
+      clock: deps.env.clock,
+      timeoutMs,
+    });
   } catch (error) {
     const answer = errorResponse(error, { request, log: deps.env.log });
     reportFailure(deps, request, { trace, answer, isDefect: !(error instanceof StatusError) });
@@ -91,6 +87,26 @@ async function answerOrStatus(
 interface Asked {
   readonly info: RequestInfo;
   readonly trace: Trace;
+}
+
+/** Where the cache may be behind what other servers wrote, it catches up before the answer counts. */
+async function answerFresh(
+  deps: PipelineDependencies,
+  request: ApiRequest,
+  asked: Asked,
+): Promise<ApiResponse> {
+  if (deps.freshness === undefined) return answer(deps, request, asked);
+  const { mayBeStale, catchUp } = deps.freshness;
+  if (mayBeStale(asked.info, request)) {
+    const first = await attempt(deps, request, asked);
+    const status = 'answer' in first ? first.answer.status : toStatusCode(first.error);
+    if (!asked.info.isResource || !isDoubtful(status)) {
+      if ('answer' in first) return first.answer;
+      throw first.error;
+    }
+  }
+  await catchUp(request.signal);
+  return answer(deps, request, asked);
 }
 
 /** What may be asked once more is not yet reported as a failure. */
@@ -125,15 +141,24 @@ async function answer(
   const { audit } = trace;
   const user = resolveImpersonation(caller, request.headers, deps.authorizer);
   if (user !== caller) audit?.impersonates(user);
-  const leave = deps.inFlight.enter(info, user);
-  try {
+  return deps.queues.run(arrivalOf(request, info, user), async () => {
     authorize(deps.authorizer, user, { info, audit });
     return info.isResource
-      ? await answerResource(deps, request, { info, user, audit })
-      : await answerOther(deps, request);
-  } finally {
-    leave();
-  }
+      ? answerResource(deps, request, { info, user, audit })
+      : answerOther(deps, request);
+  });
+}
+
+function arrivalOf(request: ApiRequest, info: RequestInfo, user: UserInfo): Arrival {
+  return {
+    info,
+    user,
+    address: request.remoteAddress,
+    sizeBytes: request.body.length,
+    get signal() {
+      return request.signal; // the front makes it when it is asked for
+    },
+  };
 }
 
 function reportFailure(
