@@ -14,8 +14,8 @@ const mayImport = {
 };
 /** The one file of hub that may know the API server. */
 const embeddedHub = join('packages', 'hub', 'src', 'embedded.ts');
-/** The one that takes its flags. */
-const hubServe = join('packages', 'hub', 'src', 'cli', 'serve.ts');
+/** Those that take its flags and commands. */
+const hubCommands = ['serve.ts', 'backup.ts'].map((file) => join('packages', 'hub', 'src', 'cli', file));
 const doors = new Set(['', '/cli', '/node', '/testing']);
 /** Built-in modules that compute only. */
 const pureModules = new Set([
@@ -106,9 +106,13 @@ function checkImport({ name, path, isEdge, isTest }, specifier) {
     name === 'hub' &&
     other === 'apiserver' &&
     path !== embeddedHub &&
-    !(path === hubServe && door === '/cli')
+    !(hubCommands.includes(path) && door === '/cli')
   ) {
-    report(path, 0, `only ${embeddedHub} may import apiserver, and ${hubServe} its flags`);
+    report(
+      path,
+      0,
+      `only ${embeddedHub} may import apiserver, and ${hubCommands.join(', ')} its flags and commands`,
+    );
   }
 }
 

@@ -12,12 +12,18 @@ import {
   runProgram,
   UsageError,
 } from '@flotilla/kube/cli';
-import { createNodeEnv } from '@flotilla/kube/node';
+import { createNodeEnv, transportFromKubeconfig } from '@flotilla/kube/node';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { writeEnvtestAssets } from './cli/envtest/assets.js';
 import { addEtcdCommand, serveHealth } from './cli/envtest/etcd.js';
 import { addKubeApiserverCommand, runKubeApiserver } from './cli/envtest/kube-apiserver.js';
-import { addServerOptions, addStorageOptions, type ServerFlags, type StorageFlags } from './cli/index.js';
+import {
+  addBackupCommands,
+  addServerOptions,
+  addStorageOptions,
+  type ServerFlags,
+  type StorageFlags,
+} from './cli/index.js';
 import {
   type ControllerSelection,
   controllerNames,
@@ -42,10 +48,26 @@ interface Options extends ServerFlags, StorageFlags {
   readonly controllers?: ControllerSelection;
 }
 
+const defaultDataDir = join(homedir(), '.flotilla', 'apiserver');
+
 function buildProgram(): Command {
   const program = addStorageOptions(addServerOptions(ownOptions())).enablePositionalOptions().action(serve);
   addEnvtestCommands(program);
+  addOwnBackupCommands(program);
   return program;
+}
+
+function addOwnBackupCommands(program: Command): void {
+  const env = createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) });
+  addBackupCommands(program, {
+    name: 'apiserver',
+    server: 'API server',
+    env,
+    defaultDataDir,
+    print: (text) => void process.stdout.write(`${text}\n`),
+    connect: async (file = join(defaultDataDir, 'admin.kubeconfig')) =>
+      (await transportFromKubeconfig({ file }, { env })).transport,
+  });
 }
 
 /** The folder for test suites, and what its launchers start. */
@@ -106,17 +128,14 @@ const ownOptions = () =>
     examples: [
       'apiserver --profile cluster --data-dir ./cluster1 --kubeconfig ./cluster1.kubeconfig',
       'apiserver --profile cluster --kubernetes-version 1.21 --listen 127.0.0.1:7441',
+      'apiserver backup --to apiserver.backup --kubeconfig ./cluster1.kubeconfig',
     ],
   })
     .addOption(
       new Option('--profile <name>', 'what it serves').choices(['cluster', 'hub']).default('cluster'),
     )
     .addOption(versionOption().default(hubKubernetesVersion, `1.${hubKubernetesVersion.minor}`))
-    .option(
-      '--data-dir <dir>',
-      'where it keeps its objects and keys',
-      join(homedir(), '.flotilla', 'apiserver'),
-    )
+    .option('--data-dir <dir>', 'where it keeps its objects and keys', defaultDataDir)
     .addOption(
       new Option('--listen <host:port>', 'where it listens')
         .argParser(parseListen)

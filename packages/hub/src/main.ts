@@ -2,6 +2,7 @@
 import { createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
 import type { Command } from 'commander';
+import { addHubBackupCommands } from './cli/backup.js';
 import { addAskingCommands } from './cli/commands.js';
 import { addServeCommand } from './cli/serve.js';
 import { addWhyCommand } from './cli/why.js';
@@ -28,6 +29,7 @@ function buildProgram(): Command {
       'hub approve cluster1',
       'hub clusters',
       'hub why web -n cluster1',
+      'hub backup --to hub.backup',
     ],
   });
   const context = {
@@ -42,5 +44,6 @@ function buildProgram(): Command {
   addServeCommand(program, context);
   addAskingCommands(program, context);
   addWhyCommand(program, context);
+  addHubBackupCommands(program, context);
   return program;
 }

@@ -31,10 +31,12 @@ import type { KubernetesVersion } from '../server/kubernetes-version.js';
 import { adoptIdentity, ensureServerPki, proposeIdentity, type ServerPki } from '../server/server-pki.js';
 import { ensureSharedIdentity } from '../server/shared-identity.js';
 import type { Store } from '../storage/store.js';
+import { createBackupHandler } from './backup-endpoint.js';
 import { fetchJson } from './fetch-json.js';
 import { type HttpFront, serveHttps } from './http-front.js';
 import { createHttpsWebhooks } from './https-webhooks.js';
 import { openStore } from './open-store.js';
+import { assertNoUnfinishedRestore } from './restore-data-directory.js';
 import { startAudit } from './start-audit.js';
 
 export interface RunServerOptions {
@@ -87,6 +89,7 @@ const checkCertificateEveryMs = 12 * 3_600_000;
 /** @throws Error in one sentence when the directory, the port or a file cannot be used; nothing is left running. */
 export async function runServer(options: RunServerOptions): Promise<RunningServer> {
   const { env } = options;
+  await assertNoUnfinishedRestore(options.dataDir);
   const store = options.store ?? (await openStore({ env, dataDir: options.dataDir, etcd: options.etcd }));
   const stop = createStopController();
   const parts: Parts = { store, stop, closers: [] };
@@ -116,6 +119,9 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       serviceAccountKey: pki.serviceAccountKey,
       serviceAccountTokens: authentication.serviceAccounts,
       authentication: authentication.settings,
+      paths: new Map([
+        ['flotilla.dev', createBackupHandler({ env, store, pkiDirectory: pkiDirectory(options) })],
+      ]),
       authorizationMode: options.authorization?.authorizationMode ?? 'RBAC',
       fairness: { seats: seatsOf(options.serving ?? {}) },
       ...(options.serving?.requestTimeout !== undefined && {

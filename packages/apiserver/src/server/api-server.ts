@@ -82,6 +82,8 @@ export interface ApiServerOptions {
   readonly disabledAdmission?: readonly string[];
   /** Where requests are recorded, and how much of them; absent: nowhere. */
   readonly audit?: AuditBackend;
+  /** Further paths that are no resources, by their first segment; guarded by RBAC like the others. */
+  readonly paths?: ReadonlyMap<string, (request: ApiRequest) => ApiResponse | undefined>;
 }
 
 export interface ApiServer extends ApiHandler {
@@ -289,7 +291,7 @@ class AssembledServer implements ApiServer {
         case '':
           return jsonResponse(200, { paths: rootPaths });
         default:
-          return undefined;
+          return this.#options.paths?.get(first)?.(request);
       }
     };
   }

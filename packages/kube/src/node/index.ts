@@ -1,4 +1,4 @@
-export { FileError } from './file-errors.js';
+export { FileError, toFileError } from './file-errors.js';
 export * from './https-transport.js';
 export * from './kubeconfig-transport.js';
 export * from './lock-directory.js';
