@@ -85,6 +85,17 @@ export async function connect({ kubeconfig }) {
   return createClient(transport, { userAgent: 'bench' });
 }
 
+/** The server's figures without labels, by name. Lag of the event loop is since the last time. */
+export async function metricsOf(client) {
+  const text = await client.getText('/metrics');
+  return Object.fromEntries(
+    text.split('\n').flatMap((line) => {
+      const match = /^(\w+) (\S+)$/.exec(line);
+      return match === null ? [] : [[match[1], Number(match[2])]];
+    }),
+  );
+}
+
 /** A command that must succeed; its output. */
 export function must(command, args) {
   const { ok, stdout, stderr } = ours(command, args);

@@ -37,6 +37,7 @@ import { type HttpFront, serveHttps } from './http-front.js';
 import { createHttpsWebhooks } from './https-webhooks.js';
 import { openStore } from './open-store.js';
 import { assertNoUnfinishedRestore } from './restore-data-directory.js';
+import { startRuntimeMetrics } from './runtime-metrics.js';
 import { startAudit } from './start-audit.js';
 
 export interface RunServerOptions {
@@ -109,6 +110,8 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
     const audit = await startAudit(options.audit ?? {}, { env, parts });
     const webhooks = createHttpsWebhooks({ clock: env.clock });
     parts.closers.push(async () => webhooks.close());
+    const runtime = startRuntimeMetrics();
+    parts.closers.push(async () => runtime.close());
     const server = createApiServer({
       store,
       env,
@@ -119,6 +122,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       serviceAccountKey: pki.serviceAccountKey,
       serviceAccountTokens: authentication.serviceAccounts,
       authentication: authentication.settings,
+      processMetrics: () => runtime.render(),
       paths: new Map([
         ['flotilla.dev', createBackupHandler({ env, store, pkiDirectory: pkiDirectory(options) })],
       ]),

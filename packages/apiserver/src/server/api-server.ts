@@ -82,6 +82,8 @@ export interface ApiServerOptions {
   readonly disabledAdmission?: readonly string[];
   /** Where requests are recorded, and how much of them; absent: nowhere. */
   readonly audit?: AuditBackend;
+  /** More lines for `/metrics`: what only the process knows. */
+  readonly processMetrics?: () => string;
   /** Further paths that are no resources, by their first segment; guarded by RBAC like the others. */
   readonly paths?: ReadonlyMap<string, (request: ApiRequest) => ApiResponse | undefined>;
 }
@@ -284,7 +286,7 @@ class AssembledServer implements ApiServer {
         case 'version':
           return jsonResponse(200, versionInfo(this.#options.kubernetesVersion));
         case 'metrics':
-          return textResponse(200, this.#metrics.render(this.#gauges(), this.#queues.renderMetrics()));
+          return textResponse(200, this.#renderMetrics());
         case '.well-known':
         case 'openid':
           return tokens.discoveryDocument(request.path);
@@ -294,6 +296,11 @@ class AssembledServer implements ApiServer {
           return this.#options.paths?.get(first)?.(request);
       }
     };
+  }
+
+  #renderMetrics(): string {
+    const own = this.#metrics.render(this.#gauges(), this.#queues.renderMetrics());
+    return own + (this.#options.processMetrics?.() ?? '');
   }
 
   #gauges() {

@@ -5,10 +5,10 @@
  * store are there after `catchUp`.
  */
 import type { Clock, Timer } from '@flotilla/kube';
-import { parseKey, registryPrefix } from '../storage/keys.js';
+import { compareKeys, parseKey, registryPrefix } from '../storage/keys.js';
+import { openSnapshot } from '../storage/open-snapshot.js';
 import {
   CompactedError,
-  type RangeResult,
   type Revision,
   type Store,
   type StoredValue,
@@ -62,7 +62,7 @@ export class WatchCache {
   #resyncTimer: Timer | undefined;
   #closed = false;
   #revision = none;
-  /** Windows begin here: older history was compacted before the cache was loaded. */
+  /** Windows begin here: older history was compacted before the cache was loaded, or is too much to load. */
   #startRevision = none;
   /** Objects that the history being loaded has shown, so that its events share them; only while loading. */
   #loading: Map<string, CacheEntry> | undefined;
@@ -82,8 +82,7 @@ export class WatchCache {
 
   /** Loads the state and the window, then follows the store. Call once, before anything else. */
   async start(): Promise<void> {
-    this.#startRevision = await this.#store.compactedRevision();
-    this.#load(await this.#store.range(registryPrefix));
+    await this.#load();
     this.#loading = new Map();
     this.#keep(await this.#follow());
     this.#loading = undefined;
@@ -154,15 +153,35 @@ export class WatchCache {
     };
   }
 
-  #load({ items, revision }: RangeResult): void {
-    for (const item of items) {
-      const identity = this.#identity(item.key);
-      if (identity !== undefined) this.#place(identity, entryOf(identity, item), undefined);
+  /** Some values at a time, so that they and the objects made of them are not all in memory twice. */
+  async #load(): Promise<void> {
+    const entries: (readonly [EntryIdentity, CacheEntry])[] = [];
+    const snapshot = await openSnapshot(this.#store);
+    try {
+      for (const batch of snapshot.batches()) {
+        for (const item of batch) {
+          const identity = this.#identity(item.key);
+          if (identity !== undefined) entries.push([identity, entryOf(identity, item)]);
+        }
+      }
+    } finally {
+      snapshot.close();
     }
-    this.#revision = revision;
+    this.#revision = snapshot.revision;
+    this.#startRevision = await this.#windowStart();
+    // In key order each is put behind the one before it.
+    entries.sort(([, a], [, b]) => compareKeys(a.key, b.key));
+    for (const [identity, entry] of entries) this.#place(identity, entry, undefined);
   }
 
-  /** Follows the store from the oldest history there is; a compaction that comes between only moves the start. */
+  /** The oldest history there is, but for what the windows would not hold anyway. */
+  async #windowStart(): Promise<Revision> {
+    const compacted = await this.#store.compactedRevision();
+    const worthwhile = this.#revision - BigInt(2 * this.#options.maxEventsPerResource);
+    return worthwhile > compacted ? (worthwhile as Revision) : compacted;
+  }
+
+  /** Follows the store from where the windows begin; a compaction that comes between only moves the start. */
   async #follow(): Promise<StoreWatch> {
     for (;;) {
       try {
