@@ -20,6 +20,8 @@ const commands: readonly Words[] = [
   ['hub', 'approve'],
   ['hub', 'clusters'],
   ['hub', 'works'],
+  ['hub', 'works', 'confirm-deletion'],
+  ['hub', 'why'],
   ['klusterlet'],
   ['klusterlet', 'join'],
   ['klusterlet', 'run'],

@@ -245,9 +245,13 @@ export const clusterCondition = {
   certificateRotated: 'ClusterCertificateRotated',
   deleting: 'Deleting',
   importSucceeded: 'ManagedClusterImportSucceeded',
+  /** Ours: the klusterlet does not delete what it was told to, until somebody confirms it. */
+  deletionHeld: 'DeletionHeld',
 } as const;
 
 export const clusterReason = {
+  massDeletion: 'MassDeletion',
+  noMassDeletion: 'NoMassDeletion',
   accepted: 'HubClusterAdminAccepted',
   denied: 'HubClusterAdminDenied',
   error: 'Error',
@@ -360,6 +364,9 @@ export const klusterletFieldManager = 'flotilla-klusterlet';
 export function flotillaKey(name: string): string {
   return `${flotillaPrefix}${name}`;
 }
+
+/** On a ManagedCluster: the hold of a mass deletion that is confirmed. */
+export const confirmDeletionAnnotation = flotillaKey('confirm-deletion');
 
 /** On the secret of a bootstrap token: the cluster that joined with it. */
 export const tokenUsedByAnnotation = flotillaKey('token-used-by');

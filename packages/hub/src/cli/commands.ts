@@ -20,6 +20,7 @@ import { type Command, Option } from 'commander';
 import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
 import { bootstrapTokenSecret, createBootstrapToken } from '../tokens/bootstrap-token.js';
 import { type ApproveResult, approveCluster, decideCsr } from './approve.js';
+import { addConfirmDeletionCommand } from './confirm-deletion.js';
 import { type Connection, connect, kubeconfigOption } from './connect.js';
 import {
   clusterHeaders,
@@ -222,10 +223,12 @@ function addClustersCommand(program: Command, context: CommandContext): void {
 }
 
 function addWorksCommand(program: Command, context: CommandContext): void {
-  addCommand(program, 'works [cluster]', {
+  const works = addCommand(program, 'works [cluster]', {
     description: 'list the ManifestWorks of the fleet or of one cluster',
     examples: ['hub works', 'hub works cluster1', 'hub works cluster1 --manifests'],
-  })
+  });
+  addConfirmDeletionCommand(works, context);
+  works
     .option('--manifests', 'a row for each manifest: version, applied, available, feedback')
     .addOption(outputOption())
     .addOption(kubeconfigOption())

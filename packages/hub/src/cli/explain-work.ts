@@ -63,6 +63,13 @@ function explainCluster({ work, cluster }: WorkFacts): string[] {
   if (find(clusterCondition.joined)?.status !== 'True') {
     return [`cluster ${name}: it has not joined`, `-> see "hub csr list" and the klusterlet's log`];
   }
+  const held = find(clusterCondition.deletionHeld);
+  if (held?.status === 'True') {
+    return [
+      `cluster ${name}: ${held.message}`,
+      '-> bring the works back from a backup, or confirm the deletion: objects in the cluster stay until then',
+    ];
+  }
   const available = find(clusterCondition.available);
   if (available?.status === 'True') return [];
   return [

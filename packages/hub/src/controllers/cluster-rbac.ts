@@ -74,6 +74,8 @@ export function clusterRole(cluster: string, options: { accepted: boolean }): Ku
         rule(registerGroupName, 'managedclusters/clientcertificates', 'renew'),
         { ...rule(clusterGroupName, 'managedclusters', 'get list update watch'), ...own },
         { ...rule(clusterGroupName, 'managedclusters/status', 'patch update'), ...own },
+        // Beyond OCM: its own namespace, to tell a wiped one from works that users deleted.
+        { ...rule('', 'namespaces', 'get'), ...own },
       ]
     : [{ ...rule(clusterGroupName, 'managedclusters', 'get list watch'), ...own }];
   return {

@@ -1,3 +1,5 @@
+import { type DeletionGuardOptions, defaultDeletionGuardOptions } from './deletion-guard.js';
+
 /** Settings of the work agent, each with the reason for its default. */
 export interface WorkAgentOptions {
   /** Works that are applied at a time: enough to hide a round trip, too few to flood a small API server. */
@@ -29,6 +31,8 @@ export interface WorkAgentOptions {
   readonly diagnoseAfterMs: number;
   /** And again so often while it lasts. */
   readonly diagnoseEveryMs: number;
+  /** When a mass deletion is held. */
+  readonly deletionGuard: DeletionGuardOptions;
   /** OCM's feature gate RawFeedbackJsonString. */
   readonly rawFeedbackJson: boolean;
   /** Longest JSON text in the feedback; the schema allows no more than this. */
@@ -49,6 +53,7 @@ export const defaultWorkAgentOptions: WorkAgentOptions = Object.freeze({
   executorRetryMs: 60_000,
   diagnoseAfterMs: 3000,
   diagnoseEveryMs: 15_000,
+  deletionGuard: defaultDeletionGuardOptions,
   rawFeedbackJson: false,
   maxJsonRawLength: 1024,
 });

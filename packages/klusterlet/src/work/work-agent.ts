@@ -18,8 +18,10 @@ import {
   wellKnown,
 } from '@flotilla/kube';
 import { createCorrectionLimiter } from './apply/correction-limiter.js';
+import { createDeletionGuard } from './deletion-guard.js';
 import { createDiagnoses } from './health/diagnoses.js';
 import { createHubWriter } from './hub-writer.js';
+import { recordedResources } from './inventory/applied-resources.js';
 import { createInventories } from './inventory/inventories.js';
 import { InventoryReconciler } from './inventory/inventory-reconciler.js';
 import { defaultWorkAgentOptions, type WorkAgentOptions } from './options.js';
@@ -143,12 +145,38 @@ function assemble(setup: WorkAgentSetup): Assembled {
     onNews: (work) => works.enqueue(work),
     options,
   });
+  const hasWork = (name: string): boolean | undefined => {
+    if (source.get(name) !== undefined) return true;
+    return source.isComplete ? false : undefined;
+  };
+  const guard = createDeletionGuard({
+    env,
+    hub,
+    clusterName,
+    options: options.deletionGuard,
+    held: () => worksOfThisHub(),
+    missing: () => worksOfThisHub().filter((name) => hasWork(name) === false),
+    onRelease: (names) => {
+      for (const name of names) {
+        works.enqueue(name);
+        remains.enqueue(inventories.nameFor(name));
+      }
+    },
+  });
+  const worksOfThisHub = (): string[] =>
+    inventories.list().flatMap((inventory) => {
+      const name = inventory.spec?.manifestWorkName ?? '';
+      const isOfThisHub = inventory.metadata.name === inventories.nameFor(name);
+      const isGoing = inventory.metadata.deletionTimestamp !== undefined;
+      return isOfThisHub && !isGoing && recordedResources(inventory).length > 0 ? [name] : [];
+    });
   const reconciler = new WorkReconciler({
     ...shared,
     source,
     saved,
     hubWriter,
     diagnoses,
+    guard,
     memory,
     limiter: createCorrectionLimiter(env.clock),
     random: () => env.random.next(),
@@ -164,10 +192,8 @@ function assemble(setup: WorkAgentSetup): Assembled {
   const inventoryReconciler = new InventoryReconciler({
     ...shared,
     agentId,
-    hasWork: (name) => {
-      if (source.get(name) !== undefined) return true;
-      return source.isComplete ? false : undefined;
-    },
+    guard,
+    hasWork,
     trackerOf: trackerOfInventory,
     onHeld: (name, reasons) => {
       const work = source.get(name);
@@ -195,10 +221,10 @@ function assemble(setup: WorkAgentSetup): Assembled {
       await Promise.all([inventories.synced(signal), untilReady(discovery, signal)]);
       await Promise.race([source.completed(signal), sleep(env.clock, options.firstWordMs, signal)]);
       for (const name of source.names()) works.enqueue(name);
-      for (const part of [works, remains, hubWriter, diagnoses]) part.start(signal);
+      for (const part of [works, remains, hubWriter, diagnoses, guard]) part.start(signal);
     },
     close: async () => {
-      const controllers = [works, remains, hubWriter, diagnoses];
+      const controllers = [works, remains, hubWriter, diagnoses, guard];
       await Promise.all(controllers.map((part) => part.close()));
       await Promise.all([source, inventories, discovery, definitions, watches].map((part) => part.close()));
     },

@@ -11,6 +11,7 @@ import {
 } from '@flotilla/api';
 import { type ReconcileResult, TransportError } from '@flotilla/kube';
 import { type ApplyPassDependencies, type PassInput, planIntent, runApplyPass } from './apply-pass.js';
+import type { DeletionGuard } from './deletion-guard.js';
 import type { Diagnoses } from './health/diagnoses.js';
 import type { HubWriter } from './hub-writer.js';
 import type { Target } from './planning/plan-manifests.js';
@@ -22,6 +23,7 @@ export interface WorkReconcilerDependencies extends Omit<ApplyPassDependencies, 
   readonly saved: SavedWorks;
   readonly hubWriter: HubWriter;
   readonly diagnoses: Diagnoses;
+  readonly guard: DeletionGuard;
   readonly random: () => number;
 }
 
@@ -76,7 +78,7 @@ export class WorkReconciler {
 
   /** Asks for the deletion of the inventory, which brings everything else about, and releases the work after it. */
   async #takeAway(work: ManifestWork, signal: AbortSignal): Promise<undefined> {
-    const { inventories, hubWriter, diagnoses, saved, memory, watches, trackerOf } = this.#deps;
+    const { inventories, hubWriter, diagnoses, guard, saved, memory, watches, trackerOf } = this.#deps;
     diagnoses.forget(work.metadata.name ?? '');
     const { name = '', finalizers } = work.metadata;
     const inventory = inventories.get(inventories.nameFor(name));
@@ -89,7 +91,9 @@ export class WorkReconciler {
     // Without our finalizer the work is going whatever we do; nothing would be reported to it.
     if (finalizers?.includes(manifestWorkFinalizer)) hubWriter.reportDeleting(work);
     await saved.save(work);
-    if (inventory.metadata.deletionTimestamp === undefined) await inventories.remove(inventory, signal);
+    if (inventory.metadata.deletionTimestamp !== undefined) return;
+    if (await guard.mayTakeAway(name, signal)) await inventories.remove(inventory, signal);
+    else hubWriter.reportDeleting(work, [`held by its klusterlet, ${guard.reason ?? 'see its cluster'}`]);
   }
 
   async #apply(work: ManifestWork, signal: AbortSignal): Promise<ReconcileResult> {

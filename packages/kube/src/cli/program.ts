@@ -29,6 +29,8 @@ export function createProgram(options: ProgramOptions): Command {
     .description(options.description)
     .version(options.version, '--version', 'print the version')
     .helpOption('-h, --help', 'show this help')
+    // Else a command with commands of its own would take an option of theirs for its own.
+    .enablePositionalOptions()
     .exitOverride();
   return withExamples(withHint(program, options.name), options.examples);
 }

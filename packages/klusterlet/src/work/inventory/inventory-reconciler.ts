@@ -6,6 +6,7 @@
 import { type AppliedManifestWork, appliedManifestWorkFinalizer, formatTime, parseTime } from '@flotilla/api';
 import type { Discovery, Env, KubeClient, ReconcileResult } from '@flotilla/kube';
 import { actingAs } from '../apply/executor.js';
+import type { DeletionGuard } from '../deletion-guard.js';
 import type { WorkAgentOptions } from '../options.js';
 import { forEachLimited } from '../parallel.js';
 import { groupByRank } from '../planning/resource-rank.js';
@@ -22,6 +23,7 @@ export interface InventoryReconcilerDependencies {
   readonly inventories: Inventories;
   readonly watches: ObjectWatches;
   readonly agentId: string;
+  readonly guard: Pick<DeletionGuard, 'mayEvict'>;
   readonly options: WorkAgentOptions;
   /** Undefined while the hub has not told all its works: then nothing is missing yet. */
   readonly hasWork: (name: string) => boolean | undefined;
@@ -32,6 +34,8 @@ export interface InventoryReconcilerDependencies {
 
 /** How soon an object that is held by finalizers is looked at again if no watch tells of its end. */
 const pendingMs = 5000;
+/** How soon an eviction that is held is looked at again; the end of the hold is told at once. */
+const heldMs = 60_000;
 
 export class InventoryReconciler {
   readonly #deps: InventoryReconcilerDependencies;
@@ -51,8 +55,10 @@ export class InventoryReconciler {
   }
 
   async #evict(inventory: AppliedManifestWork, signal: AbortSignal): Promise<ReconcileResult | undefined> {
-    const { env, inventories, options, hasWork } = this.#deps;
-    const known = hasWork(inventory.spec?.manifestWorkName ?? '');
+    const { env, inventories, options, hasWork, guard } = this.#deps;
+    const work = inventory.spec?.manifestWorkName ?? '';
+    const isOfThisHub = inventory.metadata.name === inventories.nameFor(work);
+    const known = hasWork(work);
     if (known === undefined) return undefined;
     const nowMs = env.clock.now();
     const step = planEviction(inventory, {
@@ -77,6 +83,7 @@ export class InventoryReconciler {
       case 'wait':
         return { requeueAfterMs: step.waitMs };
       case 'delete':
+        if (isOfThisHub && !guard.mayEvict(work)) return { requeueAfterMs: heldMs };
         env.log.info('work stayed missing on the hub, its objects are deleted', {
           inventory: inventory.metadata.name,
         });
