@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { freePort } from './support/network.js';
-import { type CommandName, eachOf, ours, type Result, root, run } from './support/processes.js';
+import { binPath, type CommandName, eachOf, ours, type Result, root, run } from './support/processes.js';
 import { expectRefusal } from './support/refusals.js';
 
 type Words = readonly [CommandName, ...string[]];
@@ -28,6 +28,7 @@ const commands: readonly Words[] = [
   ['klusterlet', 'status'],
   ['klusterlet', 'leave'],
   ['apiserver'],
+  ['apiserver', 'envtest-assets'],
 ];
 
 describe('the command line', () => {
@@ -144,6 +145,14 @@ describe('the command line', () => {
         expectRefusal(result, 2, /^error: no klusterlet has joined from \S+: run "klusterlet join" first/);
       }
     });
+  });
+
+  it('ends quietly when nobody reads on', async () => {
+    for (const name of ['hub', 'klusterlet', 'apiserver'] as const) {
+      const piped = `"${process.execPath}" "${binPath(name)}" --help | true; echo "$PIPESTATUS"`;
+      const { stdout, stderr } = await run('bash', ['-c', piped]);
+      expect([stdout, stderr], name).to.deep.equal(['0\n', '']);
+    }
   });
 
   it('tells with exit code 1 that the kubeconfig is missing, damaged, or its hub is away', async () => {

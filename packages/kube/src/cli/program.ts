@@ -158,6 +158,10 @@ export interface RunContext {
 
 /** Builds the program, parses and runs; returns the exit code. What building throws is told like the rest. */
 export async function runProgram(build: () => Command, context: RunContext): Promise<number> {
+  // A reader that has seen enough (`| head`) ends the command, and is no failure of it.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
+  }
   try {
     await build().parseAsync([...context.argv]);
     return 0;
