@@ -348,15 +348,18 @@ describe('clusters and their sets on the hub', () => {
   it('deletes a work that is complete when its time is up, and no other', async () => {
     await create(cluster('finishing', { spec: { hubAcceptsClient: true } }));
     await settle();
-    const names = ['timed', 'running', 'untimed'];
+    const names = ['of-a-set', 'at-once', 'timed', 'running', 'untimed'];
+    const ofSet = { 'work.open-cluster-management.io/manifestworkreplicaset': 'ns.set' };
     for (const name of names) {
       const lastTransitionTime = new Date(env.clock.now()).toISOString();
       await hub.create(wellKnown.manifestWorks, {
         apiVersion: 'work.open-cluster-management.io/v1',
         kind: 'ManifestWork',
-        metadata: { name, namespace: 'finishing' },
+        metadata: { name, namespace: 'finishing', ...(name === 'of-a-set' && { labels: ofSet }) },
         spec: {
-          ...(name !== 'untimed' && { deleteOption: { ttlSecondsAfterFinished: 60 } }),
+          ...(name !== 'untimed' && {
+            deleteOption: { ttlSecondsAfterFinished: name === 'at-once' ? 0 : 60 },
+          }),
           workload: {
             manifests: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'x' } }],
           },
@@ -381,8 +384,8 @@ describe('clusters and their sets on the hub', () => {
         ({ metadata }) => metadata.name,
       );
     await env.clock.advance(50_000);
-    expect(await left()).to.deep.equal(['running', 'timed', 'untimed']);
+    expect(await left()).to.deep.equal(['of-a-set', 'running', 'timed', 'untimed']);
     await env.clock.advance(15_000);
-    expect(await left()).to.deep.equal(['running', 'untimed']);
+    expect(await left()).to.deep.equal(['of-a-set', 'running', 'untimed']);
   });
 });

@@ -9,7 +9,9 @@ import {
   eventually,
   find,
   getWork,
+  manifestStatuses,
   untilCondition,
+  untilManifests,
   type World,
   work,
 } from './world.js';
@@ -164,5 +166,77 @@ describe('work agent, executor', () => {
     expect(await get()).to.not.equal(undefined);
     await grant(onConfigMaps('*'));
     await eventually(world, async () => (await get()) === undefined, 300_000);
+  });
+
+  /** A role that the executor may write, a binding and a config map, as OCM's cases have them. */
+  const granting = (): KubeObject[] => [
+    configMap('a', {}, 'missing'),
+    {
+      apiVersion: rbacVersion,
+      kind: 'Role',
+      metadata: { name: 'powerful', namespace: 'default' },
+      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['*'] }],
+    } as KubeObject,
+    {
+      apiVersion: rbacVersion,
+      kind: 'RoleBinding',
+      metadata: { name: 'powerful', namespace: 'default' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'powerful' },
+      subjects: [{ kind: 'ServiceAccount', namespace: 'default', name: 'e' }],
+    } as KubeObject,
+  ];
+  const onBindings: Rule = { ...onRoles, resources: ['roles', 'rolebindings'] };
+  const granter: Rule = { ...onRoles, resources: ['roles'], verbs: [...onRoles.verbs, 'escalate', 'bind'] };
+
+  it('refuses a role that is there already as it refuses a new one, and says that it is there', async () => {
+    const [, powerful] = granting();
+    await world.managed.create(roles, powerful as KubeObject);
+    await grant(onBindings, onConfigMaps('*'));
+    await createWork(world, work('one', granting(), { executor }));
+    const seen = await untilManifests(world, 'one', {
+      type: 'Applied',
+      statuses: ['False', 'False', 'False'],
+    });
+    expect(manifestStatuses(seen, 'Available')).to.deep.equal(['False', 'True', 'False']);
+    expect(messages(seen)[1]).to.contain('permission escalation');
+    expect(messages(seen)[2]).to.contain('permission escalation');
+  });
+
+  for (const isThere of [false, true]) {
+    it(`grants what it may escalate and bind, with the role ${isThere ? 'there already' : 'new'}`, async () => {
+      const [, powerful, binding] = granting() as [KubeObject, KubeObject, KubeObject];
+      if (isThere) await world.managed.create(roles, { ...powerful, rules: [] } as KubeObject);
+      await grant(onBindings, granter);
+      await createWork(world, work('one', [powerful, binding], { executor }));
+      await untilManifests(world, 'one', { type: 'Available', statuses: ['True', 'True'] });
+      await untilCondition(world, 'one', { type: 'Applied' });
+      const live = await find(world.managed, roles, { namespace: 'default', name: 'powerful' });
+      expect(live?.['rules']).to.deep.equal(powerful['rules']);
+    });
+  }
+
+  it('notices that a permission is taken away from what it has applied, and given back', async () => {
+    await grant(onConfigMaps('*'));
+    const three = [configMap('a'), configMap('b'), configMap('c')];
+    await createWork(world, work('one', three, { executor }));
+    await untilCondition(world, 'one', { type: 'Applied' });
+    await grant();
+    await world.managed.delete(wellKnown.configMaps, { namespace: 'default', name: 'c' });
+    const seen = await untilManifests(world, 'one', {
+      type: 'Applied',
+      statuses: ['False', 'False', 'False'],
+    });
+    await eventually(world, async () => {
+      const found = await getWork(world, 'one');
+      return found && manifestStatuses(found, 'Available').join() === 'True,True,False';
+    });
+    expect(messages(seen)[0]).to.contain('not allowed to apply');
+    await grant(onConfigMaps('*'));
+    await untilManifests(world, 'one', { type: 'Applied', statuses: ['True', 'True', 'True'] });
+    await eventually(
+      world,
+      async () =>
+        (await find(world.managed, wellKnown.configMaps, { namespace: 'default', name: 'c' })) !== undefined,
+    );
   });
 });

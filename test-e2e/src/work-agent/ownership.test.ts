@@ -167,4 +167,14 @@ describe('work agent, whose an object is', () => {
       return items[0]?.metadata.labels?.['team'] === 'x';
     });
   });
+
+  it('brings labels that were set right after the work was made to its inventory', async () => {
+    await createWork(world, work('one', [configMap('a')]));
+    await patchWork(world, 'one', { metadata: { labels: { team: 'x', stage: 'y' } } });
+    await eventually(world, async () => {
+      const { items } = await world.managed.list(wellKnown.appliedManifestWorks);
+      const labels = items[0]?.metadata.labels;
+      return labels?.['team'] === 'x' && labels['stage'] === 'y';
+    });
+  });
 });

@@ -2,7 +2,7 @@
  * A hub and a managed cluster, both our own API server in this process, on a virtual clock and a network that can be
  * cut, with a real work agent between them. For tests of the work agent as a whole.
  */
-import { type KubeObject, kinds, type ManifestWork, toCrd } from '@flotilla/api';
+import { type Condition, type KubeObject, kinds, type ManifestWork, toCrd } from '@flotilla/api';
 import {
   type ApiServer,
   createApiServer,
@@ -30,6 +30,12 @@ export const clusterName = 'cluster1';
 export const hubServer = 'https://hub.example:6443';
 export const agentId = 'agent-1';
 
+/** Who an agent is, where it is not the usual one. */
+export interface AgentIdentity {
+  readonly agentId?: string;
+  readonly hubServer?: string;
+}
+
 export interface World {
   readonly env: TestEnv;
   readonly network: SimulatedNetwork;
@@ -38,7 +44,7 @@ export interface World {
   readonly hubServerObject: ApiServer;
   /** Every request that reached the managed cluster from the agent: `METHOD path`. */
   readonly requests: string[];
-  startAgent(options?: Partial<WorkAgentOptions>): void;
+  startAgent(options?: Partial<WorkAgentOptions>, identity?: AgentIdentity): void;
   /** Ends the agent as a process that is asked to stop; its files stay. */
   stopAgent(): Promise<void>;
   close(): Promise<void>;
@@ -95,7 +101,7 @@ export async function createWorld(seed = 1): Promise<World> {
     managed,
     hubServerObject: hubApi,
     requests,
-    startAgent: (options) => {
+    startAgent: (options, identity) => {
       const stop = createStopController();
       const agent = createWorkAgent({
         env,
@@ -105,6 +111,7 @@ export async function createWorld(seed = 1): Promise<World> {
         agentId,
         hubServer,
         worksDir: '/data/works',
+        ...identity,
         ...(options && { options }),
       });
       running = { stop, done: agent.run(stop.signal) };
@@ -123,7 +130,7 @@ export async function createWorld(seed = 1): Promise<World> {
   return world;
 }
 
-async function applyCrds(client: KubeClient, plurals: readonly string[]): Promise<void> {
+export async function applyCrds(client: KubeClient, plurals: readonly string[]): Promise<void> {
   for (const kind of kinds.filter(({ plural }) => plurals.includes(plural))) {
     await client.create(wellKnown.customResourceDefinitions, toCrd(kind));
   }
@@ -200,6 +207,36 @@ export function conditionsOf(object: ManifestWork | undefined): Record<string, s
   const conditions = object?.status?.conditions ?? [];
   return Object.fromEntries(conditions.map(({ type, status }) => [type, status]));
 }
+
+/** The status of one condition of every manifest, in the order of the spec. */
+export const manifestStatuses = (object: ManifestWork, type: string): (string | undefined)[] =>
+  (object.status?.resourceStatus?.manifests ?? []).map(
+    ({ conditions }) => conditions.find((each) => each.type === type)?.status,
+  );
+
+/** One condition of one manifest. */
+export const manifestCondition = (object: ManifestWork, type: string, index = 0): Condition | undefined =>
+  object.status?.resourceStatus?.manifests?.[index]?.conditions.find((each) => each.type === type);
+
+/** The work, once all its manifests report these statuses for its present generation. */
+export function untilManifests(
+  world: World,
+  name: string,
+  { type, statuses }: { type: string; statuses: readonly string[] },
+): Promise<ManifestWork> {
+  return eventually(world, async () => {
+    const found = await getWork(world, name);
+    const applied = found?.status?.conditions?.find((each) => each.type === 'Applied');
+    if (found === undefined || applied?.observedGeneration !== found.metadata.generation) return undefined;
+    return manifestStatuses(found, type).join() === statuses.join() && found;
+  });
+}
+
+/** Applies to the objects of a work that all have this name, or a pattern of it. */
+export const forResource = (resource: string, name: string, config: object): object => {
+  const [plural, group = ''] = resource.split(/\.(.*)/);
+  return { resourceIdentifier: { group, resource: plural, namespace: 'default', name }, ...config };
+};
 
 /** The work, once its condition is so for its present generation. */
 export function untilCondition(
