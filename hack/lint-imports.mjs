@@ -28,6 +28,7 @@ const pureModules = new Set([
   'node:events',
   // Loads installed code, as an import does.
   'node:module',
+  'node:zlib',
 ]);
 const world = [
   [/\bDate\.now\(\)/, 'Date.now()'],

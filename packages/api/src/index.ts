@@ -50,6 +50,7 @@ export * from './schema/schema.js';
 export { type StructuralOptions, validateStructuralSchema } from './schema/structural.js';
 export { type ValidateOptions, validateObject } from './schema/validate.js';
 export * from './selectors.js';
+export * from './simulation.js';
 export * from './status.js';
 export { JsonSyntaxError, type ParsedJson, parseJsonStrict } from './text/json.js';
 export { type CompiledJsonPath, compileJsonPath, evaluateJsonPath, JsonPathError } from './text/jsonpath.js';

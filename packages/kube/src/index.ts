@@ -33,3 +33,17 @@ export * from './pki/pki-error.js';
 export * from './pki/verify-chain.js';
 export * from './queue/backoff.js';
 export * from './queue/work-queue.js';
+export * from './streams/channel.js';
+export * from './streams/channel-pair.js';
+export { ReceiveQueue } from './streams/receive-queue.js';
+export {
+  defaultSpdyLimits,
+  SpdyConnection,
+  type SpdyLimits,
+  type SpdyOptions,
+  type SpdyStream,
+} from './streams/spdy/connection.js';
+export { resetStatus } from './streams/spdy/frames.js';
+export type { SpdyHeaders } from './streams/spdy/header-block.js';
+export { SpdyError } from './streams/spdy/spdy-error.js';
+export { watchClose } from './streams/watch-close.js';

@@ -68,6 +68,10 @@ export class TestServer {
     return `https://127.0.0.1:${this.port}`;
   }
 
+  get pid(): number {
+    return this.#daemon.pid;
+  }
+
   get ca(): string {
     return this.#admin.ca;
   }

@@ -3,9 +3,10 @@
  * The request pipeline reports to it as the request goes on; notes of authorization and admission are added on the way.
  */
 import { formatMicroTime, isObject, type JsonObject } from '@flotilla/api';
+import { type Channel, watchClose } from '@flotilla/kube';
 import type { UserInfo } from '../authentication/user.js';
 import type { ApiRequest, ApiResponse, ResponseSink } from '../server/handler.js';
-import type { RequestInfo } from '../server/request-info.js';
+import { isLongRunning, type RequestInfo } from '../server/request-info.js';
 import type { AuditDecision, AuditStage } from './audit-policy.js';
 import {
   answeredObject,
@@ -28,9 +29,6 @@ export interface AuditTrailOptions {
   readonly write: (line: string) => void;
   readonly decodeProtobuf: (bytes: Uint8Array) => unknown;
 }
-
-/** Requests that last: their answer is recorded when it starts, and again when it ends. */
-const longRunning = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 
 export class AuditTrail {
   readonly #options: AuditTrailOptions;
@@ -74,13 +72,20 @@ export class AuditTrail {
 
   /** The answer, to be sent in place of the given one: the end of a stream is recorded when it comes. */
   answered(answer: ApiResponse): ApiResponse {
-    const { body, status } = answer;
+    const { body, status, upgrade } = answer;
+    if (upgrade !== undefined) {
+      this.#emit('ResponseStarted', { responseStatus: { metadata: {}, code: status } });
+      const run = (channel: Channel): void =>
+        upgrade.run(watchClose(channel, () => this.#complete(status, undefined)));
+      return { ...answer, upgrade: { ...upgrade, run } };
+    }
     if (typeof body !== 'function') {
       this.#complete(status, body);
       return answer;
     }
     const { info, decision } = this.#options;
-    const lasts = info.verb === 'watch' || longRunning.has(info.subresource ?? '');
+    // Recorded when it starts, and again when it ends.
+    const lasts = isLongRunning(info);
     if (lasts) this.#emit('ResponseStarted', { responseStatus: { metadata: {}, code: status } });
     const capture = !lasts && decision.level === 'RequestResponse' ? new BodyCapture() : undefined;
     return {

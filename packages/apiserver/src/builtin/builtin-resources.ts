@@ -39,5 +39,10 @@ const plainResources: readonly BuiltinFacts[] = [
 export function builtinResources(options: BuiltinOptions): ResourceDefinition[] {
   const { serviceNetwork, podActions } = options;
   const resources = [...plainResources, pods(podActions), services(serviceNetwork)];
-  return resources.flatMap((facts) => define(facts, options));
+  return resources.flatMap((facts) => define(withStreams(facts, options), options));
+}
+
+function withStreams(facts: BuiltinFacts, { streams }: BuiltinOptions): BuiltinFacts {
+  const more = facts.group === '' ? streams?.[facts.resource] : undefined;
+  return more === undefined ? facts : { ...facts, subresources: [...(facts.subresources ?? []), ...more] };
 }

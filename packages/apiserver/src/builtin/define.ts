@@ -31,6 +31,8 @@ export interface BuiltinOptions {
   readonly serviceNetwork?: ServiceNetwork;
   /** Eviction and binding of pods; absent: the two subresources are not served. */
   readonly podActions?: PodActions;
+  /** Further subresources, by resource of the core group. */
+  readonly streams?: Readonly<Record<string, readonly CustomSubresource[]>>;
 }
 
 type SubresourceContext = WriteContext & { readonly name: string; readonly parent: KubeObject | undefined };

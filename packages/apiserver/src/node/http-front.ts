@@ -3,7 +3,7 @@
  * writes `ApiResponse` back. It bounds bodies, keeps no state beside open sockets, and knows nothing of Kubernetes
  * but the Status that it answers when a body is too large.
  */
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import {
   createSecureServer,
   type Http2SecureServer,
@@ -25,6 +25,7 @@ import { type Exchange, http1Exchange, http2Exchange } from './http-exchange.js'
 import { defaultHttpFrontLimits, type HttpFrontLimits } from './http-limits.js';
 import { createReadBody, type ReadBody } from './read-body.js';
 import { createKeepApart, type KeepApart } from './repeated-headers.js';
+import { answerPlainly, handOver, type UpgradingConnection, upgradeProtocol } from './upgrade.js';
 
 export interface HttpFrontOptions {
   readonly host: string;
@@ -100,15 +101,15 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
     response.once('close', guard.begin(request.socket));
     answer(http1Exchange(request, response));
   });
+  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    guard.release(socket);
+    void serveUpgrade({ request, socket, head }, { handler, limits, log, keepApart, readBody });
+  });
   // For `request` Node wraps each HTTP/2 stream in two more streams, at a third of the front's cost: not for ours.
   server.removeAllListeners('stream');
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) =>
     answer(http2Exchange(stream, headers, rest[1] as readonly string[])),
   );
-  // Only beside another listener: with one, Node expects it to answer.
-  if (server.listenerCount('upgrade') > 0) {
-    server.on('upgrade', (_request: IncomingMessage, socket: Socket) => guard.release(socket));
-  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host: options.host, port: options.port }, () => {
@@ -182,6 +183,48 @@ async function serve(exchange: Exchange, options: ServeOptions): Promise<void> {
     }
     writable.end(body);
   }
+}
+
+/** A request that asks to leave HTTP/1.1: answered like any other, unless the handler lets it. */
+async function serveUpgrade(connection: UpgradingConnection, options: ServeOptions): Promise<void> {
+  const { log, limits } = options;
+  const { request, socket } = connection;
+  socket.on('error', (error: Error) => log.debug('upgrading connection failed', { error: error.message }));
+  const client = new ClientPresence();
+  const leave = (): void => client.leave();
+  socket.once('close', leave);
+  const response = new ServerResponse(request);
+  const exchange = http1Exchange(request, response);
+  try {
+    const answer = await answerUpgrade(exchange, { ...options, client, upgrade: upgradeProtocol(request) });
+    if (socket.destroyed) return;
+    if (answer.upgrade !== undefined) {
+      socket.off('close', leave);
+      await handOver(connection, { ...answer, upgrade: answer.upgrade }, log);
+      return;
+    }
+    answerPlainly(connection, response);
+    await send(exchange, answer, { limits, log, client });
+  } catch (error) {
+    log.error('upgrade failed', { path: request.url, error: String(error) });
+    socket.destroy();
+  }
+}
+
+async function answerUpgrade(
+  exchange: Exchange,
+  options: ServeOptions & { readonly client: ClientPresence; readonly upgrade: string | undefined },
+): Promise<ApiResponse> {
+  const { handler, limits, upgrade } = options;
+  try {
+    checkHeaders(exchange, limits);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    const headers = { 'content-type': 'application/json' };
+    return { status: error.status.code, headers, body: Buffer.from(JSON.stringify(error.status)) };
+  }
+  const asked = toApiRequest(exchange, new Uint8Array(), options);
+  return handler.handle({ ...asked, ...(upgrade !== undefined && { upgrade }) });
 }
 
 function toApiRequest(

@@ -2,8 +2,9 @@
  * What the API server must know to serve one resource in one version. Built-in kinds and CRDs both become
  * this, and everything generic (discovery, OpenAPI, CRUD, watch, patches, tables) is driven by it alone.
  */
-import type { FieldError, KubeObject, Schema } from '@flotilla/api';
+import type { FieldError, JsonObject, KubeObject, Schema } from '@flotilla/api';
 import type { UserInfo } from '../authentication/user.js';
+import type { ApiRequest, ApiResponse } from '../server/handler.js';
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
@@ -64,6 +65,16 @@ export interface ScaleSpec {
   readonly labelSelectorPath?: string;
 }
 
+/** A request to a subresource that answers by itself. */
+export interface ConnectContext {
+  readonly request: ApiRequest;
+  readonly user: UserInfo;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  /** What follows the subresource in the path, undecoded, with its leading slash; empty when nothing does. */
+  readonly rest: string;
+}
+
 /** A subresource that is neither plain `status` nor `scale`: TokenRequest, approval, finalize, eviction, log ... */
 export interface CustomSubresource {
   readonly name: string;
@@ -82,6 +93,12 @@ export interface CustomSubresource {
     body: KubeObject,
     context: WriteContext & { readonly name: string; readonly parent: KubeObject | undefined },
   ): Promise<KubeObject>;
+  /** Answers every verb: logs, exec, proxies. Throws StatusError. */
+  connect?(context: ConnectContext): Promise<ApiResponse>;
+  /** For `connect`: its options as the object that CONNECT admission sees; absent: there is no such admission. */
+  connectOptions?(context: ConnectContext): JsonObject;
+  /** Upgrading with GET needs the permission to create, too (Kubernetes 1.35). */
+  readonly upgradeNeedsCreate?: boolean;
 }
 
 /** Brings objects to another version of their kind by asking somebody else. */

@@ -14,6 +14,7 @@ import { createAuthenticator } from '../authentication/authenticator.js';
 import { createBootstrapTokenAuthenticator } from '../authentication/bootstrap-token.js';
 import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
 import { createFrontProxyAuthenticator } from '../authentication/front-proxy.js';
+import type { ObjectReader } from '../authentication/object-reader.js';
 import type { AuthenticationSettings } from '../authentication/settings.js';
 import { systemUser, type UserInfo } from '../authentication/user.js';
 import { createAlwaysAllowAuthorizer } from '../authorization/always-allow.js';
@@ -31,10 +32,12 @@ import { createOpenApiHandler } from '../openapi/handler.js';
 import { decodeProtobufObject } from '../protobuf/decode.js';
 import { ObjectStore } from '../registry/object-store.js';
 import { ResourceRegistry } from '../registry/resource-registry.js';
+import { SimulatedRuntime } from '../runtime/simulated-runtime.js';
 import { serviceAccountResource } from '../service-accounts/service-account-resource.js';
 import { readSigningKey } from '../service-accounts/token-keys.js';
 import { ServiceAccountTokens, type TokenSettings } from '../service-accounts/tokens.js';
 import type { Store } from '../storage/store.js';
+import { createStreamSubresources, type StreamSubresources } from '../streams/subresources.js';
 import { WatchCache } from '../watch-cache/watch-cache.js';
 import { createWebhookCaller } from '../webhooks/webhook-caller.js';
 import type { WebhookPort } from '../webhooks/webhook-port.js';
@@ -120,6 +123,7 @@ class AssembledServer implements ApiServer {
   #webhooks: AdmissionWebhooks | undefined;
   #customResources: CustomResources | undefined;
   #plugins: ServerPlugins | undefined;
+  #runtime: SimulatedRuntime | undefined;
   #ready = false;
 
   constructor(options: ApiServerOptions) {
@@ -154,6 +158,7 @@ class AssembledServer implements ApiServer {
       slowTokens: settings.slowTokens ?? [],
       anonymous: settings.anonymous ?? true,
     });
+    const streams = this.#streams(reader);
     this.registry.set('builtin', [
       ...builtinResources({
         profile,
@@ -164,6 +169,7 @@ class AssembledServer implements ApiServer {
           ...(store.isShared === true && { reserve: createReservations(store, env.random.uuid()) }),
         }),
         podActions: createPodActions(() => createClient(this.transport(), { userAgent: 'apiserver' })),
+        ...(streams !== undefined && { streams }),
       }),
       certificateSigningRequestResource(authorizer),
       serviceAccountResource(tokens),
@@ -180,20 +186,21 @@ class AssembledServer implements ApiServer {
       client: () => createClient(this.transport(), { userAgent: 'apiserver' }),
     });
     this.#plugins = plugins;
+    const admission = enabled(this.#options.disabledAdmission, [
+      ...plugins.early,
+      createEscalationCheck(authorizer),
+      ...(this.#options.admission ?? []),
+      this.#webhooks.mutating,
+      plugins.policies,
+      this.#webhooks.validating,
+      ...plugins.late,
+    ]);
     const objects = new ObjectStore({
       store,
       cache: this.cache,
       registry: this.registry,
       env,
-      admission: enabled(this.#options.disabledAdmission, [
-        ...plugins.early,
-        createEscalationCheck(authorizer),
-        ...(this.#options.admission ?? []),
-        this.#webhooks.mutating,
-        plugins.policies,
-        this.#webhooks.validating,
-        ...plugins.late,
-      ]),
+      admission,
     });
     this.#customResources = createCustomResources({
       webhooks: { caller, random: env.random },
@@ -228,6 +235,11 @@ class AssembledServer implements ApiServer {
       audit:
         audit &&
         createAuditor({ ...audit, now: () => env.clock.now(), decodeProtobuf: decodeProtobufObject }),
+      connect: {
+        authorizer,
+        admission,
+        admissionClient: { get: ({ group, resource }, key) => reader.get(group, resource, key) },
+      },
       other: this.#otherPaths(tokens),
       onAnswer: (info, answer) => this.#metrics.record(info, answer),
     });
@@ -246,8 +258,17 @@ class AssembledServer implements ApiServer {
     this.#ready = ready;
   }
 
+  /** The stand-in cluster has pods, and so something to look into. */
+  #streams(reader: ObjectReader): StreamSubresources | undefined {
+    const { env, profile, kubernetesVersion } = this.#options;
+    if (profile !== 'cluster') return undefined;
+    this.#runtime = new SimulatedRuntime({ env, reader });
+    return createStreamSubresources({ env, reader, runtime: this.#runtime, kubernetesVersion });
+  }
+
   close(): void {
     this.#ready = false;
+    this.#runtime?.close();
     this.#customResources?.close();
     this.#webhooks?.close();
     this.#plugins?.close();

@@ -6,12 +6,10 @@
 import { newBadRequest, newStatusError } from '@flotilla/api';
 import type { Clock } from '@flotilla/kube';
 import { parseGoDuration } from './go-duration.js';
-import type { RequestInfo } from './request-info.js';
+import { isLongRunning, type RequestInfo } from './request-info.js';
 
 /** The reference's --request-timeout. */
 export const defaultRequestTimeoutMs = 60_000;
-
-const endlessSubresources: ReadonlySet<string> = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 
 /** Undefined: without end. @throws StatusError 400 when the parameter is no duration. */
 export function requestTimeoutMs(
@@ -19,9 +17,7 @@ export function requestTimeoutMs(
   query: URLSearchParams,
   longestMs: number,
 ): number | undefined {
-  if (info.isResource && (info.verb === 'watch' || endlessSubresources.has(info.subresource ?? ''))) {
-    return undefined;
-  }
+  if (isLongRunning(info)) return undefined;
   const text = query.get('timeout');
   if (text === null || text === '') return longestMs;
   const wantedMs = parseTimeout(text);

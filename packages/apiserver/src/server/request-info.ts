@@ -65,6 +65,17 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   };
 }
 
+const streamSubresources: ReadonlySet<string> = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
+
+/** It may last for hours: watches, and what carries a stream. kube-apiserver's long-running check. */
+export function isLongRunning({
+  isResource,
+  verb,
+  subresource,
+}: Pick<RequestInfo, 'isResource' | 'verb' | 'subresource'>): boolean {
+  return isResource && (verb === 'watch' || streamSubresources.has(subresource ?? ''));
+}
+
 function nonResource(method: string, path: string): RequestInfo {
   return {
     isResource: false,

@@ -14,6 +14,7 @@ import type { Arrival, RequestQueues } from '../fairness/request-queues.js';
 import type { ResourceHandler, ResourceRequest } from '../handlers/resource-handler.js';
 import type { ResourceDefinition, Verb } from '../registry/resource.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
+import { answerConnect, type ConnectDependencies, connectDoor } from './connect.js';
 import { type Freshness, isDoubtful } from './freshness.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
 import { negotiate } from './negotiate.js';
@@ -35,6 +36,8 @@ export interface PipelineDependencies {
   readonly freshness?: Freshness | undefined;
   /** Absent: no audit log is kept. */
   readonly audit?: Auditor | undefined;
+  /** For the subresources that answer by themselves. */
+  readonly connect: ConnectDependencies;
   /** Everything that is no resource; undefined: no such path. */
   readonly other: (request: ApiRequest) => ApiResponse | undefined | Promise<ApiResponse | undefined>;
   /** Told of each answer, for metrics. */
@@ -226,6 +229,11 @@ async function answerResource(
   if (definition === undefined || !verbs.has(info.verb)) return textResponse(404, '404 page not found\n');
   if (request.method === 'OPTIONS')
     throw newStatusError(405, 'MethodNotAllowed', { message: 'OPTIONS is not supported' });
+  const door = connectDoor(definition, info);
+  if (door !== undefined) {
+    const annotate = (key: string, value: string): void => audit?.annotate(key, value);
+    return answerConnect(deps.connect, request, { definition, door, info, user, annotate });
+  }
   return deps.resources.handle(toResourceRequest(definition, request, { info, user, audit }));
 }
 

@@ -7,3 +7,4 @@ export { makeDirectory } from './make-directory.js';
 export * from './node-env.js';
 export * from './probe-tls.js';
 export type { ProxyOptions } from './proxy.js';
+export { createSocketChannel } from './socket-channel.js';

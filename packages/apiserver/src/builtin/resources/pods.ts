@@ -1,6 +1,6 @@
 /**
  * Pods: defaults, the spec that hardly ever changes, eviction, binding, and the columns that kubectl users know.
- * Logs, exec and port forwarding need a kubelet and are not offered.
+ * Logs, exec and port forwarding come from `streams/`, where there is a runtime for them.
  */
 import {
   clone,

@@ -9,7 +9,8 @@ import {
   type ResourceRef,
 } from '@flotilla/kube';
 import { createTestEnv, type TestEnv } from '@flotilla/kube/testing';
-import { createApiServer } from '../../server/api-server.js';
+import type { AdmissionPlugin } from '../../admission/admission.js';
+import { type ApiServer, createApiServer } from '../../server/api-server.js';
 import { startControlPlane } from '../../server/control-plane.js';
 import { createMemoryStore, type MemoryStore } from '../../storage/memory-store.js';
 import type { ControllerSelection } from '../controller-selection.js';
@@ -17,6 +18,7 @@ import type { ControllerSelection } from '../controller-selection.js';
 export interface TestCluster {
   readonly env: TestEnv;
   readonly client: KubeClient;
+  readonly server: ApiServer;
   /** Creates the object in the resource, in the namespace of its metadata. */
   make(ref: ResourceRef, object: PartialObject): Promise<KubeObject>;
   /** The object, or undefined when there is none. */
@@ -41,6 +43,9 @@ export interface TestClusterOptions {
   readonly store?: MemoryStore;
   readonly env?: TestEnv;
   readonly controllers?: ControllerSelection;
+  /** Of the Kubernetes version; default 35. */
+  readonly minor?: number;
+  readonly admission?: readonly AdmissionPlugin[];
 }
 
 const kinds: Readonly<Record<string, string>> = {
@@ -75,10 +80,11 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     store,
     env,
     profile,
-    kubernetesVersion: { major: 1, minor: 35, patch: 0 },
+    kubernetesVersion: { major: 1, minor: options.minor ?? 35, patch: 0 },
     advertiseUrl: 'https://hub.example:6443',
     clientCa: () => ca.certificatePem,
     serviceAccountKey: generateKeyPair().privateKeyPem,
+    ...(options.admission && { admission: options.admission }),
   });
   await server.start();
   const stop = createStopController();
@@ -95,6 +101,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
   return {
     env,
     client,
+    server,
     make: (at, object) => {
       const apiVersion = at.group === '' ? at.version : `${at.group}/${at.version}`;
       return client.create<KubeObject>(at, { apiVersion, kind: kinds[at.resource] ?? '', ...object });
