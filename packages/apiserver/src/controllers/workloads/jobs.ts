@@ -1,12 +1,14 @@
 /**
- * Jobs: as many pods as may run at a time, until enough of them have succeeded, which the simulated ones always do.
- * Suspension, indexes and the time to live are honoured. CronJobs are stored and never start anything.
+ * Jobs: as many pods as may run at a time, until enough of them have succeeded or too many have failed, which simulated
+ * ones do only when they are asked to. Suspension, indexes, back-off, deadline and the time to live are honoured. CronJobs are stored and never start anything.
  */
-import { formatTime, type JsonObject, type KubeObject } from '@flotilla/api';
+import { formatTime, type JsonObject, type KubeObject, simulationAnnotations } from '@flotilla/api';
 import { type Controller, createController } from '@flotilla/kube';
 import { at, numberAt, objectAt, objectsAt, textAt } from '../../builtin/access.js';
 import { inBatches } from '../in-batches.js';
-import { isActive, isReady, type PodControl } from './pod-control.js';
+import { recordEvents } from './event-recorder.js';
+import { type JobFailure, jobFailure, retryAtMs } from './job-failures.js';
+import { isActive, isReady, type NewPod, type PodControl } from './pod-control.js';
 import { enqueueChanged, enqueueOwners, nonZero, type SimulatedCluster } from './simulated-cluster.js';
 
 const indexAnnotation = 'batch.kubernetes.io/job-completion-index';
@@ -32,6 +34,7 @@ export function createJobLoop(cluster: SimulatedCluster, pods: PodControl): Cont
 interface Progress {
   readonly active: readonly KubeObject[];
   readonly succeeded: readonly KubeObject[];
+  readonly failed: readonly KubeObject[];
 }
 
 class Jobs {
@@ -49,11 +52,41 @@ class Jobs {
     const claimed = await this.#pods.claim(job);
     const active = claimed.filter(isActive);
     const succeeded = claimed.filter((pod) => textAt(pod, 'status', 'phase') === 'Succeeded');
-    const started = at(job, 'spec', 'suspend') === true ? [] : await this.#start(job, { active, succeeded });
-    if (at(job, 'spec', 'suspend') === true) await inBatches(active, (pod) => this.#pods.delete(pod));
+    const failed = claimed.filter((pod) => textAt(pod, 'status', 'phase') === 'Failed');
+    const { nowMs } = this.#cluster;
+    const failure = jobFailure(job, { pods: claimed, failed: failed.length, nowMs });
+    if (failure !== undefined) return this.#giveUp(job, { active, succeeded, failed }, failure);
     const isSuspended = at(job, 'spec', 'suspend') === true;
-    const progress = { active: isSuspended ? [] : [...active, ...started], succeeded };
-    await this.#cluster.writeStatus(this.#ref, job, statusOf(job, progress, this.#cluster.nowMs));
+    const retryMs = retryAtMs(failed) - nowMs;
+    const waits = isSuspended || retryMs > 0;
+    const started = waits ? [] : await this.#start(job, { active, succeeded, failed });
+    if (isSuspended) await inBatches(active, (pod) => this.#pods.delete(pod));
+    const progress = { active: isSuspended ? [] : [...active, ...started], succeeded, failed };
+    const status = statusOf(job, progress, nowMs);
+    await this.#cluster.writeStatus(this.#ref, job, status);
+    const deadlineMs = deadlineOf(job, status) - nowMs;
+    const nextMs = Math.min(...[retryMs, deadlineMs].filter((ms) => ms > 0));
+    return Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : undefined;
+  }
+
+  /** The job has failed: its pods stop, and it says why. */
+  async #giveUp(
+    job: KubeObject,
+    { active, succeeded, failed }: Progress,
+    failure: JobFailure,
+  ): Promise<undefined> {
+    await inBatches(active, (pod) => this.#pods.delete(pod));
+    const { nowMs } = this.#cluster;
+    const stamps = { lastProbeTime: formatTime(nowMs), lastTransitionTime: formatTime(nowMs) };
+    const status = statusOf(job, { active: [], succeeded, failed: [...failed, ...active] }, nowMs);
+    const conditions = [
+      ...objectsAt(status, 'conditions'),
+      ...['FailureTarget', 'Failed'].map((type) => ({ type, status: 'True', ...stamps, ...failure })),
+    ];
+    if (await this.#cluster.writeStatus(this.#ref, job, { ...status, conditions })) {
+      const events = [{ type: 'Warning' as const, ...failure }];
+      await recordEvents(this.#cluster, job, { events, component: 'job-controller' });
+    }
     return undefined;
   }
 
@@ -61,7 +94,7 @@ class Jobs {
     return this.#cluster.ref('batch', 'jobs');
   }
 
-  async #start(job: KubeObject, { active, succeeded }: Progress): Promise<KubeObject[]> {
+  async #start(job: KubeObject, { active, succeeded, failed }: Progress): Promise<KubeObject[]> {
     const left = completionsOf(job) - succeeded.length;
     // Without a number of completions the first success ends it.
     const isEnding = at(job, 'spec', 'completions') === undefined && succeeded.length > 0;
@@ -74,14 +107,19 @@ class Jobs {
     const indexes = Array.from({ length: completionsOf(job) }, (_, index) => index)
       .filter((index) => !taken.has(index))
       .slice(0, missing);
-    const pods = isIndexed
+    const toFail = podsToFail(job) - failed.length - active.length;
+    const wanted = isIndexed
       ? indexes.map((index) => ({
           template,
-          name: `${job.metadata.name}-${index}`,
+          // A failed pod of the index may still be there.
+          name: `${job.metadata.name}-${index}${failed.length === 0 ? '' : `-${failed.length}`}`,
           labels: { [indexAnnotation]: String(index) },
           annotations: { [indexAnnotation]: String(index) },
         }))
       : Array.from({ length: missing }, () => ({ template }));
+    const pods = wanted.map((pod: NewPod, index) =>
+      index < toFail ? { ...pod, annotations: { ...failAnnotations, ...pod.annotations } } : pod,
+    );
     await inBatches(pods, async (pod) => {
       const made = await this.#pods.create(job, pod);
       if (made !== undefined) started.push(made);
@@ -92,13 +130,31 @@ class Jobs {
   async #expire(job: KubeObject): Promise<{ requeueAfterMs: number } | undefined> {
     const ttl = at(job, 'spec', 'ttlSecondsAfterFinished');
     if (typeof ttl !== 'number') return undefined;
-    const finished = objectsAt(job, 'status', 'conditions').find((one) => one['type'] === 'Complete');
+    const finished = objectsAt(job, 'status', 'conditions').find((one) =>
+      ['Complete', 'Failed'].includes(textAt(one, 'type')),
+    );
     const leftMs = Date.parse(textAt(finished, 'lastTransitionTime')) + ttl * 1000 - this.#cluster.nowMs;
     if (leftMs > 0) return { requeueAfterMs: leftMs };
     await this.#cluster.delete(this.#ref, job);
     return undefined;
   }
 }
+
+/** When its active deadline is over; never without one. */
+function deadlineOf(job: KubeObject, status: JsonObject): number {
+  const seconds = at(job, 'spec', 'activeDeadlineSeconds');
+  const started = Date.parse(textAt(status, 'startTime'));
+  return typeof seconds === 'number' ? started + seconds * 1000 : Number.POSITIVE_INFINITY;
+}
+
+function podsToFail({ metadata }: KubeObject): number {
+  return Number(metadata.annotations?.[simulationAnnotations.failPods] ?? 0) || 0;
+}
+
+const failAnnotations = {
+  [simulationAnnotations.exitCode]: '1',
+  [simulationAnnotations.exitAfterSeconds]: '0',
+};
 
 function completionsOf(job: KubeObject): number {
   const completions = at(job, 'spec', 'completions');
@@ -115,7 +171,7 @@ function isDone(job: KubeObject): boolean {
   );
 }
 
-function statusOf(job: KubeObject, { active, succeeded }: Progress, nowMs: number): JsonObject {
+function statusOf(job: KubeObject, { active, succeeded, failed }: Progress, nowMs: number): JsonObject {
   const time = formatTime(nowMs);
   const isSuspended = at(job, 'spec', 'suspend') === true;
   const started = textAt(job, 'status', 'startTime') || time;
@@ -126,7 +182,7 @@ function statusOf(job: KubeObject, { active, succeeded }: Progress, nowMs: numbe
     ...(conditions.length > 0 && { conditions }),
     ...(!isSuspended && { startTime: started }),
     ...(isComplete && { completionTime: time }),
-    ...nonZero({ active: active.length, succeeded: succeeded.length }),
+    ...nonZero({ active: active.length, succeeded: succeeded.length, failed: failed.length }),
     terminating: 0,
     ready: active.filter(isReady).length,
     uncountedTerminatedPods: {},

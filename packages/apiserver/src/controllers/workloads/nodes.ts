@@ -5,6 +5,8 @@
 import { formatMicroTime, formatTime, hasReason, type JsonObject, type KubeObject } from '@flotilla/api';
 import { type Controller, createController, keyOf, wellKnown } from '@flotilla/kube';
 import { objectAt, objectsAt, textAt } from '../../builtin/access.js';
+import { recordEvents } from './event-recorder.js';
+import { isNodeReady, type NodeFault, nodeFaultOf, nodeFaultTaints } from './node-faults.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
 
 export const standInNodeName = 'stand-in';
@@ -34,15 +36,13 @@ export function createNodeLoop(cluster: SimulatedCluster): Controller {
       if (node !== undefined) {
         if (node.metadata.deletionTimestamp === undefined) {
           kubeletVersion ??= await serverVersion(cluster);
-          await cluster.writeStatus(
-            wellKnown.nodes,
-            node,
-            nodeStatus(node, { kubeletVersion, nowMs: cluster.nowMs }),
-          );
+          await writeNode(cluster, node, nodeStatus(node, { kubeletVersion, nowMs: cluster.nowMs }));
         }
       } else if (name === standInNodeName) await cluster.create(wellKnown.nodes, newNode());
       if (name !== standInNodeName) return undefined;
-      await renewLease(cluster, nodes.cache.get(name));
+      const own = nodes.cache.get(name);
+      // A node that is not heard of lets its lease expire.
+      if (own === undefined || nodeFaultOf(own)?.status !== 'Unknown') await renewLease(cluster, own);
       return { requeueAfterMs: renewMs };
     },
   });
@@ -77,6 +77,29 @@ function newNode(): KubeObject {
   };
 }
 
+/** Its status, and the taints and the event that go with a change of readiness. */
+async function writeNode(cluster: SimulatedCluster, node: KubeObject, status: JsonObject): Promise<void> {
+  const fault = nodeFaultOf(node);
+  const wasReady = isNodeReady(node);
+  await cluster.writeStatus(wellKnown.nodes, node, status);
+  const taints = objectsAt(node, 'spec', 'taints');
+  const others = taints.filter((taint) => !nodeFaultTaints.has(textAt(taint, 'key')));
+  const wanted = fault === undefined ? [] : ['NoSchedule', 'NoExecute'];
+  const own = wanted.map((effect) => ({ key: fault?.taint, effect }));
+  if (taints.length - others.length !== own.length || taints.some((taint) => isOtherFault(taint, fault))) {
+    await cluster.change(wellKnown.nodes, node, { spec: { taints: [...others, ...own] } });
+  }
+  if (fault === undefined || !wasReady) return;
+  const message = `Node ${node.metadata.name} status is now: NodeNotReady`;
+  const events = [{ type: 'Normal' as const, reason: 'NodeNotReady', message }];
+  await recordEvents(cluster, node, { events, component: 'node-controller' });
+}
+
+function isOtherFault(taint: JsonObject, fault: NodeFault | undefined): boolean {
+  const key = textAt(taint, 'key');
+  return nodeFaultTaints.has(key) && key !== fault?.taint;
+}
+
 /** Heartbeats go to the lease, so that a status is written once. */
 function nodeStatus(
   node: KubeObject,
@@ -84,6 +107,7 @@ function nodeStatus(
 ): JsonObject {
   const time = formatTime(nowMs);
   const old = objectsAt(node, 'status', 'conditions');
+  const fault = nodeFaultOf(node);
   const conditions = [
     {
       type: 'MemoryPressure',
@@ -105,13 +129,13 @@ function nodeStatus(
     },
     {
       type: 'Ready',
-      status: 'True',
-      reason: 'StandInReady',
-      message: 'pods on this node are said to run; nothing does',
+      status: fault?.status ?? 'True',
+      reason: fault?.reason ?? 'StandInReady',
+      message: fault?.message ?? 'pods on this node are said to run; nothing does',
     },
   ].map(
     (condition) =>
-      old.find((one) => one['type'] === condition.type) ?? {
+      old.find((one) => one['type'] === condition.type && one['status'] === condition.status) ?? {
         ...condition,
         lastHeartbeatTime: time,
         lastTransitionTime: time,

@@ -15,10 +15,10 @@ export function runningStatus(pod: KubeObject, { podIp, hostIp, nowMs }: Running
   return {
     ...objectAt(pod, 'status'),
     phase: 'Running',
-    conditions: conditions(pod, time, {
+    conditions: podConditions(pod, time, {
       PodReadyToStartContainers: true,
       Initialized: true,
-      Ready: open || 'ReadinessGatesNotReady',
+      Ready: open || { reason: 'ReadinessGatesNotReady' },
       ContainersReady: true,
       PodScheduled: true,
     }),
@@ -32,10 +32,18 @@ export function runningStatus(pod: KubeObject, { podIp, hostIp, nowMs }: Running
       ...containerStatus(pod, container),
       ready: true,
       started: true,
-      state: { running: { startedAt: time } },
+      state: { running: { startedAt: runningSince(pod, container) ?? time } },
     })),
   };
 }
+
+/** Since when the same image has run. */
+function runningSince(pod: KubeObject, container: JsonObject): unknown {
+  const old = objectsAt(pod, 'status', 'containerStatuses').find((one) => one['name'] === container['name']);
+  return old?.['image'] === container['image'] ? at(old, 'state', 'running', 'startedAt') : undefined;
+}
+
+const completed: Unmet = { reason: 'PodCompleted' };
 
 /** All containers ended well. */
 export function succeededStatus(pod: KubeObject, nowMs: number): JsonObject {
@@ -43,11 +51,11 @@ export function succeededStatus(pod: KubeObject, nowMs: number): JsonObject {
   return {
     ...objectAt(pod, 'status'),
     phase: 'Succeeded',
-    conditions: conditions(pod, time, {
-      PodReadyToStartContainers: 'PodCompleted',
+    conditions: podConditions(pod, time, {
+      PodReadyToStartContainers: completed,
       Initialized: true,
-      Ready: 'PodCompleted',
-      ContainersReady: 'PodCompleted',
+      Ready: completed,
+      ContainersReady: completed,
       PodScheduled: true,
     }),
     containerStatuses: objectsAt(pod, 'spec', 'containers').map((container) => ({
@@ -87,6 +95,18 @@ export function unscheduledStatus(
   };
 }
 
+/** Its node does not answer: what runs goes on, and nobody counts on it. */
+export function unreadyStatus(pod: KubeObject, nowMs: number): JsonObject {
+  const old = objectsAt(pod, 'status', 'conditions');
+  const time = formatTime(nowMs);
+  const conditions = old.map((one) =>
+    one['type'] === 'Ready' && one['status'] === 'True'
+      ? { ...one, status: 'False', lastTransitionTime: time }
+      : one,
+  );
+  return { ...objectAt(pod, 'status'), conditions };
+}
+
 /** True when its status says all that `runningStatus` would. */
 export function isRunningAsSpecified(pod: KubeObject): boolean {
   if (textAt(pod, 'status', 'phase') !== 'Running') return false;
@@ -100,7 +120,8 @@ export function isRunningAsSpecified(pod: KubeObject): boolean {
   );
 }
 
-function gatesMet(pod: KubeObject): boolean {
+/** Its readiness gates are open. */
+export function gatesMet(pod: KubeObject): boolean {
   return objectsAt(pod, 'spec', 'readinessGates').every((gate) =>
     objectsAt(pod, 'status', 'conditions').some(
       (one) => one['type'] === gate['conditionType'] && one['status'] === 'True',
@@ -108,8 +129,18 @@ function gatesMet(pod: KubeObject): boolean {
   );
 }
 
-/** Kubelet's conditions, after which come those that others wrote. A text is the reason why one does not hold. */
-function conditions(pod: KubeObject, time: string, wanted: Record<string, true | string>): JsonObject[] {
+/** Why a condition does not hold. */
+export interface Unmet {
+  readonly reason: string;
+  readonly message?: string;
+}
+
+/** Kubelet's conditions, after which come those that others wrote. */
+export function podConditions(
+  pod: KubeObject,
+  time: string,
+  wanted: Readonly<Record<string, true | Unmet>>,
+): JsonObject[] {
   const old = objectsAt(pod, 'status', 'conditions');
   const own = Object.entries(wanted).map(([type, holds]) => {
     const status = holds === true ? 'True' : 'False';
@@ -118,7 +149,7 @@ function conditions(pod: KubeObject, time: string, wanted: Record<string, true |
     return {
       type,
       status,
-      ...(holds !== true && { reason: holds }),
+      ...(holds !== true && holds),
       lastProbeTime: null,
       lastTransitionTime: since,
     };
@@ -148,7 +179,8 @@ function initStatuses(pod: KubeObject, time: string): JsonObject {
   return { initContainerStatuses: statuses };
 }
 
-function containerStatus(pod: KubeObject, container: JsonObject): JsonObject {
+/** What stays the same through a container's life, and its count of restarts. */
+export function containerStatus(pod: KubeObject, container: JsonObject): JsonObject {
   const image = textAt(container, 'image');
   const old = objectsAt(pod, 'status', 'containerStatuses').find((one) => one['name'] === container['name']);
   const isRestarted = old !== undefined && old['image'] !== image;

@@ -12,9 +12,20 @@ import {
   wellKnown,
 } from '@flotilla/kube';
 import { at, listAt, objectAt, objectsAt, textAt } from '../../builtin/access.js';
+import { recordEvents } from './event-recorder.js';
+import { faultyPodStatus } from './faulty-pod-status.js';
+import { isNodeReady } from './node-faults.js';
 import { isFinished, type PodControl } from './pod-control.js';
-import { isRunningAsSpecified, runningStatus, succeededStatus, unscheduledStatus } from './pod-status.js';
+import { deleteDelayMs, faultsOf, type PodFaults, unschedulableReason } from './pod-faults.js';
+import {
+  isRunningAsSpecified,
+  runningStatus,
+  succeededStatus,
+  unreadyStatus,
+  unscheduledStatus,
+} from './pod-status.js';
 import { controllerOf, type SimulatedCluster } from './simulated-cluster.js';
+import { isClaimHeld } from './volume-claims.js';
 
 /** Long enough to be seen running. */
 const jobPodRunMs = 50;
@@ -32,9 +43,16 @@ export function createPodLoop(cluster: SimulatedCluster, pods: PodControl): Cont
   pods.informer.onChange(({ type, object }) => {
     if (type !== 'deleted') controller.enqueue(keyOf(object));
   });
-  nodes.onChange(({ type }) => {
+  nodes.onChange(({ type, object, old }) => {
     if (type === 'deleted') return;
     for (const pod of kubelet.unscheduled()) controller.enqueue(keyOf(pod));
+    if (old === undefined || isNodeReady(object) === isNodeReady(old)) return;
+    for (const pod of kubelet.onNode(object.metadata.name ?? '')) controller.enqueue(keyOf(pod));
+  });
+  cluster.informer('', 'persistentvolumeclaims').onChange(({ object }) => {
+    for (const pod of kubelet.unscheduled()) {
+      if (pod.metadata.namespace === object.metadata.namespace) controller.enqueue(keyOf(pod));
+    }
   });
   return controller;
 }
@@ -44,6 +62,7 @@ class StandInKubelet {
   readonly #pods: PodControl;
   readonly #byIp: IndexLookup<KubeObject>;
   readonly #withoutNode: IndexLookup<KubeObject>;
+  readonly #byNode: IndexLookup<KubeObject>;
   /** Given out and not yet seen on a pod: between two pods only one asks at a time. */
   #lastIp = 1;
 
@@ -57,6 +76,11 @@ class StandInKubelet {
     this.#withoutNode = pods.informer.cache.addIndex((pod) =>
       textAt(pod, 'spec', 'nodeName') === '' ? ['pending'] : [],
     );
+    this.#byNode = pods.informer.cache.addIndex((pod) => [textAt(pod, 'spec', 'nodeName')]);
+  }
+
+  onNode(name: string): readonly KubeObject[] {
+    return this.#byNode(name);
   }
 
   unscheduled(): readonly KubeObject[] {
@@ -67,17 +91,23 @@ class StandInKubelet {
     const cluster = this.#cluster;
     const pod = this.#pods.informer.cache.get(key);
     if (pod === undefined) return undefined;
-    if (pod.metadata.deletionTimestamp !== undefined) {
-      if (isHeldOnlyByGrace(pod)) await cluster.delete(wellKnown.pods, pod, { graceSeconds: 0 });
-      return undefined;
-    }
+    if (pod.metadata.deletionTimestamp !== undefined) return this.#terminate(pod);
     if (isFinished(pod)) return undefined;
     if (textAt(pod, 'spec', 'nodeName') === '') {
       await this.#schedule(pod);
       return undefined;
     }
+    if (!isNodeReady(this.#nodeOf(pod))) {
+      await cluster.writeStatus(wellKnown.pods, pod, unreadyStatus(pod, cluster.nowMs));
+      return undefined; // nobody hears of it until its node is back
+    }
+    const faults = faultsOf(pod);
+    if (faults !== undefined) {
+      const completes = belongsToJob(pod) && !faults.neverReady;
+      return this.#fail(pod, completes ? { ...faults, completesAfterMs: jobPodRunMs } : faults);
+    }
     if (!isRunningAsSpecified(pod)) {
-      await cluster.writeStatus(wellKnown.pods, pod, this.#running(pod));
+      await cluster.writeStatus(wellKnown.pods, pod, runningStatus(pod, this.#facts(pod)));
       return undefined; // its own event brings it back
     }
     if (!belongsToJob(pod)) return undefined;
@@ -88,15 +118,38 @@ class StandInKubelet {
     return undefined;
   }
 
-  #running(pod: KubeObject) {
+  async #terminate(pod: KubeObject): Promise<{ requeueAfterMs: number } | undefined> {
+    const { deletionTimestamp = '', deletionGracePeriodSeconds: grace = 0 } = pod.metadata;
+    // The timestamp is when the grace ends, not when the deletion was asked for.
+    const askedMs = Date.parse(deletionTimestamp) - grace * 1000;
+    const leftMs = askedMs + deleteDelayMs(pod) - this.#cluster.nowMs;
+    if (leftMs > 0) return { requeueAfterMs: leftMs };
+    if (isHeldOnlyByGrace(pod)) await this.#cluster.delete(wellKnown.pods, pod, { graceSeconds: 0 });
+    return undefined;
+  }
+
+  /** Lives through what its annotations ask for. */
+  async #fail(pod: KubeObject, faults: PodFaults): Promise<{ requeueAfterMs: number } | undefined> {
+    const cluster = this.#cluster;
+    const { status, events, nextMs } = faultyPodStatus(pod, faults, this.#facts(pod));
+    if (await cluster.writeStatus(wellKnown.pods, pod, status)) {
+      await recordEvents(cluster, pod, { events, component: 'kubelet' });
+    }
+    return nextMs === undefined ? undefined : { requeueAfterMs: Math.max(nextMs - cluster.nowMs, 1) };
+  }
+
+  #nodeOf(pod: KubeObject): KubeObject | undefined {
+    return this.#cluster.informer('', 'nodes').cache.get(textAt(pod, 'spec', 'nodeName'));
+  }
+
+  #facts(pod: KubeObject) {
     const { nowMs } = this.#cluster;
-    const nodeName = textAt(pod, 'spec', 'nodeName');
-    const node = this.#cluster.informer('', 'nodes').cache.get(nodeName);
+    const node = this.#nodeOf(pod);
     const internal = objectsAt(node, 'status', 'addresses').find((one) => one['type'] === 'InternalIP');
     const hostIp = textAt(internal, 'address') || '127.0.0.1';
     const known = textAt(pod, 'status', 'podIP');
     const usesHost = at(pod, 'spec', 'hostNetwork') === true;
-    return runningStatus(pod, { podIp: usesHost ? hostIp : known || this.#nextIp(), hostIp, nowMs });
+    return { podIp: usesHost ? hostIp : known || this.#nextIp(), hostIp, nowMs };
   }
 
   /** Goes round 10.244.0.0/16 and passes over what is in use. */
@@ -119,12 +172,17 @@ class StandInKubelet {
       await cluster.writeStatus(wellKnown.pods, pod, status);
       return;
     }
+    const problem = this.#schedulingProblem(pod);
     const node = this.#chooseNode(pod);
-    if (node === undefined) {
+    if (problem !== undefined || node === undefined) {
       const count = cluster.informer('', 'nodes').cache.size;
-      const message = `0/${count} nodes are available: ${count} node(s) didn't match Pod's node affinity/selector.`;
+      const why = problem ?? `${count} node(s) didn't match Pod's node affinity/selector.`;
+      const message = `0/${count} nodes are available: ${why}`;
       const status = unscheduledStatus(pod, { reason: 'Unschedulable', message, nowMs });
-      await cluster.writeStatus(wellKnown.pods, pod, status);
+      if (await cluster.writeStatus(wellKnown.pods, pod, status)) {
+        const events = [{ type: 'Warning' as const, reason: 'FailedScheduling', message }];
+        await recordEvents(cluster, pod, { events, component: 'default-scheduler' });
+      }
       return;
     }
     const { namespace, name } = parseKey(keyOf(pod));
@@ -141,12 +199,27 @@ class StandInKubelet {
     }
   }
 
+  /** What keeps it from every node: its own wish, or a claim that has no volume yet. */
+  #schedulingProblem(pod: KubeObject): string | undefined {
+    const wished = unschedulableReason(pod);
+    if (wished !== undefined) return wished;
+    const { namespace = '' } = pod.metadata;
+    const claims = this.#cluster.informer('', 'persistentvolumeclaims').cache;
+    const isUnbound = objectsAt(pod, 'spec', 'volumes')
+      .map((volume) => claims.get({ namespace, name: textAt(volume, 'persistentVolumeClaim', 'claimName') }))
+      .some((claim) => claim !== undefined && isClaimHeld(claim));
+    return isUnbound ? 'pod has unbound immediate PersistentVolumeClaims.' : undefined;
+  }
+
   #chooseNode(pod: KubeObject): string | undefined {
     const selector = objectAt(pod, 'spec', 'nodeSelector');
     return this.#cluster
       .informer('', 'nodes')
       .cache.list()
-      .filter((node) => at(node, 'spec', 'unschedulable') !== true && matchesNode(selector, node))
+      .filter(
+        (node) =>
+          at(node, 'spec', 'unschedulable') !== true && isNodeReady(node) && matchesNode(selector, node),
+      )
       .map((node) => node.metadata.name ?? '')
       .sort()[0];
   }

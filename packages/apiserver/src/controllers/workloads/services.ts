@@ -8,9 +8,11 @@ import {
   type LabelSelector,
   labelSelectorFromObject,
   matchesLabels,
+  simulationAnnotations,
 } from '@flotilla/api';
 import { type Controller, createController, keyOf } from '@flotilla/kube';
 import { listAt, objectAt, objectsAt, textAt } from '../../builtin/access.js';
+import { recordEvents } from './event-recorder.js';
 import { isActive, isReady, type PodControl } from './pod-control.js';
 import { controllerReference, enqueueChanged, type SimulatedCluster } from './simulated-cluster.js';
 
@@ -25,7 +27,10 @@ export function createServiceLoop(cluster: SimulatedCluster, pods: PodControl): 
     reconcile: async (key) => {
       const service = services.cache.get(key);
       if (service === undefined || service.metadata.deletionTimestamp !== undefined) return;
-      await cluster.writeStatus(services.ref, service, statusOf(service));
+      const why = service.metadata.annotations?.[simulationAnnotations.loadBalancerPending];
+      if (why !== undefined && textAt(service, 'spec', 'type') === 'LoadBalancer')
+        await leavePending(cluster, service, why);
+      else await cluster.writeStatus(services.ref, service, statusOf(service));
       if (hasSlices) await writeSlice(cluster, service, pods);
     },
   });
@@ -45,6 +50,18 @@ export function createServiceLoop(cluster: SimulatedCluster, pods: PodControl): 
       controller.enqueue(`${object.metadata.namespace}/${service}`);
   });
   return controller;
+}
+
+/** No address, and the events of a cloud that gives none. */
+async function leavePending(cluster: SimulatedCluster, service: KubeObject, why: string): Promise<void> {
+  const { ref } = cluster.informer('', 'services');
+  await cluster.writeStatus(ref, service, { ...objectAt(service, 'status'), loadBalancer: {} });
+  const message = `Error syncing load balancer: failed to ensure load balancer: ${why}`;
+  const events = [
+    { type: 'Normal' as const, reason: 'EnsuringLoadBalancer', message: 'Ensuring load balancer' },
+    { type: 'Warning' as const, reason: 'SyncLoadBalancerFailed', message },
+  ];
+  await recordEvents(cluster, service, { events, component: 'service-controller' });
 }
 
 /** From 192.0.2.0/24 and 198.51.100.0/24, which are for documentation only: by the cluster IP, so that it stays. */

@@ -2,9 +2,10 @@
  * PersistentVolumeClaims: each is bound to the volume that it names, or to one made for it that goes when the claim
  * does. There is no storage behind any of them.
  */
-import type { JsonObject, KubeObject } from '@flotilla/api';
+import { type JsonObject, type KubeObject, simulationAnnotations } from '@flotilla/api';
 import { type Controller, createController, keyOf } from '@flotilla/kube';
 import { at, listAt, objectAt, textAt } from '../../builtin/access.js';
+import { recordEvents } from './event-recorder.js';
 import { enqueueChanged, type SimulatedCluster } from './simulated-cluster.js';
 
 const provisioner = 'stand-in.flotilla.dev/none';
@@ -54,6 +55,10 @@ class Binder {
     const claim = this.#claims.cache.get(key);
     if (claim === undefined || claim.metadata.deletionTimestamp !== undefined) return;
     const named = textAt(claim, 'spec', 'volumeName');
+    if (named === '' && isClaimHeld(claim)) {
+      await this.#leavePending(claim);
+      return;
+    }
     if (named === '') {
       await this.#provision(claim);
       return; // the claim's own event brings it back
@@ -105,6 +110,14 @@ class Binder {
     return items.some(({ metadata }) => metadata.uid === uid);
   }
 
+  async #leavePending(claim: KubeObject): Promise<void> {
+    const storageClass = textAt(claim, 'spec', 'storageClassName');
+    const why = claim.metadata.annotations?.[simulationAnnotations.claimPending];
+    const message = `failed to provision volume with StorageClass "${storageClass}": ${why}`;
+    const events = [{ type: 'Warning' as const, reason: 'ProvisioningFailed', message }];
+    await recordEvents(this.#cluster, claim, { events, component: 'persistentvolume-controller' });
+  }
+
   async #provision(claim: KubeObject): Promise<void> {
     const name = `pvc-${claim.metadata.uid}`;
     await this.#cluster.create(this.#volumes.ref, {
@@ -131,6 +144,12 @@ class Binder {
       spec: { volumeName: name },
     });
   }
+}
+
+/** It is asked to stay without a volume, and has none yet. */
+export function isClaimHeld(claim: KubeObject): boolean {
+  const isAsked = claim.metadata.annotations?.[simulationAnnotations.claimPending] !== undefined;
+  return isAsked && textAt(claim, 'status', 'phase') !== 'Bound';
 }
 
 function claimReference({ metadata }: KubeObject): JsonObject {
