@@ -370,3 +370,19 @@ export const confirmDeletionAnnotation = flotillaKey('confirm-deletion');
 
 /** On the secret of a bootstrap token: the cluster that joined with it. */
 export const tokenUsedByAnnotation = flotillaKey('token-used-by');
+
+/** On a work: the user whose write made its present generation, and when. Set by the hub, whatever a writer says. */
+export const changedByAnnotation = flotillaKey('changed-by');
+export const changedAtAnnotation = flotillaKey('changed-at');
+/** On a work: how many former generations are kept of it, from 0 to 100; default `defaultHistoryLimit`. */
+export const historyLimitAnnotation = flotillaKey('history-limit');
+/** As many as a Deployment keeps. */
+export const defaultHistoryLimit = 10;
+/** On a revision: the work, the generation and the hash of the spec that it is of, to be found without reading it. */
+export const workUidLabel = flotillaKey('work-uid');
+export const generationLabel = flotillaKey('generation');
+export const specHashLabel = flotillaKey('spec-hash');
+/** On a revision: earlier generations that had the very same spec, oldest first, separated by commas. */
+export const earlierGenerationsAnnotation = flotillaKey('earlier-generations');
+/** On a revision: bytes of its spec as JSON. */
+export const sizeAnnotation = flotillaKey('size-bytes');

@@ -4,6 +4,7 @@ import { createNodeEnv } from '@flotilla/kube/node';
 import type { Command } from 'commander';
 import { addHubBackupCommands } from './cli/backup.js';
 import { addAskingCommands } from './cli/commands.js';
+import { addHistoryCommands } from './cli/history.js';
 import { addServeCommand } from './cli/serve.js';
 import { addWhyCommand } from './cli/why.js';
 
@@ -29,9 +30,10 @@ function buildProgram(): Command {
       'hub approve cluster1',
       'hub clusters',
       'hub why web -n cluster1',
+      'hub works history web -n cluster1',
       'hub backup --to hub.backup',
     ],
-  });
+  }).enablePositionalOptions(); // hub works and the commands below it share names of options
   const context = {
     env: createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) }),
     print: (text: string) => void process.stdout.write(`${text}\n`),
@@ -42,7 +44,8 @@ function buildProgram(): Command {
       }),
   };
   addServeCommand(program, context);
-  addAskingCommands(program, context);
+  const works = addAskingCommands(program, context);
+  addHistoryCommands(works, context);
   addWhyCommand(program, context);
   addHubBackupCommands(program, context);
   return program;

@@ -16,7 +16,7 @@ function* nodes(schema: Schema, path = ''): Generator<[string, Schema]> {
 }
 
 describe('kinds', () => {
-  it('are OCM kinds in their groups and versions', () => {
+  it('are OCM kinds, then our own, in their groups and versions', () => {
     expect(kinds.map((kind) => `${kind.plural}.${kind.group}/${kind.version}`)).to.deep.equal([
       'managedclusters.cluster.open-cluster-management.io/v1',
       'managedclustersets.cluster.open-cluster-management.io/v1beta2',
@@ -25,6 +25,7 @@ describe('kinds', () => {
       'managedclusteraddons.addon.open-cluster-management.io/v1beta1',
       'manifestworks.work.open-cluster-management.io/v1',
       'appliedmanifestworks.work.open-cluster-management.io/v1',
+      'manifestworkrevisions.flotilla.dev/v1alpha1',
     ]);
   });
 

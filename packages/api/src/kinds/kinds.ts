@@ -6,6 +6,7 @@ import { managedClusterKind } from './managed-cluster.js';
 import { managedClusterAddOnKind } from './managed-cluster-addon.js';
 import { managedClusterSetBindingKind, managedClusterSetKind } from './managed-cluster-set.js';
 import { manifestWorkKind } from './manifest-work.js';
+import { manifestWorkRevisionKind } from './manifest-work-revision.js';
 
 export const kinds: readonly KindDefinition[] = [
   managedClusterKind,
@@ -15,4 +16,5 @@ export const kinds: readonly KindDefinition[] = [
   managedClusterAddOnKind,
   manifestWorkKind,
   appliedManifestWorkKind,
+  manifestWorkRevisionKind,
 ];

@@ -28,6 +28,7 @@ import {
   tokenRejoinAnnotation,
 } from '../tokens/bootstrap-token.js';
 import { clusterSetBindingRule, clusterSetRule, taintTimeRule } from './cluster-rules.js';
+import { workAuthorRule, workHistoryRule } from './history-rules.js';
 import { type AdmissionRule, isAllowed, type Requester } from './rule.js';
 
 const manifestWorkRule: AdmissionRule = {
@@ -230,5 +231,7 @@ export const admissionRules: readonly AdmissionRule[] = [
   managedClusterRule,
   clusterSetBindingRule,
   tokenCsrRule,
+  workAuthorRule,
   manifestWorkRule,
+  workHistoryRule,
 ];

@@ -58,12 +58,13 @@ export async function withHub<T>(
   }
 }
 
-export function addAskingCommands(program: Command, context: CommandContext): void {
+/** Returns `hub works`, to which others add. */
+export function addAskingCommands(program: Command, context: CommandContext): Command {
   addTokenCommand(program, context);
   addCsrCommands(program, context);
   addApproveCommand(program, context);
   addClustersCommand(program, context);
-  addWorksCommand(program, context);
+  return addWorksCommand(program, context);
 }
 
 function addTokenCommand(program: Command, context: CommandContext): void {
@@ -222,13 +223,14 @@ function addClustersCommand(program: Command, context: CommandContext): void {
     );
 }
 
-function addWorksCommand(program: Command, context: CommandContext): void {
+function addWorksCommand(program: Command, context: CommandContext): Command {
   const works = addCommand(program, 'works [cluster]', {
     description: 'list the ManifestWorks of the fleet or of one cluster',
     examples: ['hub works', 'hub works cluster1', 'hub works cluster1 --manifests'],
   });
   addConfirmDeletionCommand(works, context);
   works
+    .enablePositionalOptions() // as in the program: options after the name of a command below are that command's
     .option('--manifests', 'a row for each manifest: version, applied, available, feedback')
     .addOption(outputOption())
     .addOption(kubeconfigOption())
@@ -247,4 +249,5 @@ function addWorksCommand(program: Command, context: CommandContext): void {
         context.print(renderList(options.output, { ...list, objects: items, empty }));
       }),
     );
+  return works;
 }
