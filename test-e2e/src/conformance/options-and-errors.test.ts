@@ -127,6 +127,13 @@ describe('options and errors', () => {
     expect(at(warned.body, 'spec.free.kept')).to.equal(9007199254740991);
     const strict = await server.send('POST', `${widgets(namespace)}?fieldValidation=Strict`, { body: large });
     expect(strict.status).to.equal(400);
+    const yaml = await server.send('POST', `${widgets(namespace)}?fieldValidation=Strict`, {
+      body: 'apiVersion: demo.flotilla.dev/v1\nkind: Widget\nmetadata: {name: large}\nspec: {free: {n: 9007199254740993}}\n',
+      contentType: 'application/yaml',
+    });
+    expect([yaml.status, text(yaml.body, 'message')].join(' ')).to.match(
+      /^400 .*last digits are lost: field "spec\.free\.n"/,
+    );
   });
 
   it('reports one fault and several so that kubectl prints each with its field', async () => {

@@ -26,6 +26,13 @@ export const pastDefects: readonly FuzzRequest[] = [
       versions: [null],
     },
   }),
+  // This one ended the process.
+  {
+    method: 'PATCH',
+    target: `/api/v1/namespaces/${fuzzNamespace}/configmaps/a?fieldManager=fuzz`,
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body: Buffer.from(`{"spec":${'[{"a":'.repeat(50_000)}1`),
+  },
 ];
 
 function once(method: string, target: string, body: object): FuzzRequest {

@@ -75,6 +75,30 @@ describe('parseYaml', () => {
     expect(() => parseYaml(lines.join('\n'))).to.throw(YamlError, /alias/i);
   });
 
+  it('refuses what nests too deep, whichever way, before the stack ends', () => {
+    const deep = 20_000;
+    for (const text of [
+      `a: ${'['.repeat(deep)}`,
+      `{"a":${'[{"a":'.repeat(deep)}1`,
+      `${'- '.repeat(deep)}x`,
+      '? '.repeat(deep),
+      Array.from({ length: 700 }, (_, level) => `${' '.repeat(level)}a:`).join('\n'),
+    ]) {
+      expect(() => parseYaml(text), text.slice(0, 20)).to.throw(YamlError, 'exceeded max depth of 500');
+    }
+    expect(parseYaml(`${'- '.repeat(400)}x`)).to.have.length(1);
+  });
+
+  it('tells which integers it cannot keep', () => {
+    const paths: string[] = [];
+    const text =
+      'a: 9007199254740993\nb: [1, 9007199254740992, -9223372036854775807]\nc: 0x7fffffffffffffff\n';
+    const [value] = parseYaml(text, { onInexact: (path) => paths.push(path) });
+    expect(value).to.deep.equal({ a: 2 ** 53, b: [1, 2 ** 53, -(2 ** 63)], c: 2 ** 63 });
+    expect(paths).to.deep.equal(['a', 'b[2]', 'c']);
+    expect(() => parseYaml(`a: 1${'0'.repeat(400)}`)).to.throw(YamlError, 'cannot express');
+  });
+
   it('keeps __proto__ an ordinary key', () => {
     const [value] = parseYaml('__proto__: {x: 1}');
     expect(Object.getPrototypeOf(value)).to.equal(Object.prototype);
@@ -83,6 +107,12 @@ describe('parseYaml', () => {
 });
 
 describe('stringifyYaml', () => {
+  it('writes what nests too deep for a layout as JSON', () => {
+    let value: unknown = 1;
+    for (let level = 0; level < 1000; level++) value = level % 2 === 0 ? [value] : { a: value };
+    expect(JSON.parse(stringifyYaml(value))).to.deep.equal(value);
+  });
+
   it('lays a document out like kubectl', () => {
     const object = {
       apiVersion: 'v1',

@@ -129,7 +129,9 @@ function parseYamlBody(body: Uint8Array, kind: string): ParsedBody {
     }
   }
   try {
-    return { value: parseYaml(content)[0], duplicates: [], inexact: [] };
+    const inexact: string[] = [];
+    const [value] = parseYaml(content, { onInexact: (path) => inexact.push(path) });
+    return { value, duplicates: [], inexact };
   } catch (cause) {
     throw unparseable(kind, 'yaml parse error', cause);
   }
