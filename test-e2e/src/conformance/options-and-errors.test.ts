@@ -128,11 +128,11 @@ describe('options and errors', () => {
     const strict = await server.send('POST', `${widgets(namespace)}?fieldValidation=Strict`, { body: large });
     expect(strict.status).to.equal(400);
     const yaml = await server.send('POST', `${widgets(namespace)}?fieldValidation=Strict`, {
-      body: 'apiVersion: demo.flotilla.dev/v1\nkind: Widget\nmetadata: {name: large}\nspec: {free: {n: 9007199254740993}}\n',
+      body: 'apiVersion: demo.flotilla.dev/v1\nkind: Widget\nmetadata: {name: large}\nspec: {free: {large: 9007199254740993}}\n',
       contentType: 'application/yaml',
     });
     expect([yaml.status, text(yaml.body, 'message')].join(' ')).to.match(
-      /^400 .*last digits are lost: field "spec\.free\.n"/,
+      /^400 .*last digits are lost: field "spec\.free\.large"/,
     );
   });
 
