@@ -1,11 +1,13 @@
 /** Logs, exec, attach and port-forward with the JavaScript client, and streams whose other end is slow. */
 
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
 import { Attach, Exec, KubeConfig, Log, PortForward, type V1Status } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { text } from '../support/json.js';
+import { otherKubectls } from '../support/kubectl-versions.js';
 import { eventually, pause, run } from '../support/processes.js';
 import { TestServer } from '../support/server.js';
 
@@ -96,11 +98,41 @@ describe('streaming with other clients', () => {
     local.close();
   });
 
+  /** MiB. */
+  async function memory(): Promise<number> {
+    const { stdout } = await run('ps', ['-o', 'rss=', '-p', String(server.pid)]);
+    return Number(stdout) / 1024;
+  }
+
+  for (const { minor, path } of [{ minor: 0, path: 'kubectl' }, ...otherKubectls().slice(0, 1)]) {
+    it(`holds a client back whose input nobody reads, kubectl ${minor === 0 ? 'of the path' : `1.${minor}`}`, async () => {
+      const before = await memory();
+      const child = spawn(
+        path,
+        ['--kubeconfig', server.kubeconfig, 'exec', '-i', 'web', '--', 'sleep', '3'],
+        {
+          stdio: ['pipe', 'ignore', 'ignore'],
+        },
+      );
+      let taken = 0;
+      const chunk = Buffer.alloc(1024 * 1024);
+      child.stdin.on('error', () => undefined); // the command ends without reading
+      const written = (): void => {
+        taken += chunk.length;
+      };
+      const feed = (): void => {
+        while (child.stdin.write(chunk, written));
+      };
+      child.stdin.on('drain', feed);
+      feed();
+      const code = await new Promise((resolve) => child.once('close', resolve));
+      expect(code).to.equal(0);
+      expect(taken).to.be.lessThan(64 * 1024 * 1024);
+      expect((await memory()) - before).to.be.lessThan(64);
+    });
+  }
+
   it('holds a command back whose output nobody takes, in bounded memory', async () => {
-    const memory = async (): Promise<number> => {
-      const { stdout } = await run('ps', ['-o', 'rss=', '-p', String(server.pid)]);
-      return Number(stdout) / 1024;
-    };
     const before = await memory();
     const sockets: Socket[] = [];
     const stalled = new Writable({ highWaterMark: 1, write: () => undefined });
