@@ -12,6 +12,7 @@ export const controllerNames = [
   'resourcequota-controller',
   'root-ca-certificate-publisher-controller',
   'serviceaccount-controller',
+  'serviceaccount-token-controller',
   'token-cleaner-controller',
   'validatingadmissionpolicy-status-controller',
   'workload-simulator',
@@ -34,6 +35,7 @@ const aliases: ReadonlyMap<string, ControllerName> = new Map([
   ['resourcequota', 'resourcequota-controller'],
   ['root-ca-cert-publisher', 'root-ca-certificate-publisher-controller'],
   ['serviceaccount', 'serviceaccount-controller'],
+  ['serviceaccount-token', 'serviceaccount-token-controller'],
   ['tokencleaner', 'token-cleaner-controller'],
   ['validatingadmissionpolicy-status', 'validatingadmissionpolicy-status-controller'],
 ]);

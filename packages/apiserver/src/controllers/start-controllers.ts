@@ -20,10 +20,12 @@ import type { PendingUsage } from '../admission/quota/pending-usage.js';
 import { createQuotaLoops } from '../admission/quota/quota-controller.js';
 import type { ObjectReader } from '../authentication/object-reader.js';
 import type { ResourceRegistry } from '../registry/resource-registry.js';
+import type { LegacyTokenSubject } from '../service-accounts/legacy-tokens.js';
 import type { ControllerSelection } from './controller-selection.js';
 import { createEventExpiry } from './event-expiry.js';
 import { createGarbageCollector } from './garbage-collector.js';
 import { createKubernetesServiceLoop } from './kubernetes-service.js';
+import { createLegacyTokenController } from './legacy-token-controller.js';
 import { createNamespaceContentController } from './namespace-content.js';
 import { createNamespaceController } from './namespace-controller.js';
 import type { OwnershipCache } from './ownership-feed.js';
@@ -48,6 +50,7 @@ export interface StartControllersOptions extends ControllerContext {
   readonly controllers: ControllerSelection;
   /** PEM, published as ConfigMap kube-root-ca.crt in every namespace. */
   readonly ca: string;
+  readonly signLegacyToken: (subject: LegacyTokenSubject) => string;
   readonly signal: AbortSignal;
 }
 
@@ -105,6 +108,7 @@ function createLoops(options: StartControllersOptions, namespaces: Informer<Kube
   if (content.serviceAccount || content.rootCa)
     ofNamespaces.push(createNamespaceContentController(options, { namespaces, content }));
   if (ofNamespaces.length > 0) loops.push({ informers: [namespaces], controllers: [] }, ...ofNamespaces);
+  if (isOn('serviceaccount-token-controller')) loops.push(createLegacyTokenController(options));
   if (isOn('token-cleaner-controller')) loops.push(createTokenCleaner(options));
   if (isOn('resourcequota-controller')) loops.push(...createQuotaLoops(options));
   if (isOn('validatingadmissionpolicy-status-controller')) loops.push(...createPolicyStatusLoops(options));

@@ -33,6 +33,11 @@ import { decodeProtobufObject } from '../protobuf/decode.js';
 import { ObjectStore } from '../registry/object-store.js';
 import { ResourceRegistry } from '../registry/resource-registry.js';
 import { SimulatedRuntime } from '../runtime/simulated-runtime.js';
+import {
+  createLegacyTokenAuthenticator,
+  type LegacyTokenSubject,
+  signLegacyToken,
+} from '../service-accounts/legacy-tokens.js';
 import { serviceAccountResource } from '../service-accounts/service-account-resource.js';
 import { readSigningKey } from '../service-accounts/token-keys.js';
 import { ServiceAccountTokens, type TokenSettings } from '../service-accounts/tokens.js';
@@ -97,6 +102,8 @@ export interface ApiServer extends ApiHandler {
   readonly cache: WatchCache;
   /** What admission has let through and the cache does not show yet, for whoever keeps quotas true. */
   readonly pendingUsage: PendingUsage;
+  /** A service account token without an end, to be kept in a Secret. */
+  signLegacyToken(subject: LegacyTokenSubject): string;
   /** Loads the state; nothing is answered before it resolves. */
   start(): Promise<void>;
   /** A client's way in without a socket; default: the server's own user. */
@@ -118,6 +125,7 @@ class AssembledServer implements ApiServer {
   readonly #options: ApiServerOptions;
   readonly #metrics = new ServerMetrics();
   readonly #queues: RequestQueues;
+  readonly #tokenSettings: TokenSettings;
   #pipeline: ApiHandler | undefined;
   #authorizer: RbacAuthorizer | undefined;
   #webhooks: AdmissionWebhooks | undefined;
@@ -130,6 +138,11 @@ class AssembledServer implements ApiServer {
     this.#options = options;
     this.pendingUsage = new PendingUsage(options.env.clock);
     this.cache = new WatchCache({ store: options.store, clock: options.env.clock });
+    const { serviceAccountTokens, serviceAccountKey, advertiseUrl } = options;
+    this.#tokenSettings = serviceAccountTokens ?? {
+      signingKey: readSigningKey(serviceAccountKey),
+      issuers: [advertiseUrl],
+    };
     this.#queues = new RequestQueues(options.env.clock, options.fairness);
   }
 
@@ -144,7 +157,7 @@ class AssembledServer implements ApiServer {
       reader,
       clock: env.clock,
       random: env.random,
-      ...this.#tokenSettings(),
+      ...this.#tokenSettings,
     });
     const settings = this.#options.authentication ?? {};
     const authenticator = createAuthenticator({
@@ -154,6 +167,12 @@ class AssembledServer implements ApiServer {
         ...(settings.tokens ?? []),
         createBootstrapTokenAuthenticator({ reader, clock: env.clock }),
         tokens,
+        createLegacyTokenAuthenticator({
+          reader,
+          clock: env.clock,
+          keys: tokens.keys,
+          audiences: tokens.audiences,
+        }),
       ],
       slowTokens: settings.slowTokens ?? [],
       anonymous: settings.anonymous ?? true,
@@ -276,9 +295,8 @@ class AssembledServer implements ApiServer {
     this.cache.close();
   }
 
-  #tokenSettings(): TokenSettings {
-    const { serviceAccountTokens, serviceAccountKey, advertiseUrl } = this.#options;
-    return serviceAccountTokens ?? { signingKey: readSigningKey(serviceAccountKey), issuers: [advertiseUrl] };
+  signLegacyToken(subject: LegacyTokenSubject): string {
+    return signLegacyToken(subject, this.#tokenSettings.signingKey);
   }
 
   #otherPaths(

@@ -81,6 +81,7 @@ function startLoops(server: ApiServer, options: ControlPlaneOptions, client: Kub
     profile,
     controllers: isOn,
     ca: rootCa,
+    signLegacyToken: (subject) => server.signLegacyToken(subject),
     signal,
   });
   void compactPeriodically({
