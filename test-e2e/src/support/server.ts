@@ -72,6 +72,11 @@ export class TestServer {
     return this.#daemon.pid;
   }
 
+  /** What the process has written, its log above all. */
+  get output(): string {
+    return this.#daemon.output;
+  }
+
   get ca(): string {
     return this.#admin.ca;
   }

@@ -66,6 +66,48 @@ describe('https transport', () => {
     expect(await ask(issueTestCertificate(ca).cert)).to.contain('not signed by the trusted CA');
   });
 
+  describe('to a server that is busy', () => {
+    async function ask(busyTimes: number, retryAfter: string | undefined, timeoutMs = 60_000) {
+      const { clock: waits, advances } = impatientClock();
+      let asked = 0;
+      const handler: TestServerOptions['handler'] = (_request, response) => {
+        asked++;
+        response.statusCode = asked <= busyTimes ? 429 : 200;
+        if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter);
+        sendJson(response, {});
+      };
+      const { transport } = await serve({ handler }, { clock: waits });
+      const { status } = await transport.request({ method: 'POST', path: '/', body: '{}', timeoutMs });
+      return { status, asked, waited: advances };
+    }
+    /** The real clock, but for waits of whole seconds, which pass at once. */
+    function impatientClock() {
+      const advances: number[] = [];
+      const setTimer: typeof clock.setTimer = (delayMs, fn) => {
+        const isWait = delayMs > 0 && delayMs <= 10_000 && delayMs % 1000 === 0;
+        if (isWait) advances.push(delayMs);
+        return clock.setTimer(isWait ? 0 : delayMs, fn);
+      };
+      return { clock: { ...clock, setTimer }, advances };
+    }
+
+    it('comes back when it is told to, and gives up after five times', async () => {
+      expect(await ask(2, '1')).to.deep.equal({ status: 200, asked: 3, waited: [1000, 1000] });
+      expect(await ask(100, '1')).to.deep.equal({ status: 429, asked: 6, waited: Array(5).fill(1000) });
+    });
+
+    for (const [what, retryAfter, timeoutMs] of [
+      ['it is not told when', undefined, 60_000],
+      ['it is told a time that is none', 'soon', 60_000],
+      ['the wait is too long', '11', 60_000],
+      ["the wait is most of the caller's time", '2', 3500],
+    ] as const) {
+      it(`hands the refusal on when ${what}`, async () => {
+        expect(await ask(1, retryAfter, timeoutMs)).to.deep.equal({ status: 429, asked: 1, waited: [] });
+      });
+    }
+  });
+
   for (const protocol of ['h2', 'https', 'http'] as const) {
     describe(`to a server that speaks ${protocol}`, () => {
       it('sends method, path, headers and body, and gives status, headers and body back', async () => {

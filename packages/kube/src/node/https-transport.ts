@@ -2,14 +2,21 @@
  * The real Transport: HTTP/2 over TLS with one session for everything (a second one only when the server's stream
  * limit is reached), or kept-alive HTTP/1.1 where the server knows no better. It reconnects by itself, follows a
  * rotated client certificate, and tells failures apart by hop. Of lost requests it repeats those that were surely
- * not acted on, and reads on a connection that had worked; nothing else.
+ * not acted on, and reads on a connection that had worked; and it comes back when a busy server says when (429 with
+ * Retry-After), as client-go does. Nothing else.
  */
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { type Transport, TransportError, type TransportRequest } from '../client/transport.js';
 import { createStopController, untilAborted } from '../env/abort.js';
-import type { Clock } from '../env/env.js';
-import { type Connection, type RequestHeaders, UnsentError, type WireRequest } from './connection.js';
+import { type Clock, sleep } from '../env/env.js';
+import {
+  type Connection,
+  type RequestHeaders,
+  UnsentError,
+  type WireRequest,
+  type WireResponse,
+} from './connection.js';
 import { dial } from './dial.js';
 import { type ExchangeLimits, limitExchange } from './exchange-limits.js';
 import { createHttp1Connection } from './http1-connection.js';
@@ -56,6 +63,10 @@ const maxResends = 2;
 /** How often a connection is sought for one request; a server that allows no stream at all must not keep us busy. */
 const maxAcquires = 8;
 
+/** How often a busy server is waited for, and how long at most; a longer wait is the caller's to decide. */
+const maxWaits = 5;
+const longestWaitMs = 10_000;
+
 /** Throws TransportError (hop `config`) when the server's URL is none. */
 export function createHttpsTransport(options: HttpsTransportOptions): Transport {
   return new HttpsTransport(options);
@@ -96,7 +107,7 @@ class HttpsTransport implements Transport {
       ...(timeoutMs !== undefined && { timeoutMs }),
     });
     try {
-      const wire = await this.#exchange(request, limits);
+      const wire = await this.#exchangeWhenWelcome(request, limits);
       return toTransportResponse(wire, {
         peer: this.#peer,
         limits,
@@ -114,6 +125,26 @@ class HttpsTransport implements Transport {
     this.#closed.abort(reason);
     for (const connection of this.#connections) connection.destroy(reason);
     this.#connections = [];
+  }
+
+  async #exchangeWhenWelcome(request: TransportRequest, limits: ExchangeLimits): Promise<WireResponse> {
+    // Half of the caller's time may go by with waiting: the refusal tells more than a time-out.
+    let leftMs = (request.timeoutMs ?? Number.POSITIVE_INFINITY) / 2;
+    for (let waits = 0; ; waits++) {
+      const wire = await this.#exchange(request, limits);
+      const waitMs = retryAfterMs(wire);
+      if (waitMs === undefined || waitMs > longestWaitMs || waitMs > leftMs || waits >= maxWaits) return wire;
+      leftMs -= waitMs;
+      wire.body.on('error', () => undefined); // nobody reads this one
+      wire.body.resume();
+      // The clock's timers keep no process alive, and nothing is open meanwhile: a command would end here.
+      const hold = setInterval(() => undefined, longestWaitMs);
+      try {
+        await sleep(this.#options.clock, waitMs, limits.signal);
+      } finally {
+        clearInterval(hold);
+      }
+    }
   }
 
   async #exchange(request: TransportRequest, limits: ExchangeLimits) {
@@ -250,4 +281,10 @@ function parseServer(server: string): URL {
     'config',
     `the server must be a URL with https:// or http://: ${JSON.stringify(server)}`,
   );
+}
+
+/** Undefined: the answer asks for no wait. Only seconds count; Kubernetes writes nothing else. */
+function retryAfterMs({ status, headers }: WireResponse): number | undefined {
+  const seconds = headers['retry-after'] ?? '';
+  return status === 429 && /^\d{1,6}$/.test(seconds) ? Number(seconds) * 1000 : undefined;
 }
