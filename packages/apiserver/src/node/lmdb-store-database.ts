@@ -6,7 +6,7 @@
 import { open, type RootDatabase, type Transaction } from 'lmdb';
 import type { Revision, StoredValue, StoreEvent, StoreSnapshot } from '../storage/store.js';
 import { StoreError } from '../storage/store-errors.js';
-import { rootCause, toStoreError } from './lmdb-store-errors.js';
+import { asDamage, rootCause, toStoreError } from './lmdb-store-errors.js';
 import { discardFiles, type PreparedFiles } from './lmdb-store-files.js';
 import {
   counters,
@@ -101,17 +101,23 @@ export class LmdbDatabase {
   }
 
   get(key: string): StoredValue | undefined {
+    return reading(() => this.#get(key));
+  }
+
+  #get(key: string): StoredValue | undefined {
     const bytes = Buffer.from(key);
     const pointer = this.#objects.get(bytes);
     return pointer && this.#value(bytes, pointer);
   }
 
   range(prefix: string): StoredValue[] {
-    const items: StoredValue[] = [];
-    for (const { key, value } of this.#objects.getRange(prefixRange(prefix))) {
-      items.push(this.#value(key, value));
-    }
-    return items;
+    return reading(() => {
+      const items: StoredValue[] = [];
+      for (const { key, value } of this.#objects.getRange(prefixRange(prefix))) {
+        items.push(this.#value(key, value));
+      }
+      return items;
+    });
   }
 
   /** Changes with a revision greater than `after`, up to `last`. */
@@ -127,7 +133,7 @@ export class LmdbDatabase {
   *records(after: Revision, last: Revision): Generator<[Revision, HistoryRecord]> {
     const start = encodeRevision(after + 1n);
     const end = encodeRevision(last + 1n);
-    for (const { key, value } of this.#history.getRange({ start, end })) {
+    for (const { key, value } of readingEach(this.#history.getRange({ start, end }))) {
       yield [key.readBigUInt64BE() as Revision, decodeHistory(key, value)];
     }
   }
@@ -193,7 +199,7 @@ export class LmdbDatabase {
   *#currentBatches(transaction: Transaction): Generator<readonly StoredValue[]> {
     let batch: StoredValue[] = [];
     let looks = 0;
-    for (const { key: at, value: bytes } of this.#history.getRange({ transaction })) {
+    for (const { key: at, value: bytes } of readingEach(this.#history.getRange({ transaction }))) {
       const modRevision = at.readBigUInt64BE() as Revision;
       const { key, value, createRevision } = decodeHistory(at, bytes);
       const id = Buffer.from(key);
@@ -264,6 +270,28 @@ export class LmdbDatabase {
   #setNumber(name: Counter, revision: Revision): void {
     const key = counters[name];
     void this.#meta.put(key, encodeCounter(key, revision));
+  }
+}
+
+/** What lmdb finds wrong in its pages while it reads. */
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw asDamage(error);
+  }
+}
+
+function* readingEach<T>(items: Iterable<T>): Generator<T> {
+  const iterator = items[Symbol.iterator]();
+  try {
+    for (;;) {
+      const { done, value } = reading(() => iterator.next());
+      if (done === true) return;
+      yield value;
+    }
+  } finally {
+    iterator.return?.();
   }
 }
 

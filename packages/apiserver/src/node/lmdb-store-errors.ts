@@ -10,7 +10,15 @@ import { StoreError, type StoreErrorCode } from '../storage/store-errors.js';
 const { errno } = constants;
 
 /** lmdb's own codes, from lmdb.h. */
-const mdb = { corrupted: -30796, panic: -30795, versionMismatch: -30794, invalid: -30793, mapFull: -30792 };
+const mdb = {
+  corrupted: -30796,
+  panic: -30795,
+  versionMismatch: -30794,
+  invalid: -30793,
+  mapFull: -30792,
+  oldest: -30799,
+  newest: -30770,
+};
 
 const codes: Readonly<Record<string | number, StoreErrorCode>> = {
   ENOSPC: 'disk-full',
@@ -30,6 +38,15 @@ const codes: Readonly<Record<string | number, StoreErrorCode>> = {
   [mdb.versionMismatch]: 'corrupt',
   [mdb.invalid]: 'corrupt',
 };
+
+/** What lmdb throws when a page that it reads is not what it wrote; everything else as it is. */
+export function asDamage(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (typeof code !== 'number' || code > mdb.newest || code < mdb.oldest) return error;
+  return new StoreError('corrupt', 'the store is damaged: a page is not readable; restore a backup', {
+    cause: error,
+  });
+}
 
 /** What happened to a data directory, as a StoreError. Never throws. */
 export async function toStoreError(error: unknown, directory: string): Promise<StoreError> {

@@ -7,6 +7,7 @@ import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { makeDirectory } from '@flotilla/kube/node';
 import { StoreError } from '../storage/store-errors.js';
+import { checkPages, PageError } from './lmdb-store-pages.js';
 
 const dataFile = 'store.mdb';
 /** lmdb's reader table: written whole with zeros, because a sparse file on a full disk kills who writes to its map. */
@@ -90,6 +91,16 @@ async function checkHeader(
   const needed = (Math.max(pageSize.lastPage, second.lastPage) + 1) * pageSize.pageSize;
   // Missing pages then read as zeros, which lmdb reports, instead of a bus error.
   if (needed > size && Number.isSafeInteger(needed)) await file.truncate(needed);
+  try {
+    checkPages(file.fd, pageSize.pageSize);
+  } catch (cause) {
+    if (!(cause instanceof PageError)) throw cause;
+    throw new StoreError(
+      'corrupt',
+      `the data directory ${directory} is damaged: ${dataFile} is not what was written to it (${cause.message}); restore a backup`,
+      { cause },
+    );
+  }
 }
 
 interface MetaPage {

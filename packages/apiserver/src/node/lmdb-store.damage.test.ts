@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createSeededRandom } from '@flotilla/kube/testing';
+import { expect } from 'chai';
+import type { Revision, Store } from '../storage/store.js';
+import { openLmdbStore } from './lmdb-store.js';
+
+const reader = fileURLToPath(new URL('./lmdb-store.damage-reader.js', import.meta.url));
+const seed = Number(process.env['DAMAGE_SEED'] ?? randomInt(2 ** 31));
+const count = Number(process.env['DAMAGE_RUNS'] ?? 60);
+
+async function fill(store: Store): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    const value = Buffer.alloc((i * 37) % 5_000, i);
+    const { ok } = await store.write({ type: 'put', key: `/k/${i}`, value, expected: 0n as Revision });
+    expect(ok).to.equal(true);
+  }
+  for (let i = 0; i < 40; i++) {
+    const held = await store.get(`/k/${i}`);
+    const { ok } = await store.write({
+      type: 'delete',
+      key: `/k/${i}`,
+      expected: held?.modRevision ?? (0n as Revision),
+    });
+    expect(ok).to.equal(true);
+  }
+  await store.compact(100n as Revision);
+}
+
+/** Every other one where a page says what it holds: chance alone would hit values only. */
+function someBits(fileBytes: number): number[] {
+  const random = createSeededRandom(seed);
+  const below = (limit: number): number => Math.floor(random.next() * limit);
+  const pageBytes = 4096;
+  return Array.from({ length: count }, (_, i) => {
+    const page = below(fileBytes / pageBytes) * pageBytes;
+    return (page + (i % 2 === 0 ? below(pageBytes) : below(160))) * 8 + below(8);
+  });
+}
+
+describe('an lmdb store of which a bit has been changed', () => {
+  it(`is refused, or says what it always said (DAMAGE_SEED=${seed})`, async function () {
+    this.timeout(60_000);
+    const directory = await mkdtemp(join(tmpdir(), 'damage-'));
+    const whole = join(directory, 'whole');
+    const store = await openLmdbStore({ directory: whole });
+    await fill(store);
+    await store.close();
+    const path = join(whole, 'store.mdb');
+    const bits = someBits((await stat(path)).size).map(String);
+    const args = [reader, path, join(directory, 'scratch'), ...bits];
+    const { stdout, signal, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(signal, `${stdout.slice(-100)} ${stderr.slice(-500)}`).to.equal(null);
+    const outcomes = stdout.trimEnd().split('\n');
+    expect(outcomes).to.have.length(count);
+    expect(outcomes.filter((line) => !/ (same|refused)$/.test(line))).to.deep.equal([]);
+    expect(outcomes.filter((line) => line.endsWith('refused')).length).to.be.greaterThan(count / 10);
+    await rm(directory, { recursive: true });
+  });
+});
