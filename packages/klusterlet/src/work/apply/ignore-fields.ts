@@ -14,7 +14,8 @@ import {
   type KubeObject,
   setKey,
 } from '@flotilla/api';
-import { jqPathToJsonPath } from './jq-path.js';
+import { locateJqPaths } from './jq/jq-path.js';
+import type { Place } from './jq/jq-values.js';
 
 /** A path that cannot be read; the message says which and why. */
 export class IgnoreFieldError extends Error {
@@ -22,11 +23,10 @@ export class IgnoreFieldError extends Error {
 }
 
 type Step = CompiledJsonPath['steps'][number];
-type Place = readonly (string | number)[];
 
 /** The object without the ignored fields. @throws IgnoreFieldError */
 export function removeIgnoredFields(object: KubeObject, ignored: readonly IgnoreField[]): KubeObject {
-  const places = ignored.flatMap((field) => locateAll(field, object));
+  const places = placesOf(ignored, object);
   if (places.length === 0) return object;
   const out = clone(object);
   // From the back, so that removing a list item moves none that is still to be removed.
@@ -43,7 +43,7 @@ export function keepLiveFields(
   live: KubeObject,
   ignored: readonly IgnoreField[],
 ): KubeObject {
-  const places = ignored.flatMap((field) => locateAll(field, object));
+  const places = placesOf(ignored, object);
   const kept = places.filter((place) => place.every((step) => typeof step === 'string'));
   const out = clone(removeIgnoredFields(object, ignored));
   for (const place of kept) {
@@ -54,33 +54,37 @@ export function keepLiveFields(
   return out;
 }
 
+/** Each place once: a list item that two paths lead to must not take the one after it along. */
+function placesOf(ignored: readonly IgnoreField[], object: KubeObject): Place[] {
+  const places = ignored.flatMap((field) => locateAll(field, object));
+  return [...new Map(places.map((place) => [JSON.stringify(place), place])).values()];
+}
+
 function locateAll(field: IgnoreField, object: KubeObject): Place[] {
   const byPath = (field.jsonPaths ?? []).flatMap((path) => {
-    const { steps } = compile(path, path);
+    const { steps } = compile(path);
     if (steps.at(-1)?.kind !== 'field') return [];
     return locate(steps, { value: object, root: object, place: [] });
   });
   const byPointer = (field.jsonPointers ?? []).flatMap((pointer) => locatePointer(pointer, object));
-  const byJq = (field.jqPathExpressions ?? []).flatMap((expression) => {
-    const { steps } = compile(translate(expression), expression);
-    return locate(steps, { value: object, root: object, place: [] });
-  });
+  const byJq = (field.jqPathExpressions ?? []).flatMap((expression) => locateJq(expression, object));
   return [...byPath, ...byPointer, ...byJq];
 }
 
-function translate(expression: string): string {
+function locateJq(expression: string, object: KubeObject): Place[] {
   try {
-    return jqPathToJsonPath(expression);
+    const places = locateJqPaths(expression, object);
+    return places.filter((place) => place.length > 0 && valueAt(object, place) !== undefined);
   } catch (cause) {
     throw new IgnoreFieldError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
-function compile(path: string, shown: string): CompiledJsonPath {
+function compile(path: string): CompiledJsonPath {
   try {
     return compileJsonPath(path);
   } catch (cause) {
-    throw new IgnoreFieldError(`cannot read the path ${JSON.stringify(shown)}`, { cause });
+    throw new IgnoreFieldError(`cannot read the path ${JSON.stringify(path)}`, { cause });
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * The strategies that write whole fields: Update holds every field of the manifest, CreateOnly only brings the object
  * into being, ReadOnly looks. Nothing is written when nothing differs, and nobody else's change is overwritten unseen.
- * A server that refuses a merged object (fields that exclude each other) is sent the manifest as it is.
+ * A server that refuses a merged object (fields that exclude each other) is sent the manifest as it is; a few kinds
+ * that it will not change are made anew.
  */
 import {
   applyMergePatch,
@@ -17,6 +18,7 @@ import { planPatch } from './desired-state.js';
 import { createOwned, isAbsence, patchLive, readLive, toFailure } from './object-access.js';
 import type { ApplyContext, Outcome } from './outcome.js';
 import { planOwners } from './owner-references.js';
+import { recreate } from './recreate.js';
 
 /** As often as OCM's agent tries before it backs off. */
 const maxAttempts = 4;
@@ -115,9 +117,12 @@ async function correct(
     return settle(written, { manifest, context });
   } catch (error) {
     if (!hasReason(error, 'Invalid')) throw error;
-    const replaced = await replace(target, { live, manifest, patch: body, owners }, context);
-    if (replaced === undefined) throw error;
-    return settle(replaced, { manifest, context });
+    const object = replacement({ live, manifest, patch: body, owners });
+    const replaced = await replace(target, object, context);
+    if (replaced !== undefined) return settle(replaced, { manifest, context });
+    const made = await recreate(target, { live, object }, context);
+    if (made === undefined) throw error;
+    return 'failure' in made ? made.failure : settle(made.created, { manifest, context });
   }
 }
 
@@ -155,19 +160,23 @@ interface Replacement {
   readonly owners: readonly OwnerReference[] | undefined;
 }
 
-/** As OCM's agent writes: the manifest whole, with the live metadata. Undefined when that is refused too. */
-async function replace(
-  target: Target,
-  { live, manifest, patch, owners }: Replacement,
-  { client, signal }: ApplyContext,
-): Promise<KubeObject | undefined> {
+/** As OCM's agent writes: the manifest whole, with the live metadata. */
+function replacement({ live, manifest, patch, owners }: Replacement): KubeObject {
   const { metadata } = applyMergePatch(live, { metadata: patch['metadata'] ?? {} }) as KubeObject; // still an object
   const status = live['status'];
-  const object: KubeObject = {
+  return {
     ...manifest,
     ...(isObject(status) && { status }),
     metadata: { ...metadata, ...(owners && { ownerReferences: [...owners] }) },
   };
+}
+
+/** Undefined when that is refused too. */
+async function replace(
+  target: Target,
+  object: KubeObject,
+  { client, signal }: ApplyContext,
+): Promise<KubeObject | undefined> {
   try {
     return await client.update(target.ref, object, { signal, fieldManager: defaultFieldManager });
   } catch (error) {
