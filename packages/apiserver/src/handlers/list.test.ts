@@ -27,11 +27,22 @@ describe('list', () => {
     expect(result.metadata).to.deep.equal({ resourceVersion: String(await server.store.revision()) });
   });
 
-  it('orders by namespace and name, and gives each item its kind', async () => {
+  it('orders by namespace and name', async () => {
     await add('b', 'a', 'a-b');
-    const result = await list();
-    expect(names(result)).to.deep.equal(['a', 'a-b', 'b']);
-    expect(result.items[0]).to.include({ apiVersion: 'v1', kind: 'ConfigMap' });
+    expect(names(await list())).to.deep.equal(['a', 'a-b', 'b']);
+  });
+
+  it('leaves the kind out of items of built-in kinds, and only there', async () => {
+    await add('a');
+    const expected = await server.call(configMaps, 'get', 'c1/a');
+    const { kind: _kind, apiVersion: _apiVersion, ...bare } = expected;
+    expect((await list()).items).to.deep.equal([bare]);
+    const { body } = await server.send(configMaps, 'list', 'c1/', { yaml: true });
+    expect(String(body).match(/kind: .*/g)).to.deep.equal(['kind: ConfigMapList']);
+
+    await server.call(widgets, 'create', 'c1/', { metadata: { name: 'w' }, spec: { size: 1 } });
+    const custom = (await server.call(widgets, 'list', 'c1/')) as unknown as KubeList;
+    expect(custom.items[0]).to.include({ apiVersion: 'demo.io/v1', kind: 'Widget' });
   });
 
   it('pages through one snapshot while objects are written', async () => {

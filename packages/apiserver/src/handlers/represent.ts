@@ -10,8 +10,10 @@ import {
   newBadRequest,
   stringifyYaml,
 } from '@flotilla/api';
+import type { ResourceDefinition } from '../registry/resource.js';
 import { viewJson, viewObject } from '../registry/versions.js';
 import type { ApiResponse, ResponseSink } from '../server/handler.js';
+import { typeSuffix, withoutType } from '../storage/codec.js';
 import { type IncludeObject, makeTable, partialObjectMetadata, type TableOptions } from '../table/table.js';
 import type { CachedObject } from '../watch-cache/types.js';
 import type { ResourceRequest } from './resource-request.js';
@@ -120,13 +122,14 @@ function plainList(
   const { listKind } = definition;
   const apiVersion = formatApiVersion(definition);
   if (accept.yaml) {
-    const objects = items.map((item) => viewObject(definition, item));
+    const objects = items.map((item) => listItem(viewObject(definition, item), definition));
     return valueResponse(200, { kind: listKind, apiVersion, metadata, items: objects }, options);
   }
   const head = JSON.stringify({ kind: listKind, apiVersion, metadata });
   const parts = joinItems(
     `${head.slice(0, -1)},"items":[`,
     items.map((item) => viewJson(definition, item)),
+    definition.origin === 'builtin' ? typeSuffix({ kind: definition.kind, apiVersion }) : undefined,
   );
   let size = 0;
   for (const part of parts) size += part.length;
@@ -134,13 +137,23 @@ function plainList(
   return respond(200, (sink) => streamParts(parts, sink), options);
 }
 
-const comma = Buffer.from(',');
+/** Items of built-in kinds leave out what the list says: so a Go client gets what it gets from a `get`. */
+function listItem(object: KubeObject, { origin }: ResourceDefinition): object {
+  if (origin !== 'builtin') return object;
+  const { kind: _kind, apiVersion: _apiVersion, ...rest } = object;
+  return rest;
+}
 
-function joinItems(head: string, items: readonly Buffer[]): Buffer[] {
+const comma = Buffer.from(',');
+const brace = Buffer.from('}');
+
+function joinItems(head: string, items: readonly Buffer[], suffix: Buffer | undefined): Buffer[] {
   const parts: Buffer[] = [Buffer.from(head)];
   items.forEach((item, index) => {
     if (index > 0) parts.push(comma);
-    parts.push(item);
+    const bare = suffix && withoutType(item, suffix);
+    if (bare === undefined) parts.push(item);
+    else parts.push(bare, brace);
   });
   parts.push(Buffer.from(']}'));
   return parts;

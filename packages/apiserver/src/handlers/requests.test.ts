@@ -101,6 +101,15 @@ describe('request bodies', () => {
     });
   }
 
+  it('minds a resourceVersion on a new object last, and not in a dry run', async () => {
+    const metadata = { name: 'b', resourceVersion: '5' };
+    const invalid = await server.fail(configMaps, 'create', 'c1/', { metadata: { ...metadata, name: 'B' } });
+    expect(invalid.code).to.equal(422);
+    const dry = await server.call(configMaps, 'create', 'c1/', { metadata }, { query: 'dryRun=All' });
+    expect(dry.metadata.name).to.equal('b');
+    await server.call(configMaps, 'create', 'c1/', { metadata: { ...metadata, resourceVersion: '0' } });
+  });
+
   it('drops the namespace of an object that is in none', async () => {
     const body = (labels: object) => ({ metadata: { name: 'n', namespace: 'c1', labels } });
     const made = await server.call(namespaces, 'create', '', body({ a: '1' }));

@@ -108,10 +108,6 @@ export async function create(deps: WriteDependencies, options: RespondOptions): 
     return valueResponse(201, answer, options);
   }
   checkLocation(object, request);
-  const { resourceVersion } = object.metadata;
-  if (resourceVersion !== undefined && resourceVersion !== '') {
-    throw newBadRequest('resourceVersion should not be set on objects to be created');
-  }
   const write = writeRequest(options, query, { kind: 'CreateOptions', extra: extraOptions(query) });
   return writtenResponse(201, await deps.objects.create(write, object), { deps, query, options });
 }

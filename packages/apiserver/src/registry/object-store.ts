@@ -50,6 +50,7 @@ import {
   checkUpdatePreconditions,
   modified,
   refuse,
+  refuseVersion,
   subjectOf,
 } from './write-errors.js';
 import {
@@ -154,6 +155,7 @@ export class ObjectStore {
     const { definition } = request;
     const nowMs = this.#deps.env.clock.now();
     const context = writeContext(request, nowMs);
+    const { resourceVersion } = body.metadata;
     const identity = { uid: this.#deps.env.random.uuid(), creationTimestamp: formatTime(nowMs) };
     this.#stampNew(request, body, identity);
 
@@ -177,6 +179,8 @@ export class ObjectStore {
 
     const subject = subjectOf(request, object.metadata.name ?? '');
     const key = keyOf(definition, object);
+    // Last, and not in a dry run: it is the store that minds.
+    if (!request.dryRun) refuseVersion(resourceVersion);
     const existing = this.#deps.cache.get(key);
     if (existing !== undefined) throw alreadyExists(subject, existing);
     if (request.dryRun) return object;

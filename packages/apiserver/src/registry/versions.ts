@@ -4,6 +4,7 @@
  * some since they were stored. Where neither conversion nor defaults are needed, the cache's own bytes are served.
  */
 import { applyDefaults, clone, equal, formatApiVersion, type KubeObject, type Schema } from '@flotilla/api';
+import { typeLast } from '../storage/codec.js';
 import type { ResourceRef } from '../storage/keys.js';
 import type { Revision } from '../storage/store.js';
 import type { CachedObject } from '../watch-cache/types.js';
@@ -105,7 +106,7 @@ export function viewJson(definition: ResourceDefinition, cached: CachedObject): 
   if (definition.convertThrough !== undefined && convertedForm.has(cached)) return cached.json;
   const view = viewOf(definition, version, cached);
   if (view.isIdentity) return cached.json;
-  view.json ??= Buffer.from(JSON.stringify(viewObject(definition, cached)));
+  view.json ??= typeLast(viewObject(definition, cached));
   return view.json;
 }
 

@@ -28,6 +28,12 @@ export function subjectOf(
   return { group: definition.group, resource: definition.resource, name: objectName };
 }
 
+/** What is new has no version yet; `0` stands for none. @throws StatusError 400. */
+export function refuseVersion(resourceVersion: string | undefined): void {
+  if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0') return;
+  throw newBadRequest('resourceVersion should not be set on objects to be created');
+}
+
 /** @throws StatusError 422 unless there are no errors. */
 export function refuse(
   { definition }: WriteRequest,

@@ -1,7 +1,7 @@
 import type { KubeObject } from '@flotilla/api';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { decodeObject, encodeObject, rewireBytes, wireBytes } from './codec.js';
+import { decodeObject, encodeObject, rewireBytes, typeSuffix, wireBytes, withoutType } from './codec.js';
 import type { Revision } from './store.js';
 
 const revision = (value: bigint): Revision => value as Revision;
@@ -11,13 +11,13 @@ describe('object codec', () => {
 
   it('stores metadata first and no resourceVersion', () => {
     expect(Buffer.from(encodeObject(object)).toString()).to.equal(
-      '{"metadata":{"name":"a"},"apiVersion":"v1","kind":"X"}',
+      '{"metadata":{"name":"a"},"kind":"X","apiVersion":"v1"}',
     );
   });
 
   it('splices the resourceVersion into the wire form', () => {
     expect(wireBytes(encodeObject(object), revision(123n)).toString()).to.equal(
-      '{"metadata":{"resourceVersion":"123","name":"a"},"apiVersion":"v1","kind":"X"}',
+      '{"metadata":{"resourceVersion":"123","name":"a"},"kind":"X","apiVersion":"v1"}',
     );
   });
 
@@ -28,6 +28,18 @@ describe('object codec', () => {
     expect(rewireBytes(wire, revision(9n), revision(10n)).toString()).to.equal(
       '{"metadata":{"resourceVersion":"10"}}',
     );
+  });
+
+  it('tells the type apart where it is written last', () => {
+    const suffix = typeSuffix({ kind: 'X', apiVersion: 'v1' });
+    const wire = wireBytes(encodeObject({ ...object, spec: {} }), revision(1n));
+    expect(withoutType(wire, suffix)?.toString()).to.equal(
+      '{"metadata":{"resourceVersion":"1","name":"a"},"spec":{}',
+    );
+    expect(withoutType(wire, typeSuffix({ kind: 'Y', apiVersion: 'v1' }))).to.equal(undefined);
+    const older = Buffer.from('{"metadata":{"name":"a"},"apiVersion":"v1","kind":"X","spec":{}}');
+    expect(withoutType(older, suffix)).to.equal(undefined);
+    expect(withoutType(Buffer.from('{}'), suffix)).to.equal(undefined);
   });
 
   it('refuses bytes it did not make', () => {

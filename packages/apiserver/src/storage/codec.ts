@@ -1,7 +1,8 @@
 /**
  * How an object becomes bytes in the store and bytes on the wire. Stored values are JSON without
  * metadata.resourceVersion (the key's revision is the resourceVersion) and always begin with `{"metadata":{`, so the
- * wire form is had by splicing the resourceVersion in, without parsing. Pure.
+ * wire form is had by splicing the resourceVersion in, without parsing. What is written now also ends with kind and
+ * apiVersion, which lists of built-in kinds leave out; values of older versions have them anywhere. Pure.
  */
 import type { KubeObject } from '@flotilla/api';
 import type { Revision } from './store.js';
@@ -11,9 +12,9 @@ const closingBrace = 0x7d;
 
 /** The bytes to store. metadata.resourceVersion is left out; fields that are `undefined` are absent. */
 export function encodeObject(object: KubeObject): Uint8Array {
-  const { metadata, ...rest } = object;
+  const { metadata, kind, apiVersion, ...rest } = object;
   const { resourceVersion: _, ...kept } = metadata ?? {};
-  const tail = JSON.stringify(rest);
+  const tail = JSON.stringify({ ...rest, kind, apiVersion });
   const separator = tail === '{}' ? '' : ',';
   return Buffer.from(`{"metadata":${JSON.stringify(kept)}${separator}${tail.slice(1)}`);
 }
@@ -24,6 +25,23 @@ export function wireBytes(value: Uint8Array, revision: Revision): Buffer {
     throw new TypeError('stored value does not begin with {"metadata":{');
   }
   return splice(value, head.length, revision);
+}
+
+/** The wire form of an object that is not stored as it is shown. */
+export function typeLast(object: KubeObject): Buffer {
+  const { kind, apiVersion, ...rest } = object;
+  return Buffer.from(JSON.stringify({ ...rest, kind, apiVersion }));
+}
+
+/** How the wire form of an object of this type ends. */
+export function typeSuffix({ kind, apiVersion }: { kind: string; apiVersion: string }): Buffer {
+  return Buffer.from(`,"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)}}`);
+}
+
+/** The wire form up to that suffix, without a closing brace; undefined when it ends otherwise. */
+export function withoutType(wire: Buffer, suffix: Buffer): Buffer | undefined {
+  const end = wire.length - suffix.length;
+  return end > 0 && suffix.compare(wire, end) === 0 ? wire.subarray(0, end) : undefined;
 }
 
 /** The wire form of the same object at another revision. */
