@@ -9,6 +9,7 @@ import {
   deployment,
   widget,
   widgetCrd,
+  widgetGroup,
   widgetPath,
 } from '../support/objects.js';
 import { succeeded, TestServer } from '../support/server.js';
@@ -104,8 +105,8 @@ describe('options and errors', () => {
     expect(at(patched.body, 'details.causes.0.field')).to.equal('patch');
     const applied = await server.patch(`${path}&fieldManager=me`, 'apply', widget('Widget', 'w', { odd: 1 }));
     expect([applied.status, text(applied.body, 'message')]).to.deep.equal([
-      400,
-      'error strict decoding patch: unknown field "spec.odd"',
+      500,
+      `failed to create typed patch object (${namespace}/w; ${widgetGroup}/v1, Kind=Widget): .spec.odd: field not declared in schema`,
     ]);
     const kubectl = await server.feed(
       { ...configMap('d', {}, { namespace }), odd: 1 },

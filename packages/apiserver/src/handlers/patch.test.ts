@@ -123,10 +123,22 @@ describe('patch', () => {
       ],
       [{ ...body, metadata: { name: 'w', uid: 'u' } }, apply('one'), 409, 'uid mismatch'],
       [
-        { ...body, bogus: 1 },
+        { ...body, bogus: 1, spec: { size: 1, odd: 2 } },
+        apply('one', '&fieldValidation=Ignore'),
+        500,
+        'failed to create typed patch object (c1/w; demo.io/v1, Kind=Widget): errors:\n  .bogus: field not declared in schema\n  .spec.odd: field not declared in schema',
+      ],
+      [
+        { ...body, status: { odd: 1 } },
+        { ...apply('one'), subresource: 'status' },
+        500,
+        'Kind=Widget): .status.odd: field not declared in schema',
+      ],
+      [
+        '{"apiVersion":"demo.io/v1","kind":"Widget","spec":{"size":1,"size":2}}',
         apply('one', '&fieldValidation=Strict'),
         400,
-        'error strict decoding patch: unknown field "bogus"',
+        'error strict decoding patch: duplicate field "spec.size"',
       ],
     ];
     for (const [sent, options, code, message] of cases) {

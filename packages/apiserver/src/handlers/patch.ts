@@ -37,6 +37,7 @@ import {
 } from './body.js';
 import { parseWriteQuery, type WriteQuery } from './options.js';
 import type { RespondOptions } from './represent.js';
+import { refuseUndeclared } from './undeclared-fields.js';
 import {
   checkLocation,
   expectedBody,
@@ -239,8 +240,8 @@ function decodeApplied(query: WriteQuery, options: RespondOptions): KubeObject {
     throw newBadRequest('metadata.managedFields must be nil');
   }
   const object = checkKind(value, expected);
-  const unknown = pruneObject(object, expected);
-  const faults = strictFaults(parsed, unknown);
+  refuseUndeclared(pruneObject(object, expected), { expected, request });
+  const faults = strictFaults(parsed, []);
   if (faults.length > 0 && query.fieldValidation === 'Strict') {
     throw newBadRequest(`error strict decoding patch: ${faults.join(', ')}`);
   }
