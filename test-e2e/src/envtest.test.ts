@@ -232,7 +232,7 @@ describe('apiserver envtest-assets', () => {
     ]);
     expect(await watch.line()).to.contain('default');
     expect(await ending.server.stop()).to.equal(0);
-    await watch.stop();
+    expect(await watch.end()).to.equal(''); // the stream was ended, not cut
     expect(readdirSync(ending.temporary)).to.deep.equal([]);
   });
 

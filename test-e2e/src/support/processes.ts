@@ -137,6 +137,12 @@ export class Follower {
     return this.#lines;
   }
 
+  /** Waits until it ends by itself; what it complained of. */
+  async end(): Promise<string> {
+    await eventually('the end of the program', () => this.#child.exitCode !== null);
+    return this.#errors;
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => this.#child.once('close', () => resolve()));

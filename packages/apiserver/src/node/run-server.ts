@@ -147,7 +147,12 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
     });
     const front = await listen(server, { options, serving, frontProxy: authentication.settings.frontProxy });
     const graceMs = options.shutdownGraceMs ?? defaultShutdownGraceMs;
-    parts.closers.push(() => front.close({ graceMs }));
+    parts.closers.push(() => {
+      const closed = front.close({ graceMs });
+      // Once clients know that the connection ends: they would only begin anew on it.
+      server.endWatches();
+      return closed;
+    });
     serving.onChange(() => front.setSecureContext(serving.current));
     keepCertificateFresh(options, { serving, signal: stop.signal });
     await startLoops(options, { server, pki, parts, trust: authentication.trust, rootCa: serving.rootCa });

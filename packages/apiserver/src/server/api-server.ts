@@ -110,6 +110,8 @@ export interface ApiServer extends ApiHandler {
   transport(user?: UserInfo): Transport;
   /** `/readyz` is 200 from now on, or no more: set by whoever runs what else must be ready. */
   setReady(ready: boolean): void;
+  /** Ends all watches as if their time was up, and answers everything else still. */
+  endWatches(): void;
   /** Ends all watches; the store stays open and belongs to its maker. */
   close(): void;
 }
@@ -283,6 +285,10 @@ class AssembledServer implements ApiServer {
     if (profile !== 'cluster') return undefined;
     this.#runtime = new SimulatedRuntime({ env, reader });
     return createStreamSubresources({ env, reader, runtime: this.#runtime, kubernetesVersion });
+  }
+
+  endWatches(): void {
+    this.cache.endAllWatches();
   }
 
   close(): void {

@@ -95,7 +95,7 @@ export class WatchCache {
     this.#storeWatch?.close();
     this.#sweepTimer?.cancel();
     this.#resyncTimer?.cancel();
-    for (const prefix of this.#resources.keys()) this.endWatches(prefix);
+    this.endAllWatches();
     this.#waiters.end(new Error('the watch cache is closed'));
   }
 
@@ -133,6 +133,11 @@ export class WatchCache {
   /** waitFor the store's newest revision: what a consistent read must do first. */
   async catchUp(options: WaitOptions): Promise<boolean> {
     return this.waitFor(await this.#store.revision(), options);
+  }
+
+  /** Ends every watch as 'closed'. */
+  endAllWatches(): void {
+    for (const prefix of this.#resources.keys()) this.endWatches(prefix);
   }
 
   /** Ends all watches of a resource as 'closed', for one that is no longer served. */

@@ -86,8 +86,8 @@ function parseLevel(text: string): number {
   throw new InvalidArgumentError('give a number.');
 }
 
-/** Tests that end would otherwise wait for watches that nobody reads any more. */
-const shutdownGraceMs = 100;
+/** Longer than requests take; idle HTTP/1.1 connections are kept open so long, too. */
+const shutdownGraceMs = 1000;
 
 /** Resolves when the signal has aborted and all is closed. @throws Error in one sentence when it cannot start. */
 export async function runKubeApiserver(
