@@ -24,17 +24,25 @@ const labels = { app: 'web' };
 
 interface Asked {
   readonly replicas?: number;
+  readonly minReadySeconds?: number;
   readonly serviceAccountName?: string;
   readonly env?: readonly object[];
   readonly image?: string;
 }
 
-const deployment = ({ replicas, serviceAccountName, env, image = 'x' }: Asked): KubeObject => ({
+const deployment = ({
+  replicas,
+  minReadySeconds,
+  serviceAccountName,
+  env,
+  image = 'x',
+}: Asked): KubeObject => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: place,
   spec: {
     ...(replicas !== undefined && { replicas }),
+    ...(minReadySeconds !== undefined && { minReadySeconds }),
     selector: { matchLabels: labels },
     template: {
       metadata: { labels },
@@ -66,6 +74,8 @@ describe('work agent, who writes what', () => {
   let world: World;
   const get = () => find(world.managed, wellKnown.deployments, place);
   const replicas = async () => ((await get())?.['spec'] as { replicas?: number } | undefined)?.replicas;
+  const minReadySeconds = async () =>
+    ((await get())?.['spec'] as { minReadySeconds?: number } | undefined)?.minReadySeconds;
   const podSpec = async (): Promise<PodSpec> => {
     const spec = (await get())?.['spec'] as { template: { spec: PodSpec } };
     return spec.template.spec;
@@ -251,5 +261,34 @@ describe('work agent, who writes what', () => {
     const works: ResourceRef = wellKnown.manifestWorks;
     const live = await find(world.managed, works, { namespace: 'default', name: 'inner' });
     expect(live?.metadata.generation).to.equal(1);
+  });
+
+  it('after a change from Update to ServerSideApply new values come, and what the manifest drops goes', async () => {
+    const env = [{ name: 'A', value: '1' }];
+    await createWork(world, work('w', [deployment({ replicas: 2, minReadySeconds: 7, env })]));
+    await applied();
+    const spec = { ...apply(), workload: { manifests: [deployment({ replicas: 3, env })] } };
+    await patchWork(world, 'w', { spec });
+    await applied();
+    expect([await replicas(), await minReadySeconds()]).to.deep.equal([3, undefined]);
+    await update({ replicas: 3 });
+    await applied();
+    expect((await podSpec()).containers[0]?.env).to.equal(undefined);
+  });
+
+  it('after a change from ServerSideApply to Update and back what the manifest drops goes, too', async () => {
+    const env = [{ name: 'A', value: '1' }];
+    const first = deployment({ replicas: 2, minReadySeconds: 7, env });
+    await createWork(world, work('w', [first], apply()));
+    await applied();
+    const second = { manifestConfigs: null, workload: { manifests: [deployment({ replicas: 4, env })] } };
+    await patchWork(world, 'w', { spec: second });
+    await applied();
+    expect([await replicas(), await minReadySeconds()]).to.deep.equal([4, undefined]);
+    await patchWork(world, 'w', {
+      spec: { ...apply(), workload: { manifests: [deployment({ replicas: 5 })] } },
+    });
+    await applied();
+    expect([await replicas(), (await podSpec()).containers[0]?.env]).to.deep.equal([5, undefined]);
   });
 });

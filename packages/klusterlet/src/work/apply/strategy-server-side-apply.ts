@@ -14,6 +14,7 @@ import {
   type StatusError,
 } from '@flotilla/api';
 import type { Target } from '../planning/plan-manifests.js';
+import { adoptFields } from './adopt-fields.js';
 import { planPatch } from './desired-state.js';
 import { IgnoreFieldError, keepLiveFields, removeIgnoredFields } from './ignore-fields.js';
 import { readLive, toFailure } from './object-access.js';
@@ -49,6 +50,9 @@ async function applyOnce(
   try {
     live = context.expectAbsent ? undefined : await readLive(target, context);
     const planned = planApply(live, { body, config, context });
+    if (live !== undefined && planned !== undefined) {
+      live = await adopt(target, { live, body: planned, config }, context);
+    }
     const wanted = planned && withOwners(planned, live, { owner: context.owner, owned: target.owned });
     if (live === undefined) await context.claim(undefined);
     const applied = wanted && (await send(target, { body: wanted, config }, context));
@@ -66,6 +70,28 @@ async function applyOnce(
     if (hasReason(error, 'Conflict') && !isFieldConflict(error)) return 'changed meanwhile';
     return toOutcome(error, live);
   }
+}
+
+/**
+ * Before the strategy was changed to this one, the fields were written by whole updates. While several works own the
+ * object they may be another one's; then they are left.
+ */
+async function adopt(
+  target: Target,
+  { live, body, config }: { live: KubeObject; body: KubeObject; config: ServerSideApplyConfig },
+  { client, signal, owner, previous }: ApplyContext,
+): Promise<KubeObject> {
+  const { uid, resourceVersion, ownerReferences = [] } = live.metadata;
+  if (ownerReferences.some((each) => isInventoryReference(each) && each.uid !== owner.uid)) return live;
+  const manager = config.fieldManager ?? defaultFieldManager;
+  const managedFields = adoptFields(live, { manager, manifests: [body, ...previous] });
+  if (managedFields === undefined) return live;
+  return client.patch<KubeObject>(target.ref, target.key, {
+    type: 'merge',
+    body: { metadata: { uid, resourceVersion, managedFields } },
+    fieldManager: defaultFieldManager,
+    signal,
+  });
 }
 
 /** Fields that another manager has, other than an object that has changed since it was read. */
