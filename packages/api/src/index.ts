@@ -13,6 +13,7 @@ export * from './kinds/managed-cluster-addon.js';
 export * from './kinds/managed-cluster-set.js';
 export * from './kinds/manifest-work.js';
 export type * from './kinds/manifest-work-feedback.js';
+export * from './kinds/manifest-work-plan.js';
 export * from './kinds/manifest-work-revision.js';
 export type * from './kinds/manifest-work-spec.js';
 export * from './label-selector-parser.js';

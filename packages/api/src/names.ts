@@ -386,3 +386,7 @@ export const specHashLabel = flotillaKey('spec-hash');
 export const earlierGenerationsAnnotation = flotillaKey('earlier-generations');
 /** On a revision: bytes of its spec as JSON. */
 export const sizeAnnotation = flotillaKey('size-bytes');
+
+/** Of a ManifestWorkPlan: whether the klusterlet has answered it. */
+export const planCondition = { planned: 'Planned' } as const;
+export const planReason = { planned: 'Planned', failed: 'PlanFailed' } as const;

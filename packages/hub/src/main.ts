@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { addHubBackupCommands } from './cli/backup.js';
 import { addAskingCommands } from './cli/commands.js';
 import { addHistoryCommands } from './cli/history.js';
+import { addPlanCommand } from './cli/plan.js';
 import { addServeCommand } from './cli/serve.js';
 import { addWhyCommand } from './cli/why.js';
 
@@ -31,6 +32,7 @@ function buildProgram(): Command {
       'hub clusters',
       'hub why web -n cluster1',
       'hub works history web -n cluster1',
+      'hub works plan -f web.work.yaml',
       'hub backup --to hub.backup',
     ],
   }).enablePositionalOptions(); // hub works and the commands below it share names of options
@@ -46,6 +48,7 @@ function buildProgram(): Command {
   addServeCommand(program, context);
   const works = addAskingCommands(program, context);
   addHistoryCommands(works, context);
+  addPlanCommand(works, context);
   addWhyCommand(program, context);
   addHubBackupCommands(program, context);
   return program;

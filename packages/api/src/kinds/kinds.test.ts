@@ -26,6 +26,7 @@ describe('kinds', () => {
       'manifestworks.work.open-cluster-management.io/v1',
       'appliedmanifestworks.work.open-cluster-management.io/v1',
       'manifestworkrevisions.flotilla.dev/v1alpha1',
+      'manifestworkplans.flotilla.dev/v1alpha1',
     ]);
   });
 

@@ -6,6 +6,7 @@ import { managedClusterKind } from './managed-cluster.js';
 import { managedClusterAddOnKind } from './managed-cluster-addon.js';
 import { managedClusterSetBindingKind, managedClusterSetKind } from './managed-cluster-set.js';
 import { manifestWorkKind } from './manifest-work.js';
+import { manifestWorkPlanKind } from './manifest-work-plan.js';
 import { manifestWorkRevisionKind } from './manifest-work-revision.js';
 
 export const kinds: readonly KindDefinition[] = [
@@ -17,4 +18,5 @@ export const kinds: readonly KindDefinition[] = [
   manifestWorkKind,
   appliedManifestWorkKind,
   manifestWorkRevisionKind,
+  manifestWorkPlanKind,
 ];

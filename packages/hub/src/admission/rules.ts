@@ -28,8 +28,10 @@ import {
   tokenRejoinAnnotation,
 } from '../tokens/bootstrap-token.js';
 import { clusterSetBindingRule, clusterSetRule, taintTimeRule } from './cluster-rules.js';
+import { checkExecutor } from './executor.js';
 import { workAuthorRule, workHistoryRule } from './history-rules.js';
-import { type AdmissionRule, isAllowed, type Requester } from './rule.js';
+import { workPlanRule } from './plan-rules.js';
+import { type AdmissionRule, isAllowed } from './rule.js';
 
 const manifestWorkRule: AdmissionRule = {
   name: 'manifestwork',
@@ -45,24 +47,6 @@ const manifestWorkRule: AdmissionRule = {
     await checkExecutor({ work, old: oldObject as ManifestWork | undefined, user, namespace }, client);
   },
 };
-
-async function checkExecutor(
-  request: { work: ManifestWork; old: ManifestWork | undefined; user: Requester; namespace: string },
-  client: KubeClient,
-): Promise<void> {
-  const executor = request.work.spec?.executor;
-  if (executor === undefined || JSON.stringify(executor) === JSON.stringify(request.old?.spec?.executor))
-    return;
-  const account = executor.subject?.serviceAccount;
-  if (account === undefined) throw newBadRequest('executor service account can not be nil');
-  const { group, resource, verb } = virtualPermissions.executeAs;
-  const name = `system:serviceaccount:${account.namespace}:${account.name}`;
-  const { user, namespace } = request;
-  if (await isAllowed(client, { user, attributes: { group, resource, verb, namespace, name } })) return;
-  throw newBadRequest(
-    `user ${user.username} cannot manipulate the Manifestwork with executor ${account.namespace}/${account.name} in namespace ${namespace}`,
-  );
-}
 
 const managedClusterRule: AdmissionRule = {
   name: 'managedcluster',
@@ -234,4 +218,5 @@ export const admissionRules: readonly AdmissionRule[] = [
   workAuthorRule,
   manifestWorkRule,
   workHistoryRule,
+  workPlanRule,
 ];

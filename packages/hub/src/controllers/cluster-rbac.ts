@@ -9,6 +9,7 @@ import {
   clusterGroupName,
   clusterNameLabel,
   clusterRoleName,
+  flotillaGroupName,
   type KubeObject,
   manifestWorkFinalizer,
   registerGroupName,
@@ -60,6 +61,9 @@ export function sharedClusterRoles(): KubeObject[] {
         rule(['', 'events.k8s.io'], 'events', 'create patch update'),
         rule(workGroupName, 'manifestworks', 'get list watch update patch'),
         rule(workGroupName, 'manifestworks/status', 'patch update'),
+        // Ours: questions to the klusterlet, which only it answers.
+        rule(flotillaGroupName, 'manifestworkplans', 'get list watch'),
+        rule(flotillaGroupName, 'manifestworkplans/status', 'patch update'),
       ],
     },
   ];

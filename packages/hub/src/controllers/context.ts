@@ -8,6 +8,7 @@ import {
   type ManifestWork,
   managedClusterSetBindingKind,
   managedClusterSetKind,
+  manifestWorkPlanKind,
 } from '@flotilla/api';
 import {
   createInformer,
@@ -36,6 +37,8 @@ export interface HubContext {
   readonly addons: Informer<KubeObject>;
   readonly leases: Informer<KubeObject>;
   readonly csrs: Informer<KubeObject>;
+  /** Metadata only. */
+  readonly plans: Informer<KubeObject>;
 }
 
 export function createHubContext(client: KubeClient, env: Env): HubContext {
@@ -53,5 +56,6 @@ export function createHubContext(client: KubeClient, env: Env): HubContext {
       fieldSelector: 'metadata.name=managed-cluster-lease',
     }),
     csrs: createInformer<KubeObject>(client, wellKnown.certificateSigningRequests, { env }),
+    plans: createInformer<KubeObject>(client, refOf(manifestWorkPlanKind), { env, metadataOnly: true }),
   };
 }

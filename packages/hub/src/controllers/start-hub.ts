@@ -9,6 +9,7 @@ import { createHubContext } from './context.js';
 import { createCsrApprover } from './csr-approver.js';
 import { createFinishedWorksController } from './finished-works.js';
 import { applySharedRoles, createManagedClusterController } from './managed-cluster.js';
+import { createOldPlansController } from './old-plans.js';
 import { createTokenConsumer } from './token-consumer.js';
 
 export interface RunningHub {
@@ -30,6 +31,7 @@ export async function startHubControllers(
     context.addons,
     context.leases,
     context.csrs,
+    context.plans,
   ];
   const controllers = [
     createManagedClusterController(context),
@@ -41,6 +43,7 @@ export async function startHubControllers(
     createCsrApprover(context),
     createTokenConsumer(context),
     createFinishedWorksController(context),
+    createOldPlansController(context),
   ];
   await applySharedRoles(context);
   for (const informer of informers) informer.start(signal);

@@ -19,6 +19,8 @@ import {
 } from '@flotilla/kube';
 import { createCorrectionLimiter } from './apply/correction-limiter.js';
 import { createDeletionGuard } from './deletion-guard.js';
+import { createPlanAgent } from './dry-run/plan-agent.js';
+import { planWork } from './dry-run/plan-work.js';
 import { createDiagnoses } from './health/diagnoses.js';
 import { createHubWriter } from './hub-writer.js';
 import { recordedResources } from './inventory/applied-resources.js';
@@ -207,6 +209,25 @@ function assemble(setup: WorkAgentSetup): Assembled {
     maxDelayMs: options.maxRetryMs,
     reconcile: (name, { signal }) => inventoryReconciler.reconcile(name, signal),
   });
+  const plans = createPlanAgent({
+    env,
+    hub,
+    clusterName,
+    plan: (question) =>
+      planWork(
+        {
+          client: managed,
+          discovery,
+          manifestConcurrency: options.manifestConcurrency,
+          contestedBy: (work, target) => reconciler.contestedBy(work, target),
+        },
+        {
+          ...question,
+          present: source.get(question.name),
+          inventory: inventories.get(inventories.nameFor(question.name)),
+        },
+      ),
+  });
   discovery.onChange(() => {
     for (const name of source.names()) works.enqueue(name);
   });
@@ -221,10 +242,10 @@ function assemble(setup: WorkAgentSetup): Assembled {
       await Promise.all([inventories.synced(signal), untilReady(discovery, signal)]);
       await Promise.race([source.completed(signal), sleep(env.clock, options.firstWordMs, signal)]);
       for (const name of source.names()) works.enqueue(name);
-      for (const part of [works, remains, hubWriter, diagnoses, guard]) part.start(signal);
+      for (const part of [works, remains, hubWriter, diagnoses, guard, plans]) part.start(signal);
     },
     close: async () => {
-      const controllers = [works, remains, hubWriter, diagnoses, guard];
+      const controllers = [works, remains, hubWriter, diagnoses, guard, plans];
       await Promise.all(controllers.map((part) => part.close()));
       await Promise.all([source, inventories, discovery, definitions, watches].map((part) => part.close()));
     },

@@ -127,7 +127,7 @@ export class WorkReconciler {
     const { saved, hubWriter, diagnoses, env, options, random } = this.#deps;
     const { name = '', uid = '', generation = 0 } = work.metadata;
     const result = await runApplyPass(
-      { ...this.#deps, contestedBy: (other, target) => this.#contestedBy(other, target) },
+      { ...this.#deps, contestedBy: (other, target) => this.contestedBy(other, target) },
       { work, ...pass },
     );
     const observedAtMs = env.clock.now();
@@ -144,11 +144,11 @@ export class WorkReconciler {
    * Of several works with the Update strategy for one object, the one whose inventory is oldest has its way, and the
    * name decides among equals: the same answer on every retry, in every order of events.
    */
-  #contestedBy(work: string, target: Target): string | undefined {
+  contestedBy(work: string, target: Target): string | undefined {
     const { watches, memory, trackerOf, inventories } = this.#deps;
     if (target.settings.strategy.type !== 'Update') return undefined;
     const trackers = watches.trackers(target);
-    if (trackers.length < 2) return undefined;
+    if (trackers.every((tracker) => tracker === trackerOf(work))) return undefined;
     const mine = seniority(inventories.get(inventories.nameFor(work)), work);
     const prefix = trackerOf('');
     return trackers

@@ -16,6 +16,17 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** Thrown by a command that has said all there is to say, to end with a code of its own. */
+export class ExitCode extends Error {
+  override readonly name = 'ExitCode';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
 export interface ProgramOptions {
   readonly name: string;
   readonly description: string;
@@ -169,6 +180,7 @@ export async function runProgram(build: () => Command, context: RunContext): Pro
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? 0 : 2; // commander has printed its own message
     }
+    if (error instanceof ExitCode) return error.exitCode;
     context.stderr(`error: ${describeError(error)}\n`);
     if (context.debug && error instanceof Error) context.stderr(`${error.stack ?? ''}\n`);
     return error instanceof UsageError ? 2 : 1;
