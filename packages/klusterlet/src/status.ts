@@ -3,6 +3,7 @@ import { clusterCondition, findCondition, type ManagedCluster } from '@flotilla/
 import { createClient, type Env, parseCertificate, type Transport, wellKnown } from '@flotilla/kube';
 import type { HubAddress } from './agent.js';
 import type { KlusterletConfig, KlusterletState } from './registration/state.js';
+import { createSavedWorks } from './work/saved-works.js';
 
 export const statusHeaders = ['What', 'Value'];
 
@@ -17,12 +18,12 @@ export interface StatusSources {
 export async function readStatus(sources: StatusSources): Promise<Record<string, string>> {
   const { state, config, env } = sources;
   const credentials = await state.readCredentials();
-  const works = await env.files.list(state.path('works'));
+  const works = await createSavedWorks({ env, directory: state.path('works') }).load();
   const status: Record<string, string> = {
     cluster: config.clusterName,
     hub: config.hubServer,
     agent: config.agentId,
-    savedWorks: String(works.filter((name) => name.endsWith('.json')).length),
+    savedWorks: String(works.length),
   };
   if (credentials === undefined) return { ...status, certificate: 'none yet: waiting for the hub to accept' };
   const { notAfterMs } = parseCertificate(credentials.certificatePem);

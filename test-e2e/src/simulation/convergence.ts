@@ -3,6 +3,8 @@
  * what it says of them is true) and P6 (what was removed is gone, without a trace). Looks only; called by the run.
  */
 import { findCondition, type KubeObject, type ManifestWork } from '@flotilla/api';
+import { createSavedWorks } from '@flotilla/klusterlet';
+import { createTestLogger } from '@flotilla/kube/testing';
 import type { Drifts } from './drifts.js';
 import { type Item, isShared, itemKey, tokenOf, type WorkPlan } from './items.js';
 import { type ClusterView, inventoriesOf } from './observer.js';
@@ -160,9 +162,9 @@ class ClusterJudge {
   }
 
   async judgeSaved({ name, klusterlet }: FleetCluster): Promise<string[]> {
-    const saved = (await klusterlet.files.list('/data/works'))
-      .map((file) => file.replace(/\.json$/, ''))
-      .sort();
+    const env = { files: klusterlet.files, log: createTestLogger() };
+    const copies = await createSavedWorks({ env, directory: '/data/works' }).load();
+    const saved = copies.map(({ metadata }) => metadata.name).sort();
     const works = this.#works.map(({ plan }) => plan.name).sort();
     const isSame = saved.length === works.length && saved.every((each, i) => each === works[i]);
     return isSame

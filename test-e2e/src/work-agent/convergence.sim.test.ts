@@ -3,6 +3,7 @@
  * nothing foreign may be missing. A failure names its seed, which replays the same run.
  */
 import type { AppliedManifestWork, KubeObject, ManifestWork } from '@flotilla/api';
+import { createSavedWorks } from '@flotilla/klusterlet';
 import { wellKnown } from '@flotilla/kube';
 import { createSeededRandom } from '@flotilla/kube/testing';
 import { expect } from 'chai';
@@ -172,8 +173,9 @@ class Simulation {
     const recorded = items.map(({ spec }) => spec?.manifestWorkName ?? '').sort();
     const expected = works.map(({ metadata }) => metadata.name ?? '').sort();
     if (`${recorded}` !== `${expected}`) return `inventories of ${recorded}, works ${expected}`;
-    const files = this.#world.env.files.paths().map((path) => path.replace(/^.*\/|\.json$/g, ''));
-    return `${files}` === `${expected}` ? '' : `saved works ${files}, works ${expected}`;
+    const saved = await createSavedWorks({ env: this.#world.env, directory: '/data/works' }).load();
+    const names = saved.map(({ metadata }) => metadata.name).sort();
+    return `${names}` === `${expected}` ? '' : `saved works ${names}, works ${expected}`;
   }
 }
 

@@ -50,14 +50,6 @@ describe('saved works', () => {
     expect((await saved.save(work([configMap('a', '2')], 1, 'another'))).previous).to.deep.equal([]);
   });
 
-  it('leave a file out that cannot be read, and say so', async () => {
-    const env = createTestEnv();
-    await env.files.write('/works/torn.json', '{"work":');
-    await env.files.write('/works/other.json', '[]');
-    expect(await createSavedWorks({ env, directory: '/works' }).load()).to.deep.equal([]);
-    expect(env.log.find('saved work cannot be read, it is left out').length).to.equal(2);
-  });
-
   it('write nothing when nothing changed', async () => {
     const env = createTestEnv();
     const saved = createSavedWorks({ env, directory: '/works' });

@@ -1,10 +1,12 @@
 /**
  * The klusterlet's copy of its works on disk, from which it holds its cluster to the last desired state while the hub
  * is away. A work is saved before it is acted on. Beside its spec the copy keeps the manifests of earlier generations
- * that may still be in effect: fields that only they set are to go. One file for each work.
+ * that may still be in effect: fields that only they set are to go. Saves that come together share a file, and a sync
+ * of the disk: `journal.ts` keeps the files.
  */
 import { equal, isObject, type KubeObject, type ManifestWork } from '@flotilla/api';
 import type { Env } from '@flotilla/kube';
+import { createJournal } from './journal.js';
 import { readManifest } from './planning/identity.js';
 
 export interface SavedWork {
@@ -14,7 +16,7 @@ export interface SavedWork {
 }
 
 export interface SavedWorks {
-  /** Reads all files; what cannot be read is logged and left out. */
+  /** To be called first. What cannot be read is logged and left out. */
   load(): Promise<readonly ManifestWork[]>;
   /** Resolves when the work is on disk; does nothing when it is. */
   save(work: ManifestWork): Promise<SavedWork>;
@@ -30,27 +32,19 @@ export interface SavedWorksOptions {
 
 /** Earlier manifests that are kept while a work cannot be applied; beyond it the oldest are forgotten. */
 const maxPrevious = 1000;
-const suffix = '.json';
 
 export function createSavedWorks({ env, directory }: SavedWorksOptions): SavedWorks {
-  const saved = new Map<string, SavedWork>();
-  const path = (name: string): string => `${directory}/${encodeURIComponent(name)}${suffix}`;
+  const journal = createJournal({ env, directory, isEntry: isSavedWork });
+  const saved = journal.values;
 
   const write = async (name: string, entry: SavedWork): Promise<SavedWork> => {
-    await env.files.write(path(name), JSON.stringify(entry));
-    saved.set(name, entry);
+    await journal.write(name, entry);
     return entry;
   };
 
   return {
     load: async () => {
-      for (const file of await env.files.list(directory)) {
-        if (!file.endsWith(suffix)) continue;
-        const data = await env.files.read(`${directory}/${file}`);
-        const entry = data && parse(data);
-        if (entry === undefined) env.log.error('saved work cannot be read, it is left out', { file });
-        else saved.set(entry.work.metadata.name ?? '', entry);
-      }
+      await journal.load();
       return [...saved.values()].map(({ work }) => work);
     },
     save: async (work) => {
@@ -65,25 +59,16 @@ export function createSavedWorks({ env, directory }: SavedWorksOptions): SavedWo
       if (entry !== undefined && entry.previous.length > 0) await write(name, { ...entry, previous: [] });
     },
     remove: async (name) => {
-      saved.delete(name);
-      await env.files.remove(path(name));
+      if (saved.has(name)) await journal.write(name, undefined);
     },
   };
 }
 
-function parse(data: Uint8Array): SavedWork | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(data).toString('utf8'));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-  if (!isObject(value) || !isObject(value['work']) || !Array.isArray(value['previous'])) return undefined;
+/** Written by `save` and shown whole by a checked JSON text: beyond this it is as it was. */
+function isSavedWork(value: unknown): value is SavedWork {
+  if (!isObject(value) || !isObject(value['work']) || !Array.isArray(value['previous'])) return false;
   const { metadata } = value['work'];
-  const name = isObject(metadata) ? metadata['name'] : undefined;
-  // Written by `write` and shown whole by a checked JSON text: the rest is as it was.
-  return typeof name === 'string' ? (value as unknown as SavedWork) : undefined;
+  return isObject(metadata) && typeof metadata['name'] === 'string';
 }
 
 /** What must survive: the spec and which work it is of, but nothing that changes with every status. */
