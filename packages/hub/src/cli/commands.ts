@@ -19,6 +19,7 @@ import {
 import { type Command, Option } from 'commander';
 import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
 import { bootstrapTokenSecret, createBootstrapToken } from '../tokens/bootstrap-token.js';
+import { joinManifest } from '../tokens/join-manifest.js';
 import { type ApproveResult, approveCluster, decideCsr } from './approve.js';
 import { addConfirmDeletionCommand } from './confirm-deletion.js';
 import { type Connection, connect, kubeconfigOption } from './connect.js';
@@ -67,6 +68,14 @@ export function addAskingCommands(program: Command, context: CommandContext): Co
   return addWorksCommand(program, context);
 }
 
+interface TokenOptions {
+  readonly cluster?: string;
+  readonly ttl: number;
+  readonly server?: string;
+  readonly manifest?: boolean;
+  readonly kubeconfig?: string;
+}
+
 function addTokenCommand(program: Command, context: CommandContext): void {
   const token = addCommand(program, 'token', {
     description: 'make the tokens with which clusters join',
@@ -77,6 +86,7 @@ function addTokenCommand(program: Command, context: CommandContext): void {
     examples: [
       'hub token create',
       'klusterlet join "$(hub token create --cluster cluster1)" --name cluster1',
+      'hub token create --cluster cluster1 --manifest | kubectl --context cluster1 apply -f -',
     ],
   })
     .option(
@@ -94,8 +104,13 @@ function addTokenCommand(program: Command, context: CommandContext): void {
       parseHttpsUrl,
     )
     .addOption(kubeconfigOption())
-    .action(async (options: { cluster?: string; ttl: number; server?: string; kubeconfig?: string }) => {
+    .option(
+      '--manifest',
+      'print it as the Secret that deploy/klusterlet reads, for "kubectl apply -f -" on the cluster; needs --cluster',
+    )
+    .action(async (options: TokenOptions) => {
       if (options.cluster !== undefined) requireClusterName(options.cluster);
+      else if (options.manifest === true) throw new UsageError('--manifest needs --cluster');
       if (options.ttl < 1000) throw new UsageError('--ttl must be at least 1s');
       await withHub(context, options, async ({ client, env, server, caHash }) => {
         const made = createBootstrapToken(env.random);
@@ -107,14 +122,13 @@ function addTokenCommand(program: Command, context: CommandContext): void {
             ...(options.cluster !== undefined && { cluster: options.cluster }),
           }),
         );
-        context.print(
-          formatJoinString({
-            server: options.server ?? server,
-            token: `${made.id}.${made.secret}`,
-            caHash: pin,
-            ...(options.cluster !== undefined && { cluster: options.cluster }),
-          }),
-        );
+        const joinString = formatJoinString({
+          server: options.server ?? server,
+          token: `${made.id}.${made.secret}`,
+          caHash: pin,
+          ...(options.cluster !== undefined && { cluster: options.cluster }),
+        });
+        context.print(options.manifest === true ? joinManifest(joinString) : joinString);
       });
     });
 }

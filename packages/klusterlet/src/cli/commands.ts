@@ -11,7 +11,7 @@ import { leaveHub } from '../leave.js';
 import { type KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { readStatus, statusHeaders } from '../status.js';
 import { connectManaged, dialHub } from './connections.js';
-import { type JoinOptions, prepareJoin, readJoinRequest } from './prepare-join.js';
+import { type JoinOptions, prepareJoin, readJoinRequest, readJoinString } from './prepare-join.js';
 
 export interface CommandContext {
   readonly env: Env;
@@ -60,14 +60,19 @@ function addJoinCommand(program: Command, context: CommandContext): void {
     .option(
       '--bootstrap-kubeconfig <file>',
       'in place of a join string: the kubeconfig with a token that another OCM hub handed out',
+    )
+    .option(
+      '--join-file <file>',
+      'the file that holds the join string; what has joined goes on without it when it is gone',
     );
   withDataDir(command).action(async (text: string | undefined, options: JoinOptions) => {
     const { env } = context;
-    const request = await readJoinRequest(text, { options, env });
     const state = new KlusterletState(env.files, options.dataDir);
+    const joinString = await readJoinString(text, { options, state, env });
+    const request = joinString === 'joined' ? undefined : await readJoinRequest(joinString, { options, env });
     const lock = await lockDirectory(options.dataDir);
     try {
-      const config = await prepareJoin(request, { options, state, env });
+      const config = request ? await prepareJoin(request, { options, state, env }) : await mustConfig(state);
       await run(config, { state, context });
     } finally {
       await lock.release();

@@ -16,11 +16,33 @@ export interface JoinOptions {
   readonly name?: string;
   readonly kubeconfig?: string;
   readonly bootstrapKubeconfig?: string;
+  readonly joinFile?: string;
 }
 
 export interface JoinRequest {
   readonly join: Invitation;
   readonly clusterName: string;
+}
+
+/**
+ * The join string, if there is one; `joined` when its file is gone and the directory needs none any more.
+ * @throws UsageError
+ */
+export async function readJoinString(
+  given: string | undefined,
+  { options, state, env }: { options: JoinOptions; state: KlusterletState; env: Env },
+): Promise<string | undefined> {
+  const { joinFile } = options;
+  if (joinFile === undefined) return given;
+  if (given !== undefined) throw new UsageError('give a join string or --join-file, not both');
+  const data = await env.files.read(joinFile);
+  const text = data === undefined ? '' : Buffer.from(data).toString('utf8').trim();
+  if (text !== '') return text;
+  if (await state.isBound()) return 'joined';
+  const what = data === undefined ? 'does not exist' : 'is empty';
+  throw new UsageError(
+    `--join-file: ${joinFile} ${what}, and nothing has joined from ${options.dataDir} yet`,
+  );
 }
 
 /** What the user asks for, before any directory is touched. @throws UsageError */

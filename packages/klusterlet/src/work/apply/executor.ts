@@ -26,8 +26,8 @@ const grantingResources = new Set(['roles', 'rolebindings', 'clusterroles', 'clu
 /** The client of the executor, or of the agent itself when there is none. */
 export function actingAs(client: KubeClient, account: ExecutorAccount | undefined): KubeClient {
   if (account === undefined) return client;
-  const { user, groups } = identityOf(account);
-  return client.impersonate(user, groups);
+  // Its groups are left to the server: to name them would need the permission to impersonate groups.
+  return client.impersonate(identityOf(account).user, []);
 }
 
 /** Undefined when the work names no executor, or none that is known. */
@@ -57,7 +57,7 @@ export async function refuseForExecutor(
   const answers = await Promise.all(verbs.map((verb) => isAllowed(target, { verb, user, groups }, options)));
   if (answers.includes(false)) return denied(target, '', options);
   if (target.ref.group !== rbacGroup || !grantingResources.has(target.ref.resource)) return undefined;
-  return (await mayGrant(target, { user, groups }, options))
+  return (await mayGrant(target, user, options))
     ? undefined
     : denied(target, ', error: permission escalation', options);
 }
@@ -109,14 +109,10 @@ async function isAllowed(
 }
 
 /** The server checks escalation before it looks whether the object exists. */
-async function mayGrant(
-  target: Target,
-  { user, groups }: Identity,
-  { client, signal }: ExecutorOptions,
-): Promise<boolean> {
+async function mayGrant(target: Target, user: string, { client, signal }: ExecutorOptions): Promise<boolean> {
   try {
     const object = normalizeManifest(target.manifest, target.key.namespace ?? '');
-    await client.impersonate(user, groups).create(target.ref, object, { dryRun: true, signal });
+    await client.impersonate(user, []).create(target.ref, object, { dryRun: true, signal });
     return true;
   } catch (error) {
     if (hasReason(error, 'Forbidden')) return false;
