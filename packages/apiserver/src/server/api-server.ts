@@ -46,9 +46,8 @@ import { createStreamSubresources, type StreamSubresources } from '../streams/su
 import { WatchCache } from '../watch-cache/watch-cache.js';
 import { createWebhookCaller } from '../webhooks/webhook-caller.js';
 import type { WebhookPort } from '../webhooks/webhook-port.js';
-import { createFreshness, storeHealth } from './freshness.js';
+import { createFreshness } from './freshness.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
-import { type HealthCheck, healthResponse } from './health.js';
 import { createInProcessTransport } from './in-process-transport.js';
 import { type KubernetesVersion, versionInfo } from './kubernetes-version.js';
 import { ServerMetrics } from './metrics.js';
@@ -58,6 +57,7 @@ import { defaultRequestTimeoutMs } from './request-deadline.js';
 import { createRequestPipeline } from './request-pipeline.js';
 import { createReservations } from './reservations.js';
 import { jsonResponse, textResponse } from './responses.js';
+import { ServerHealth } from './server-health.js';
 
 export interface ApiServerOptions {
   readonly store: Store;
@@ -125,6 +125,7 @@ class AssembledServer implements ApiServer {
   readonly cache: WatchCache;
   readonly pendingUsage: PendingUsage;
   readonly #options: ApiServerOptions;
+  readonly #health: ServerHealth;
   readonly #metrics = new ServerMetrics();
   readonly #queues: RequestQueues;
   readonly #tokenSettings: TokenSettings;
@@ -134,10 +135,10 @@ class AssembledServer implements ApiServer {
   #customResources: CustomResources | undefined;
   #plugins: ServerPlugins | undefined;
   #runtime: SimulatedRuntime | undefined;
-  #ready = false;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
+    this.#health = new ServerHealth(options.store);
     this.pendingUsage = new PendingUsage(options.env.clock);
     this.cache = new WatchCache({ store: options.store, clock: options.env.clock });
     const { serviceAccountTokens, serviceAccountKey, advertiseUrl } = options;
@@ -276,7 +277,7 @@ class AssembledServer implements ApiServer {
   }
 
   setReady(ready: boolean): void {
-    this.#ready = ready;
+    this.#health.setReady(ready);
   }
 
   /** The stand-in cluster has pods, and so something to look into. */
@@ -292,7 +293,7 @@ class AssembledServer implements ApiServer {
   }
 
   close(): void {
-    this.#ready = false;
+    this.#health.setReady(false);
     this.#runtime?.close();
     this.#customResources?.close();
     this.#webhooks?.close();
@@ -310,8 +311,6 @@ class AssembledServer implements ApiServer {
   ): (request: ApiRequest) => ApiResponse | undefined | Promise<ApiResponse | undefined> {
     const discovery = createDiscoveryHandler(this.registry, new URL(this.#options.advertiseUrl).host);
     const openApi = createOpenApiHandler(this.registry);
-    const ping: HealthCheck = { name: 'ping', check: () => undefined };
-    const ready: HealthCheck = { name: 'ready', check: () => (this.#ready ? undefined : 'not ready') };
     return (request) => {
       const first = request.path.split('/', 2)[1] ?? '';
       switch (first) {
@@ -322,12 +321,8 @@ class AssembledServer implements ApiServer {
           return openApi.handle(request);
         case 'healthz':
         case 'livez':
-          return healthResponse({ name: first, checks: [ping] }, request);
         case 'readyz':
-          return healthResponse(
-            { name: first, checks: [ping, ...storeHealth(this.#options.store), ready] },
-            request,
-          );
+          return this.#health.respond(first, request);
         case 'version':
           return jsonResponse(200, versionInfo(this.#options.kubernetesVersion));
         case 'metrics':
