@@ -42,11 +42,13 @@ export class Fleet {
   hub = new Daemon('hub', 'hub', []);
   hubPort = 0;
 
-  async startHub(): Promise<void> {
+  /** `flags`: further ones, as on a command line. */
+  async startHub(flags: readonly string[] = []): Promise<void> {
     this.hubPort = await freePort();
     this.hub = new Daemon('hub', 'hub', [
       ...['serve', '--data-dir', join(this.directory, 'hub'), '--listen', `127.0.0.1:${this.hubPort}`],
       ...['--kubeconfig', this.hubKubeconfig],
+      ...flags,
     ]);
     this.hub.start();
     await this.hubReady();

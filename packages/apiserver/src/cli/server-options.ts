@@ -84,9 +84,7 @@ function authenticationFlags(): Option[] {
     new Option(
       '--anonymous-auth [boolean]',
       'whether requests without credentials are those of system:anonymous; default: true',
-    )
-      .argParser(parseBoolean)
-      .preset('true'),
+    ).argParser(parseBoolean),
     new Option(
       '--client-ca-file <file>',
       'issuers of client certificates (PEM) to believe besides its own, loaded again when they change',

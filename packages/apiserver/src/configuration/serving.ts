@@ -89,8 +89,9 @@ export async function createServingContext(
       return { ...pair, clientCa: clientCa.clientCa() };
     },
     minTlsVersion: options.tlsMinVersion === 'VersionTLS13' ? 'TLSv1.3' : 'TLSv1.2',
-    // Of a given chain every certificate is believed: which of them clients know beforehand is not written in it.
-    rootCa: own.ca.certificatePem + (given === undefined ? '' : certificatesIn(given.current.certificate)),
+    // Of a given chain every certificate is believed: which of them clients know beforehand is not written in it. Its
+    // issuer comes first: that is the one that join strings pin, and it must be in the chain that is served.
+    rootCa: (given === undefined ? '' : issuersFirst(given.current.certificate)) + own.ca.certificatePem,
     setOwn(renewed) {
       ownPair = renewed;
       if (given === undefined) tell();
@@ -99,8 +100,9 @@ export async function createServingContext(
   };
 }
 
-function certificatesIn(pem: string): string {
+function issuersFirst(pem: string): string {
   return splitCertificates(pem)
+    .reverse()
     .map((der) => toPem('CERTIFICATE', der))
     .join('');
 }

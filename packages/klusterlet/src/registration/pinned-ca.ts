@@ -34,7 +34,8 @@ export async function fetchPinnedCa(
     );
   }
   try {
-    verifyChain(leaf, { cas: [ca], nowMs: options.nowMs, usage: 'serverAuth' });
+    const intermediates = chain.slice(1);
+    verifyChain(leaf, { cas: [ca], intermediates, nowMs: options.nowMs, usage: 'serverAuth' });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`the certificate of the hub at ${join.server} is not good (CA): ${why}`, { cause });
