@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ManifestWorkPlan } from '@flotilla/api';
 import { expect } from 'chai';
-import { type Cluster, configMap, Fleet, must, work } from './support/fleet.js';
+import { type Cluster, configMap, Fleet, must, type Work, work } from './support/fleet.js';
 import { eventually, ours, type Result } from './support/processes.js';
 
 describe('hub works plan', () => {
@@ -178,6 +178,67 @@ describe('hub works plan', () => {
       status: 'True',
       reason: 'Planned',
     });
+  });
+
+  it('is also a work that is annotated so, which is not applied before the annotation is taken away', async () => {
+    const annotated = (manifests: readonly object[], value = 'true'): object => {
+      const object = work(cluster, 'draft', manifests) as { metadata: object };
+      return { ...object, metadata: { ...object.metadata, annotations: { 'flotilla.dev/plan': value } } };
+    };
+    const planned = (name: string, generation: number) =>
+      eventually(`${name} is planned`, async () => {
+        const object = await fleet.hubGet<Work>('manifestwork', name, '-n', 'edge');
+        const condition = object.status?.conditions?.find(({ type }) => type === 'Planned');
+        return condition?.observedGeneration === generation && { object, condition };
+      });
+    await fleet.workApplied(cluster, 'web');
+    const before = await versions();
+    await fleet.apply(annotated([configMap('kept', { a: '2' }), configMap('drafted', {})]));
+    const { object, condition } = await planned('draft', 1);
+    expect(condition).to.include({ status: 'False', reason: 'PlanRefused' });
+    const [contested, created] = object.status?.resourceStatus?.manifests ?? [];
+    expect(contested?.conditions).to.have.length(1);
+    expect(contested?.conditions[0]).to.include({ type: 'Planned', status: 'False', reason: 'Refused' });
+    expect(contested?.conditions[0]?.message).to.contain('ManifestWork "web" applies the same object');
+    expect(created?.conditions[0]).to.include({ status: 'True', reason: 'Create' });
+    await fleet.apply(annotated([configMap('drafted', { a: '1' })]));
+    expect((await planned('draft', 2)).condition).to.include({
+      status: 'True',
+      reason: 'Planned',
+      message: 'nothing is applied: 1 create',
+    });
+    expect(await versions()).to.deep.equal(before);
+    expect(must(await fleet.hubCommand('why', 'draft', '-n', 'edge'))).to.match(
+      /^edge\/draft is a plan: nothing is applied: 1 create\n {2}-> take the annotation flotilla\.dev\/plan away/,
+    );
+    must(await fleet.kubectl('annotate', 'manifestwork', 'draft', '-n', 'edge', 'flotilla.dev/plan-'));
+    const applied = await fleet.workApplied(cluster, 'draft');
+    expect(applied.status?.conditions?.map(({ type }) => type)).not.to.include('Planned');
+    expect((await fleet.get<{ data: object }>(cluster, 'configmap', 'drafted')).data).to.deep.equal({
+      a: '1',
+    });
+    const back = await fleet
+      .apply(annotated([configMap('drafted', {})]))
+      .catch((error: Error) => error.message);
+    expect(back).to.contain('a work that is applied cannot become a plan');
+    const wrong = await fleet
+      .apply(annotated([configMap('x', {})], 'yes'))
+      .catch((error: Error) => error.message);
+    expect(wrong).to.contain('metadata.annotations[flotilla.dev/plan]: must be "true" or "false"');
+  });
+
+  it('is not annotated for a cluster whose agent might apply it', async () => {
+    must(await fleet.kubectl('create', 'namespace', 'foreign'));
+    const object = {
+      apiVersion: 'work.open-cluster-management.io/v1',
+      kind: 'ManifestWork',
+      metadata: { name: 'draft', namespace: 'foreign', annotations: { 'flotilla.dev/plan': 'true' } },
+      spec: { workload: { manifests: [configMap('a', {})] } },
+    };
+    const told = await fleet.apply(object).catch((error: Error) => error.message);
+    expect(told).to.contain(
+      'the agent of the cluster "foreign" has not said that it knows plans (claim plans.flotilla.dev), and might apply the work',
+    );
   });
 
   it('needs the permission to create works in the place of the plan', async () => {

@@ -21,6 +21,7 @@ export * from './mask-secrets.js';
 export * from './merge-patch.js';
 export * from './names.js';
 export * from './object.js';
+export * from './plans.js';
 export {
   type AdmissionExpression,
   AdmissionExpressionError,

@@ -389,4 +389,8 @@ export const sizeAnnotation = flotillaKey('size-bytes');
 
 /** Of a ManifestWorkPlan: whether the klusterlet has answered it. */
 export const planCondition = { planned: 'Planned' } as const;
-export const planReason = { planned: 'Planned', failed: 'PlanFailed' } as const;
+export const planReason = { planned: 'Planned', failed: 'PlanFailed', refused: 'PlanRefused' } as const;
+/** On a work, with the value `true`: it is only to be planned. Other agents do not know it and would apply the work. */
+export const planAnnotation = flotillaKey('plan');
+/** The claim of a cluster whose agent knows `planAnnotation`: an agent that does not takes it away with its first report. */
+export const plansClaimName = 'plans.flotilla.dev';

@@ -30,7 +30,7 @@ import {
 import { clusterSetBindingRule, clusterSetRule, taintTimeRule } from './cluster-rules.js';
 import { checkExecutor } from './executor.js';
 import { workAuthorRule, workHistoryRule } from './history-rules.js';
-import { workPlanRule } from './plan-rules.js';
+import { annotatedPlanRule, workPlanRule } from './plan-rules.js';
 import { type AdmissionRule, isAllowed } from './rule.js';
 
 const manifestWorkRule: AdmissionRule = {
@@ -217,6 +217,7 @@ export const admissionRules: readonly AdmissionRule[] = [
   tokenCsrRule,
   workAuthorRule,
   manifestWorkRule,
-  workHistoryRule,
+  annotatedPlanRule,
   workPlanRule,
+  workHistoryRule,
 ];

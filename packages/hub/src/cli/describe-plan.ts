@@ -1,6 +1,6 @@
 /** The answer to a plan as text: a line for each object that would not stay as it is, and one for each field. Pure. */
 import {
-  type FieldChange,
+  describeFieldChange,
   findCondition,
   type ManifestPlan,
   type ManifestWorkPlan,
@@ -32,7 +32,7 @@ function describeManifest(manifest: ManifestPlan): string[] {
   const why = message === undefined ? '' : `: ${message}`;
   return [
     `  ${signs[action]} ${titleOf(manifest)} ${verbs[action]}${why}`,
-    ...changes.map((change) => `      ${describeChange(change)}`),
+    ...changes.map((change) => `      ${describeFieldChange(change)}`),
     ...(moreChanges > 0 ? [`      and ${moreChanges} more`] : []),
   ];
 }
@@ -48,9 +48,4 @@ const verbs = {
 function titleOf({ ordinal, group, kind, namespace, name }: ManifestPlan): string {
   if (!kind || !name) return `manifest ${ordinal ?? ''}`;
   return `${kind}${group ? `.${group}` : ''} ${namespace ? `${namespace}/` : ''}${name}`;
-}
-
-function describeChange({ path, from, to }: FieldChange): string {
-  if (from === undefined) return `+ ${path}: ${to ?? ''}`;
-  return to === undefined ? `- ${path}: ${from}` : `${path}: ${from} -> ${to}`;
 }

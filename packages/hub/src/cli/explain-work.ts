@@ -8,10 +8,13 @@ import {
   clusterCondition,
   findCondition,
   formatAge,
+  isPlan,
   type ManagedCluster,
   type ManifestCondition,
   type ManifestWork,
   parseTime,
+  planAnnotation,
+  planCondition,
   workCondition,
 } from '@flotilla/api';
 import { adviceFor } from './advice.js';
@@ -26,6 +29,7 @@ export interface WorkFacts {
 /** Lines to print; the first sums up. */
 export function explainWork(facts: WorkFacts): string[] {
   const { metadata } = facts.work;
+  if (isPlan(facts.work) && metadata.deletionTimestamp === undefined) return explainPlan(facts);
   const causes = [...explainCluster(facts), ...explainDeletion(facts), ...explainGeneration(facts)];
   const manifests = (facts.work.status?.resourceStatus?.manifests ?? []).flatMap((manifest) =>
     explainManifest(manifest),
@@ -34,6 +38,15 @@ export function explainWork(facts: WorkFacts): string[] {
   const all = [...causes, ...manifests];
   if (all.length > 0) return [`${name} is ${stateOf(facts.work)}`, ...all.map((line) => `  ${line}`)];
   return [`${name} is ${stateOf(facts.work)}: all that it asks for is applied, available and healthy`];
+}
+
+function explainPlan({ work: { metadata, status } }: WorkFacts): string[] {
+  const planned = findCondition(status?.conditions, planCondition.planned);
+  const isCurrent = planned?.observedGeneration === metadata.generation;
+  return [
+    `${metadata.namespace}/${metadata.name} is a plan: ${isCurrent ? planned?.message : 'its cluster has not answered yet'}`,
+    `  -> take the annotation ${planAnnotation} away to apply it`,
+  ];
 }
 
 function stateOf({ metadata, status }: ManifestWork): string {

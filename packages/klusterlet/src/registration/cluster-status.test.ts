@@ -73,12 +73,13 @@ describe('the status that a klusterlet reports', () => {
     expect(status?.capacity).to.deep.equal({ cpu: '3500m' });
     expect(status?.allocatable).to.deep.equal({ cpu: '1500m' });
   });
-  it('reports reserved claims first, cuts the others, hides those of the spoke', () => {
+  it('reports reserved claims first, cuts the others, hides those of the spoke, and adds what the agent can do', () => {
     const claims = [
       claim('c.example'),
       claim('a.example'),
       claim('b.example'),
       claim('id.k8s.io'),
+      claim('plans.flotilla.dev'),
       claim('hidden', { 'open-cluster-management.io/spoke-only': '' }),
     ];
     const status = planClusterStatus(cluster(accepted), facts({ claims }), options);
@@ -86,6 +87,8 @@ describe('the status that a klusterlet reports', () => {
       'id.k8s.io',
       'a.example',
       'b.example',
+      'plans.flotilla.dev',
     ]);
+    expect(status?.clusterClaims?.at(-1)?.value).to.equal('v1');
   });
 });

@@ -12,6 +12,7 @@ import {
   type KubeObject,
   type ManagedCluster,
   parseQuantity,
+  plansClaimName,
   reservedClusterClaims,
   setCondition,
   spokeOnlyLabel,
@@ -112,6 +113,7 @@ function sum(all: readonly Resources[]): Resources {
   return total;
 }
 
+/** Reserved claims, then custom ones, then what this agent can do. */
 function claimsOf(claims: readonly KubeObject[], maxCustom: number): Pick<ClusterStatus, 'clusterClaims'> {
   const reserved = new Set<string>(reservedClusterClaims);
   const shown = claims
@@ -120,9 +122,9 @@ function claimsOf(claims: readonly KubeObject[], maxCustom: number): Pick<Cluste
       const spec = claim['spec'] as { value?: string } | undefined; // ClusterClaimSpec
       return { name: claim.metadata.name ?? '', value: spec?.value ?? '' };
     })
-    .filter(({ name, value }) => name !== '' && value !== '')
+    .filter(({ name, value }) => name !== '' && value !== '' && name !== plansClaimName)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const first = shown.filter(({ name }) => reserved.has(name));
   const custom = shown.filter(({ name }) => !reserved.has(name)).slice(0, maxCustom);
-  return shown.length === 0 ? {} : { clusterClaims: [...first, ...custom] };
+  return { clusterClaims: [...first, ...custom, { name: plansClaimName, value: 'v1' }] };
 }

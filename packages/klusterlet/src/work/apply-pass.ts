@@ -246,7 +246,8 @@ class ApplyPass {
       owner: ownerReferenceTo(this.#inventory),
       previous,
       remembered: before?.outcome.ok ? before.outcome : undefined,
-      expectAbsent: seen === undefined || (seen === 'unknown' && !isKnown),
+      // A watch may be behind our own write: what the inventory has is looked for first.
+      expectAbsent: !isKnown && (seen === undefined || seen === 'unknown'),
       claim: (uid) => this.#claim(target, uid),
       contestedBy: this.#deps.contestedBy(this.#name, target),
       correctionDelayMs: () => (isCorrection ? limiter.admitMs(limiterId) : 0),

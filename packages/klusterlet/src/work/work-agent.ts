@@ -19,8 +19,9 @@ import {
 } from '@flotilla/kube';
 import { createCorrectionLimiter } from './apply/correction-limiter.js';
 import { createDeletionGuard } from './deletion-guard.js';
+import { createAnnotatedPlans } from './dry-run/annotated-plans.js';
 import { createPlanAgent } from './dry-run/plan-agent.js';
-import { planWork } from './dry-run/plan-work.js';
+import { planWork, type WorkPlanInput } from './dry-run/plan-work.js';
 import { createDiagnoses } from './health/diagnoses.js';
 import { createHubWriter } from './hub-writer.js';
 import { recordedResources } from './inventory/applied-resources.js';
@@ -172,12 +173,27 @@ function assemble(setup: WorkAgentSetup): Assembled {
       const isGoing = inventory.metadata.deletionTimestamp !== undefined;
       return isOfThisHub && !isGoing && recordedResources(inventory).length > 0 ? [name] : [];
     });
-  const reconciler = new WorkReconciler({
+  const plan = (question: Pick<WorkPlanInput, 'name' | 'spec' | 'signal'>) =>
+    planWork(
+      {
+        client: managed,
+        discovery,
+        manifestConcurrency: options.manifestConcurrency,
+        contestedBy: (work, target) => reconciler.contestedBy(work, target),
+      },
+      {
+        ...question,
+        present: source.get(question.name),
+        inventory: inventories.get(inventories.nameFor(question.name)),
+      },
+    );
+  const reconciler: WorkReconciler = new WorkReconciler({
     ...shared,
     source,
     saved,
     hubWriter,
     diagnoses,
+    plans: createAnnotatedPlans({ env, hub, plan }),
     guard,
     memory,
     limiter: createCorrectionLimiter(env.clock),
@@ -209,25 +225,7 @@ function assemble(setup: WorkAgentSetup): Assembled {
     maxDelayMs: options.maxRetryMs,
     reconcile: (name, { signal }) => inventoryReconciler.reconcile(name, signal),
   });
-  const plans = createPlanAgent({
-    env,
-    hub,
-    clusterName,
-    plan: (question) =>
-      planWork(
-        {
-          client: managed,
-          discovery,
-          manifestConcurrency: options.manifestConcurrency,
-          contestedBy: (work, target) => reconciler.contestedBy(work, target),
-        },
-        {
-          ...question,
-          present: source.get(question.name),
-          inventory: inventories.get(inventories.nameFor(question.name)),
-        },
-      ),
-  });
+  const plans = createPlanAgent({ env, hub, clusterName, plan });
   discovery.onChange(() => {
     for (const name of source.names()) works.enqueue(name);
   });

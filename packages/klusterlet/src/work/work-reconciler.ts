@@ -5,6 +5,7 @@
  */
 import {
   type AppliedManifestWork,
+  isPlan,
   type KubeObject,
   type ManifestWork,
   manifestWorkFinalizer,
@@ -12,6 +13,7 @@ import {
 import { type ReconcileResult, TransportError } from '@flotilla/kube';
 import { type ApplyPassDependencies, type PassInput, planIntent, runApplyPass } from './apply-pass.js';
 import type { DeletionGuard } from './deletion-guard.js';
+import type { AnnotatedPlans } from './dry-run/annotated-plans.js';
 import type { Diagnoses } from './health/diagnoses.js';
 import type { HubWriter } from './hub-writer.js';
 import type { Target } from './planning/plan-manifests.js';
@@ -23,6 +25,8 @@ export interface WorkReconcilerDependencies extends Omit<ApplyPassDependencies, 
   readonly saved: SavedWorks;
   readonly hubWriter: HubWriter;
   readonly diagnoses: Diagnoses;
+  /** Of works that are only to be planned. */
+  readonly plans: AnnotatedPlans;
   readonly guard: DeletionGuard;
   readonly random: () => number;
 }
@@ -52,6 +56,10 @@ export class WorkReconciler {
     if (work === undefined) return this.#forget(name);
     try {
       if (work.metadata.deletionTimestamp !== undefined) return await this.#takeAway(work, signal);
+      if (isPlan(work)) {
+        await this.#deps.plans.answer(work, signal);
+        return undefined;
+      }
       return await this.#apply(work, signal);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;

@@ -2,7 +2,7 @@
  * Where works come from: the hub, watched, and until it has answered the saved copy. One work is one name. Another
  * transport (events instead of a watch) would be another implementation of `WorkSource`.
  */
-import { equal, type ManifestWork } from '@flotilla/api';
+import { equal, isPlan, type ManifestWork } from '@flotilla/api';
 import {
   createInformer,
   dropManagedFields,
@@ -166,6 +166,7 @@ function isSameWork({ metadata: a }: ManifestWork, { metadata: b }: ManifestWork
     a.uid === b.uid &&
     a.generation === b.generation &&
     a.deletionTimestamp === b.deletionTimestamp &&
+    isPlan({ metadata: a }) === isPlan({ metadata: b }) &&
     equal(a.labels, b.labels) &&
     equal(a.finalizers, b.finalizers)
   );

@@ -10,6 +10,7 @@ import {
   type ManifestCondition,
   type ManifestResourceMeta,
   manifestCondition,
+  planCondition,
   removeCondition,
   setCondition,
 } from '@flotilla/api';
@@ -27,7 +28,7 @@ export function planManifestStatus(
   { generation, observedAtMs }: StatusMoment,
 ): ManifestCondition {
   const { meta, applied, available, feedback, rules } = observation;
-  let conditions: readonly Condition[] = old?.conditions ?? [];
+  let conditions: readonly Condition[] = removeCondition(old?.conditions ?? [], planCondition.planned);
   const before = findCondition(conditions, manifestCondition.applied);
   // A new generation is a new act of applying: the condition starts over, at the end of the list.
   if (before !== undefined && before.observedGeneration !== generation) {
@@ -37,7 +38,7 @@ export function planManifestStatus(
     conditions = setCondition(conditions, { type, ...judgement }, observedAtMs);
   };
   const appliedNow = { ...applied, observedGeneration: generation };
-  const appliedFirst = old === undefined;
+  const appliedFirst = before === undefined;
   if (appliedFirst) set(manifestCondition.applied, appliedNow);
   set(manifestCondition.available, available);
   if (feedback) {

@@ -11,6 +11,7 @@ import {
   type ManifestCondition,
   type ManifestWorkStatus,
   manifestCondition,
+  planCondition,
   setCondition,
   workCondition,
   workReason,
@@ -50,8 +51,10 @@ export function planWorkStatus(
     );
   }
   const types = new Set(updates.map((update) => update?.type));
+  // A work that was a plan is applied now, and what was planned is over.
   conditions = conditions.filter(
-    (condition) => !condition.reason.startsWith(conditionRuleReasonPrefix) || types.has(condition.type),
+    ({ type, reason }) =>
+      types.has(type) || !(reason.startsWith(conditionRuleReasonPrefix) || type === planCondition.planned),
   );
   return { ...old, conditions: [...conditions], resourceStatus: { manifests: entries } };
 }
