@@ -68,6 +68,7 @@ export {
 } from './text/quantity.js';
 export { parseYaml, stringifyYaml, YamlError } from './text/yaml.js';
 export * from './time.js';
+export { ruleConditionProblem } from './validation/condition-type.js';
 export * from './validation/manifest-work.js';
 export * from './validation/names.js';
 export * from './validation/utf8-length.js';

@@ -134,4 +134,17 @@ describe('work agent, condition rules', () => {
     await settle(world, 10_000);
     expect(await find(world.managed, wellKnown.configMaps, key)).to.equal(undefined);
   });
+
+  it('for conditions that are built in or that no status can hold are left out, and the rest is reported', async () => {
+    await createWork(
+      world,
+      ruled({}, cel('Applied', 'false'), cel('not a type', 'true'), cel('Fine', 'true')),
+    );
+    const found = await untilCondition(world, 'w', { type: 'Fine' });
+    expect(conditionOf(found, 'Applied', 'manifest')?.[1]).to.equal('AppliedManifestComplete');
+    const types = found.status?.resourceStatus?.manifests?.[0]?.conditions.map(({ type }) => type);
+    expect(types).to.not.include('not a type');
+    await settle(world, 5000);
+    expect((await getWork(world, 'w'))?.metadata.resourceVersion).to.equal(found.metadata.resourceVersion);
+  });
 });

@@ -75,6 +75,25 @@ describe('validateManifestConfigs', () => {
     });
   }
 
+  for (const [condition, why] of [
+    ['Applied', 'the condition Applied is built in and cannot be defined by a rule'],
+    ['Deleting', 'the condition Deleting is built in'],
+    ['not a type', 'a condition type must match'],
+    ['', 'a condition type must match'],
+    ['x'.repeat(317), 'a condition type may have at most 316 characters'],
+  ] as const) {
+    it(`refuses a rule for a condition that no status can hold: ${condition.slice(0, 20)}`, () => {
+      const bad = work(config({ conditionRules: [{ condition, type: 'WellKnownConditions' }] }));
+      expect(() => validateManifestWork(bad)).to.throw(
+        StatusError,
+        new RegExp(
+          `^spec\\.manifestConfigs\\[0\\]\\.conditionRules\\[0\\]\\.condition: Invalid value: .*: ${why}`,
+        ),
+      );
+      validateManifestWork(bad, { old: bad });
+    });
+  }
+
   it('ignores expressions that the type of the rule does not use', () => {
     validateManifestWork(
       work(

@@ -7,10 +7,11 @@ import type { ManifestConfigOption } from '../kinds/manifest-work-spec.js';
 import { conditionExpressionProblem } from '../schema/cel-conditions.js';
 import { newBadRequest } from '../status.js';
 import { compileJsonPath, JsonPathError } from '../text/jsonpath.js';
+import { ruleConditionProblem } from './condition-type.js';
 
 /** Something to compile, and where it stands. */
 interface Expression {
-  readonly language: 'condition' | 'conditionMessage' | 'jsonPath';
+  readonly language: 'condition' | 'conditionMessage' | 'conditionType' | 'jsonPath';
   readonly text: string;
   readonly field: string;
 }
@@ -28,11 +29,16 @@ export function validateManifestConfigs(
     const { field, text, language } = expression;
     known ??= new Set(old.flatMap(expressionsOf).map(keyOf));
     if (known.has(keyOf(expression))) continue;
-    const problem =
-      language === 'jsonPath' ? jsonPathProblem(text) : conditionExpressionProblem(text, language);
-    if (problem === undefined) continue;
-    throw newBadRequest(`${field}: Invalid value: ${quote(text)}: compilation failed: ${problem}`);
+    const problem = problemOf(language, text);
+    if (problem !== undefined) throw newBadRequest(`${field}: Invalid value: ${quote(text)}: ${problem}`);
   }
+}
+
+function problemOf(language: Expression['language'], text: string): string | undefined {
+  if (language === 'conditionType') return ruleConditionProblem(text);
+  const problem =
+    language === 'jsonPath' ? jsonPathProblem(text) : conditionExpressionProblem(text, language);
+  return problem && `compilation failed: ${problem}`;
 }
 
 const keyOf = ({ language, text }: Expression): string => `${language} ${text}`;
@@ -52,6 +58,7 @@ function expressionsOf(config: ManifestConfigOption, i: number): Expression[] {
     const found = expressions.map((text, k): Expression => {
       return { language: 'condition', text, field: `${at}.celExpressions[${k}]` };
     });
+    found.push({ language: 'conditionType', text: rule.condition, field: `${at}.condition` });
     const { messageExpression: text = '' } = rule;
     if (text !== '') found.push({ language: 'conditionMessage', text, field: `${at}.messageExpression` });
     return found;

@@ -11,6 +11,7 @@ import {
   isObject,
   type KubeObject,
   manifestReason,
+  ruleConditionProblem,
 } from '@flotilla/api';
 import type { Judgement } from './observation.js';
 
@@ -24,6 +25,8 @@ const maxMessageLength = 32_768;
 export function evaluateRules(object: KubeObject, rules: readonly ConditionRule[]): RuleCondition[] {
   const evaluation = createConditionEvaluation(object);
   return rules.flatMap((rule): RuleCondition[] => {
+    // Its condition would cost the work its whole status, or fight with a built-in one; our hub refuses such rules.
+    if (ruleConditionProblem(rule.condition) !== undefined) return [];
     const judgement = judge(rule, object, evaluation);
     if (judgement === undefined) return [];
     return [{ type: rule.condition, ...judgement, message: judgement.message.slice(0, maxMessageLength) }];
