@@ -111,7 +111,7 @@ describe('a data directory that cannot be used', () => {
     mkdirSync(dataDir);
     const config = JSON.stringify({ formatVersion: 2, clusterName: 'x' });
     writeFileSync(join(dataDir, 'config.json'), config);
-    const newer = /newer-klusterlet was written by a newer version \(format 99, this version reads \d+\)/;
+    const newer = /newer-klusterlet was written by a newer version \(format 2, this version reads 1\)/;
     expectRefusal(await start('klusterlet', dataDir), 1, newer);
     for (const verb of ['run', 'status', 'leave']) {
       expectRefusal(await ours('klusterlet', [verb, '--data-dir', dataDir]), 1, newer);
