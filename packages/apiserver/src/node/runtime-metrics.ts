@@ -1,6 +1,7 @@
 /**
  * The process' own figures for `/metrics`, under prom-client's default names: how late the event loop is, memory, CPU.
- * Lag is since the last scrape. Called by run-server.
+ * Lag is since the last scrape, and measured from the first one on: to measure it wakes the process up. Called by
+ * run-server.
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 
@@ -16,9 +17,9 @@ const nanosecondsPerSecond = 1e9;
 
 export function startRuntimeMetrics(): RuntimeMetrics {
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
-  histogram.enable();
   return {
     render: () => {
+      histogram.enable();
       const text = renderLag(histogram) + renderProcess();
       histogram.reset();
       return text;
