@@ -173,10 +173,12 @@ describe('https transport', () => {
       });
 
       it('closes the exchange when the reader stops, when the caller aborts and at the time limit', async () => {
+        let seen = 0;
         let closed = 0;
         const { server } = await serve({
           protocol,
           handler: (request, response) => {
+            seen++;
             response.on('close', () => closed++);
             if (request.url === '/stream') response.write('x');
           },
@@ -191,7 +193,8 @@ describe('https transport', () => {
         const silent = failureOf(() =>
           transport.request({ method: 'GET', path: '/silent', signal: early.signal }),
         );
-        setTimeout(() => early.abort(new Error('enough')), 20);
+        await eventually(() => seen === 2);
+        early.abort(new Error('enough'));
         expect(((await silent) as Error).message).to.equal('enough');
 
         const late = new AbortController();
@@ -200,12 +203,13 @@ describe('https transport', () => {
         expect(((await failureOf(() => open.bytes())) as Error).message).to.equal('enough');
 
         const limited = await failureOf(() =>
-          transport.request({ method: 'GET', path: '/silent', timeoutMs: 30 }),
+          transport.request({ method: 'GET', path: '/silent', timeoutMs: 500 }),
         );
         expect((limited as TransportError).hop).to.equal('timeout');
-        const slow = await transport.request({ method: 'GET', path: '/stream', timeoutMs: 30 });
+        const slow = await transport.request({ method: 'GET', path: '/stream', timeoutMs: 500 });
         expect(((await failureOf(() => slow.bytes())) as TransportError).hop).to.equal('timeout');
-        await eventually(() => closed === 5);
+        expect(seen).to.equal(5);
+        await eventually(() => closed === seen);
       });
     });
   }

@@ -13,7 +13,10 @@ export async function failureOf(fn: () => Promise<unknown>): Promise<unknown> {
 
 /** Waits until it holds; mocha's limit ends a wait in vain. */
 export async function eventually(predicate: () => boolean): Promise<void> {
-  while (!predicate()) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let attempt = 0; !predicate(); attempt++) {
+    if (attempt > 4000) throw new Error('it does not come true'); // or mocha would wait for this loop for ever
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 export interface Listening {
