@@ -21,7 +21,13 @@ const commands: readonly Words[] = [
   ['hub', 'clusters'],
   ['hub', 'works'],
   ['hub', 'works', 'confirm-deletion'],
+  ['hub', 'works', 'history'],
+  ['hub', 'works', 'diff'],
+  ['hub', 'works', 'undo'],
+  ['hub', 'works', 'plan'],
   ['hub', 'why'],
+  ['hub', 'backup'],
+  ['hub', 'restore'],
   ['klusterlet'],
   ['klusterlet', 'join'],
   ['klusterlet', 'run'],
@@ -29,6 +35,8 @@ const commands: readonly Words[] = [
   ['klusterlet', 'leave'],
   ['apiserver'],
   ['apiserver', 'envtest-assets'],
+  ['apiserver', 'backup'],
+  ['apiserver', 'restore'],
 ];
 
 describe('the command line', () => {
