@@ -102,7 +102,9 @@ describe('a ManifestWork that cannot be', () => {
     });
     it('is refused by server-side apply, too', async () => {
       const result = await feed(JSON.stringify(unknown), 'apply', '--server-side');
-      expect(result.stderr).to.match(/\(BadRequest\).*unknown field "spek"/);
+      expect(result.stderr).to.match(
+        /failed to create typed patch object .*: \.spek: field not declared in schema/,
+      );
       expect(result.code).to.equal(1);
       expect(await works()).not.to.contain('bad');
     });
