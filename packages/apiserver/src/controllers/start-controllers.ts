@@ -31,6 +31,7 @@ import { createNamespaceController } from './namespace-controller.js';
 import type { OwnershipCache } from './ownership-feed.js';
 import { createTokenCleaner } from './token-cleaner.js';
 import { createWorkloadSimulator } from './workload-simulator.js';
+import type { CommandRuns } from './workloads/command-runs.js';
 
 export interface ControllerContext {
   readonly client: KubeClient;
@@ -44,6 +45,8 @@ export interface StartControllersOptions extends ControllerContext {
   /** The same, for what is counted. */
   readonly reader: ObjectReader;
   readonly pending: PendingUsage;
+  /** What plays the commands of simulated containers; undefined where there are none. */
+  readonly commands: CommandRuns | undefined;
   /** Other servers write to the same store. */
   readonly isShared: boolean;
   readonly profile: 'hub' | 'cluster';

@@ -24,7 +24,7 @@ export function createWorkloadSimulator(options: StartControllersOptions): Contr
   const pods = new PodControl(cluster);
   const controllers = [
     createNodeLoop(cluster),
-    createPodLoop(cluster, pods),
+    createPodLoop(cluster, pods, options),
     createReplicaSetLoop(cluster, pods),
     createDeploymentLoop(cluster),
     createStatefulSetLoop(cluster, pods),

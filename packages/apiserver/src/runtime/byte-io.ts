@@ -89,13 +89,18 @@ export function createChannelWriter(channel: Channel): Writer {
   return writer;
 }
 
-/** Lines without their ends; the last may have had none. */
+const maxLineLength = 1024 * 1024;
+
+/** Lines without their ends; the last may have had none. What is longer than a mebibyte counts as several. */
 export async function* linesOf(reader: Reader): AsyncGenerator<string> {
   let rest = '';
   for (let chunk = await reader.read(); chunk !== undefined; chunk = await reader.read()) {
     const parts = (rest + Buffer.from(chunk).toString()).split('\n');
     rest = parts.pop() ?? '';
     yield* parts;
+    if (rest.length < maxLineLength) continue;
+    yield rest;
+    rest = '';
   }
   if (rest !== '') yield rest;
 }

@@ -19,6 +19,7 @@ const maxLineBytes = 16 * 1024;
 const batchBytes = 64 * 1024;
 
 export class ContainerLog {
+  readonly #share: () => number;
   #lines: Line[] = [];
   /** How many lines were dropped before the first kept one. */
   #dropped = 0;
@@ -26,6 +27,23 @@ export class ContainerLog {
   readonly #partial = new Map<OutputName, Buffer>();
   readonly #waiting = new Set<() => void>();
   #hasEnded = false;
+
+  /** `share` is the part, up to 1, of what a log may hold that this one may. */
+  constructor(share: () => number = () => 1) {
+    this.#share = share;
+  }
+
+  /** Somebody waits for its next line. */
+  get isFollowed(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** All of it, the line that has no end yet included. */
+  text(streams: readonly OutputName[]): Buffer {
+    const lines = this.#lines.filter(({ stream }) => streams.includes(stream));
+    const partial = streams.map((stream) => this.#partial.get(stream) ?? Buffer.alloc(0));
+    return Buffer.concat([...lines.map(({ bytes }) => bytes), ...partial]);
+  }
 
   append(bytes: Uint8Array, stream: OutputName, timeMs: number): void {
     if (this.#hasEnded) return;
@@ -113,9 +131,11 @@ export class ContainerLog {
 
   /** In steps, so that a full log does not move all its lines for each new one. */
   #trim(): void {
-    if (this.#lines.length <= maxLines && this.#bytes <= maxBytes) return;
+    const share = this.#share();
+    const [lines, bytes] = [maxLines * share, maxBytes * share];
+    if (this.#lines.length <= lines && this.#bytes <= bytes) return;
     let count = 0;
-    while (this.#lines.length - count > maxLines * 0.75 || this.#bytes > maxBytes * 0.75) {
+    while (this.#lines.length - count > lines * 0.75 || this.#bytes > bytes * 0.75) {
       this.#bytes -= this.#lines[count]?.bytes.length ?? 0;
       count++;
     }

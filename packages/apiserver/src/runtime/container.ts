@@ -2,13 +2,14 @@
  * One run of a simulated container: its own process, its log, its files, the commands that are executed in it. The
  * process is what the container's command says, as far as the shell here knows it, else a server that only waits.
  *
- * It is made when somebody first looks, which may be long after the pod's status said that it started: until it has
- * caught up with the present its waiting takes no time, so that its log looks as if it had run all along.
+ * It may be made long after the pod's status said that it started: see `own-time.ts`. How its command ended is told, and
+ * ends nothing by itself: it is over when the pod's status says so (`finish`).
  */
 import type { JsonObject, KubeObject } from '@flotilla/api';
 import { type Clock, sleep } from '@flotilla/kube';
 import type { ObjectReader } from '../authentication/object-reader.js';
 import { listAt, objectsAt, textAt } from '../builtin/access.js';
+import type { CommandState } from '../controllers/workloads/command-runs.js';
 import type { ProcessStreams } from '../streams/pod-runtime.js';
 import {
   createChannelReader,
@@ -22,6 +23,7 @@ import { ContainerLog, type OutputName } from './container-log.js';
 import { environmentOf, expandReferences, mountsOf } from './container-world.js';
 import { FileSystem } from './file-system.js';
 import { MainInput } from './main-input.js';
+import { OwnTime } from './own-time.js';
 import { commandNamed } from './shell/commands.js';
 import type { CommandFunction, Process } from './shell/process.js';
 import { createTerminal, followSize } from './terminal.js';
@@ -39,14 +41,22 @@ export interface ContainerOptions {
   readonly finished?: { readonly atMs: number; readonly message: string };
   /** The process of an image that names no command says so much, so often. */
   readonly logEveryMs?: number;
+  /** The part of what a log may hold that its may. */
+  readonly logShare: () => number;
+  /** `outcome` has changed. */
+  readonly onOutcome: () => void;
 }
 
-/** What came earlier than this before its first look is not played. */
-const maxCatchUpMs = 600_000;
+/** What the container's process is to do, when that is something that is simulated. */
+export function ownCommand(container: JsonObject): CommandFunction | undefined {
+  // Arguments alone are a command for images without an entry point of their own, as `kubectl run` uses them.
+  const [first] = [...listAt(container, 'command'), ...listAt(container, 'args')];
+  return commandNamed(String(first ?? ''));
+}
 
 export class Container {
   readonly attempt: number;
-  readonly log = new ContainerLog();
+  readonly log: ContainerLog;
   readonly #options: ContainerOptions;
   readonly #files: FileSystem;
   readonly #env: Map<string, string>;
@@ -56,17 +66,20 @@ export class Container {
     ['Stderr', new Set()],
   ]);
   readonly #input: MainInput | undefined;
+  readonly #time: OwnTime;
+  #outcome: CommandState;
+  #hasBeenAttached = false;
   readonly #ended: Promise<void>;
   #tellEnded = (): void => undefined;
   #tellCaughtUp = (): void => undefined;
   readonly #whenCaughtUp: Promise<void>;
-  #isCaughtUp = false;
-  #cursorMs: number;
   #nextPid = 2;
 
   constructor(options: ContainerOptions) {
     this.#options = options;
     this.attempt = options.attempt;
+    this.log = new ContainerLog(options.logShare);
+    this.#outcome = ownCommand(options.container) === undefined ? undefined : 'running';
     const world = { reader: options.reader, pod: options.pod, container: options.container };
     this.#files = new FileSystem(() => mountsOf(world));
     this.#env = environmentOf(world);
@@ -79,9 +92,22 @@ export class Container {
     this.#whenCaughtUp = new Promise((resolve) => {
       this.#tellCaughtUp = resolve;
     });
-    const endMs = options.finished?.atMs ?? options.clock.now();
-    this.#cursorMs = Math.max(options.startedAtMs, endMs - maxCatchUpMs);
+    const { clock, startedAtMs, finished } = options;
+    this.#time = new OwnTime({
+      clock,
+      signal: this.#abort.signal,
+      startedAtMs,
+      finishedAtMs: finished?.atMs,
+      onFinished: () => this.finish(finished?.message),
+      onCaughtUp: () => this.#tellCaughtUp(),
+      isWatched: () => this.log.isFollowed || [...this.#attached.values()].some(({ size }) => size > 0),
+    });
     void this.#play();
+  }
+
+  /** How its own command has ended; `running` before; undefined when nobody can know. */
+  get outcome(): CommandState {
+    return this.#outcome;
   }
 
   /** What it wrote before now is in the log. */
@@ -92,10 +118,10 @@ export class Container {
   /** It is over: its process stops, followers of its log and whoever is attached come to the end. */
   finish(message = ''): void {
     if (this.#abort.signal.aborted) return;
-    if (message !== '') this.log.append(Buffer.from(`${message}\n`), 'Stderr', this.#now());
+    if (message !== '') this.log.append(Buffer.from(`${message}\n`), 'Stderr', this.#time.now());
     this.#abort.abort(new Error('the container has ended'));
-    this.log.end(this.#now());
-    this.#caughtUp();
+    this.log.end(this.#time.now());
+    this.#time.catchUp();
     this.#tellEnded();
   }
 
@@ -142,6 +168,7 @@ export class Container {
       terminal: size,
       now: () => this.#options.clock.now(),
       sleep: (ms) => sleep(this.#options.clock, ms, signal),
+      pause: () => sleep(this.#options.clock, 1, signal),
     };
     const over = new Promise<number>((resolve) => {
       // 128 and the number of SIGINT or SIGKILL.
@@ -160,13 +187,18 @@ export class Container {
     }
   }
 
-  /** Follows the container's own process until it ends or the client goes. */
+  /**
+   * Follows the container's own process until it ends or the client goes. The first client of one that reads its input
+   * is also shown what was written before it came: the prompt, and all of a command that was done in no time.
+   */
   async attach(streams: ProcessStreams): Promise<number> {
     const writers: [OutputName, Writer][] = [];
     const output = streams.stdout === undefined ? undefined : createChannelWriter(streams.stdout);
     if (output !== undefined) writers.push(['Stdout', output]);
     if (streams.stderr !== undefined) writers.push(['Stderr', createChannelWriter(streams.stderr)]);
     else if (streams.tty && output !== undefined) writers.push(['Stderr', output]);
+    if (this.#input !== undefined && !this.#hasBeenAttached) this.#showPast(writers);
+    this.#hasBeenAttached = true;
     for (const [name, writer] of writers) this.#attached.get(name)?.add(writer);
     const input = streams.stdin === undefined ? undefined : createChannelReader(streams.stdin);
     if (streams.resize !== undefined) followSize(streams.resize, { columns: 0, rows: 0 });
@@ -182,6 +214,13 @@ export class Container {
     return 0;
   }
 
+  #showPast(writers: readonly (readonly [OutputName, Writer])[]): void {
+    for (const writer of new Set(writers.map(([, one]) => one))) {
+      const streams = writers.filter(([, one]) => one === writer).map(([stream]) => stream);
+      void writer.write(this.log.text(streams));
+    }
+  }
+
   #world(signal: AbortSignal) {
     return {
       files: this.#files,
@@ -193,8 +232,9 @@ export class Container {
   }
 
   async #play(): Promise<void> {
-    const { clock, finished, container } = this.#options;
+    const { finished, container } = this.#options;
     const { signal } = this.#abort;
+    const time = this.#time;
     const process: Process = {
       ...this.#world(signal),
       pid: 1,
@@ -203,29 +243,37 @@ export class Container {
       stdout: this.#output('Stdout'),
       stderr: this.#output('Stderr'),
       terminal: { isTerminal: container['tty'] === true, columns: 80, rows: 24 },
-      now: () => this.#now(),
-      sleep: (ms) => this.#sleep(ms),
+      now: () => time.now(),
+      sleep: (ms) => time.sleep(ms),
+      pause: () => time.pause(),
+      tellUnknown: () => this.#tell(undefined),
     };
     const command = [...listAt(container, 'command'), ...listAt(container, 'args')].map((word) =>
       expandReferences(String(word), this.#env),
     );
-    const own = listAt(container, 'command').length === 0 ? undefined : commandNamed(name(command));
+    const own = ownCommand(container);
     try {
-      await (own === undefined ? this.#serve(process) : own(command, process));
-      if (own !== undefined) this.#tellEnded();
-      // The pod's status, which says that it runs, does not come from here.
-      if (finished === undefined) this.#caughtUp();
+      if (own === undefined) await this.#serve(process);
+      else {
+        const code = await own(command, process);
+        this.#tellEnded();
+        if (this.#outcome === 'running') this.#tell({ code, atMs: time.now() });
+      }
+      if (finished === undefined) time.catchUp();
       else this.finish(finished.message);
     } catch (error) {
-      if (!signal.aborted) {
-        this.log.append(
-          Buffer.from(`${error instanceof Error ? error.message : String(error)}\n`),
-          'Stderr',
-          clock.now(),
-        );
-        this.#caughtUp();
-      }
+      if (signal.aborted) return;
+      const message = error instanceof Error ? error.message : String(error);
+      this.log.append(Buffer.from(`${message}\n`), 'Stderr', time.now());
+      time.catchUp();
+      this.#tell(undefined);
     }
+  }
+
+  #tell(outcome: CommandState): void {
+    if (this.#outcome !== 'running') return;
+    this.#outcome = outcome;
+    this.#options.onOutcome();
   }
 
   /** Who reads what clients type lives in the present. */
@@ -234,7 +282,7 @@ export class Container {
     if (input === undefined) return emptyReader;
     return {
       read: () => {
-        this.#caughtUp();
+        this.#time.catchUp();
         return input.read();
       },
     };
@@ -251,7 +299,7 @@ export class Container {
       await stdout.write(`${containerName}: listening on port ${port['containerPort']}\n`);
     }
     if (logEveryMs === undefined) {
-      if (finished === undefined) this.#caughtUp();
+      if (finished === undefined) this.#time.catchUp();
       return;
     }
     for (let count = 1; !signal.aborted; count++) {
@@ -264,37 +312,10 @@ export class Container {
     return {
       write: async (bytes) => {
         const chunk = Buffer.from(bytes);
-        this.log.append(chunk, stream, this.#now());
+        this.log.append(chunk, stream, this.#time.now());
         await Promise.all([...(this.#attached.get(stream) ?? [])].map((writer) => writer.write(chunk)));
       },
     };
-  }
-
-  #caughtUp(): void {
-    this.#isCaughtUp = true;
-    this.#tellCaughtUp();
-  }
-
-  #now(): number {
-    const { finished, clock } = this.#options;
-    if (finished !== undefined) return Math.min(this.#cursorMs, finished.atMs);
-    return this.#isCaughtUp ? clock.now() : Math.min(this.#cursorMs, clock.now());
-  }
-
-  /** Takes no time while it catches up; ends the process at the time that its status gives. */
-  async #sleep(ms: number): Promise<void> {
-    const { clock, finished } = this.#options;
-    const { signal } = this.#abort;
-    this.#cursorMs = (this.#isCaughtUp ? clock.now() : this.#cursorMs) + ms;
-    if (finished !== undefined && this.#cursorMs >= finished.atMs) this.finish(finished.message);
-    signal.throwIfAborted();
-    const aheadMs = this.#cursorMs - clock.now();
-    if (aheadMs <= 0) {
-      await null;
-      return;
-    }
-    this.#caughtUp();
-    await sleep(clock, aheadMs, signal);
   }
 }
 

@@ -1,13 +1,15 @@
 /**
  * The containers of the stand-in cluster, as far as anybody looks at them. What runs, since when and how often is what
  * the pods' statuses say; here is only the inside: logs, commands, ports. NOTHING OF IT RUNS FOR REAL: no image, no
- * program of the host, no network. A container is made when it is first asked for, so that pods nobody looks at cost
- * nothing, and goes with its pod.
+ * program of the host, no network. A container is made when it is first asked for, or when the stand-in kubelet wants to
+ * know how its command ends (`commands`), so that pods that only run and nobody looks at cost nothing. It goes with its
+ * pod. All logs together are bounded.
  */
-import { isObject, type KubeObject, parseTime, simulationAnnotations } from '@flotilla/api';
-import { type Channel, createChannelPair, type Env, spawn } from '@flotilla/kube';
+import { isObject, type JsonObject, type KubeObject, parseTime, simulationAnnotations } from '@flotilla/api';
+import { type Channel, createChannelPair, type Env, keyOf, spawn } from '@flotilla/kube';
 import type { ObjectReader } from '../authentication/object-reader.js';
 import { at, numberAt, objectsAt, textAt } from '../builtin/access.js';
+import type { CommandRuns, CommandState } from '../controllers/workloads/command-runs.js';
 import type {
   ContainerKey,
   LogOptions,
@@ -18,7 +20,7 @@ import type {
 } from '../streams/pod-runtime.js';
 import { statusOfContainer } from '../streams/pods.js';
 import { openChannel } from './byte-io.js';
-import { Container } from './container.js';
+import { Container, ownCommand } from './container.js';
 import { answerHttp, serveHttp } from './container-http.js';
 
 export interface SimulatedRuntimeOptions {
@@ -32,7 +34,20 @@ type Containers = Map<string, Map<string, Container>>;
 /** The port of the echo protocol (RFC 862). */
 const echoPort = 7;
 
+/** So many logs may be as long as a log can be; of more, each may be so much shorter. */
+const fullLogs = 32;
+
 export class SimulatedRuntime implements PodRuntime {
+  readonly commands: CommandRuns = {
+    isPlayed: (container) => ownCommand(container) !== undefined,
+    follow: (pod, container) => this.#outcomeOf(pod, container),
+    onChange: (fn) => {
+      this.#listeners.add(fn);
+      return () => void this.#listeners.delete(fn);
+    },
+  };
+  readonly #listeners = new Set<(key: string) => void>();
+  #count = 0;
   readonly #options: SimulatedRuntimeOptions;
   readonly #containers: Containers = new Map();
   #stopWatching: (() => void) | undefined;
@@ -93,6 +108,14 @@ export class SimulatedRuntime implements PodRuntime {
     return answerHttp({ podName: pod.metadata.name ?? '', port }, request);
   }
 
+  #outcomeOf(pod: KubeObject, container: JsonObject): CommandState {
+    if (ownCommand(container) === undefined) return undefined;
+    const name = textAt(container, 'name');
+    if (!isObject(at(statusOfContainer(pod, name), 'state', 'running'))) return 'running'; // or will be
+    const found = this.#container(pod, name, 'current');
+    return found === undefined ? 'running' : found.outcome;
+  }
+
   #running(pod: KubeObject, name: string): Container {
     const found = this.#container(pod, name, 'current');
     if (found === undefined) throw new Error(`container not found ("${name}")`);
@@ -110,6 +133,7 @@ export class SimulatedRuntime implements PodRuntime {
     const found = known.get(key);
     if (found !== undefined) return found;
     const { env, reader } = this.#options;
+    const nowMs = env.clock.now();
     const every = Number(pod.metadata.annotations?.[simulationAnnotations.logEverySeconds] ?? 0);
     const made = new Container({
       clock: env.clock,
@@ -117,9 +141,16 @@ export class SimulatedRuntime implements PodRuntime {
       pod,
       container: spec,
       ...run,
+      // The status knows whole seconds.
+      ...(run.finished === undefined && nowMs - run.startedAtMs < 1000 && { startedAtMs: nowMs }),
+      logShare: () => Math.min(fullLogs / this.#count, 1),
+      onOutcome: () => {
+        for (const listener of this.#listeners) listener(keyOf(pod));
+      },
       ...(every > 0 && { logEveryMs: Math.max(every * 1000, 10) }),
     });
     known.set(key, made);
+    this.#count++;
     this.#containers.set(uid, known);
     return made;
   }
@@ -144,12 +175,16 @@ export class SimulatedRuntime implements PodRuntime {
       const last = run?.attempt === container.attempt ? run : runOf(pod, name, 'previous');
       container.finish(last?.attempt === container.attempt ? last.finished?.message : '');
       // As a kubelet keeps them: the last run and the one before it.
-      if (run !== undefined && container.attempt < run.attempt - 1) known.delete(key);
+      if (run === undefined || container.attempt >= run.attempt - 1) continue;
+      known.delete(key);
+      this.#count--;
     }
   }
 
   #forget(uid: string): void {
-    for (const container of this.#containers.get(uid)?.values() ?? []) container.finish();
+    const known = this.#containers.get(uid);
+    for (const container of known?.values() ?? []) container.finish();
+    this.#count -= known?.size ?? 0;
     this.#containers.delete(uid);
   }
 }

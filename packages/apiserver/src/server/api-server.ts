@@ -24,6 +24,7 @@ import { builtinResources } from '../builtin/builtin-resources.js';
 import { createServiceNetwork } from '../builtin/service-network.js';
 import { certificateSigningRequestResource } from '../certificates/csr-resource.js';
 import type { AuthorizationMode } from '../configuration/authorization.js';
+import type { CommandRuns } from '../controllers/workloads/command-runs.js';
 import { type CustomResources, createCustomResources } from '../custom-resources/custom-resources.js';
 import { createDiscoveryHandler } from '../discovery/handler.js';
 import { type FairnessOptions, RequestQueues } from '../fairness/request-queues.js';
@@ -102,6 +103,8 @@ export interface ApiServer extends ApiHandler {
   readonly cache: WatchCache;
   /** What admission has let through and the cache does not show yet, for whoever keeps quotas true. */
   readonly pendingUsage: PendingUsage;
+  /** Of its simulated containers; undefined on the hub, which has no pods. Known once it has started. */
+  readonly commands: CommandRuns | undefined;
   /** A service account token without an end, to be kept in a Secret. */
   signLegacyToken(subject: LegacyTokenSubject): string;
   /** Loads the state; nothing is answered before it resolves. */
@@ -286,6 +289,10 @@ class AssembledServer implements ApiServer {
     if (profile !== 'cluster') return undefined;
     this.#runtime = new SimulatedRuntime({ env, reader });
     return createStreamSubresources({ env, reader, runtime: this.#runtime, kubernetesVersion });
+  }
+
+  get commands(): CommandRuns | undefined {
+    return this.#runtime?.commands;
   }
 
   endWatches(): void {

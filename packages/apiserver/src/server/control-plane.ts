@@ -77,6 +77,7 @@ function startLoops(server: ApiServer, options: ControlPlaneOptions, client: Kub
     cache,
     reader: createObjectReader(cache),
     pending: server.pendingUsage,
+    commands: server.commands,
     isShared: store.isShared === true,
     profile,
     controllers: isOn,

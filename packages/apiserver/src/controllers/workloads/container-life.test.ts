@@ -1,6 +1,7 @@
 import { formatTime, type JsonObject } from '@flotilla/api';
 import { expect } from 'chai';
 import { numberAt, textAt } from '../../builtin/access.js';
+import type { CommandState } from './command-runs.js';
 import { type LifeEvent, nextLife } from './container-life.js';
 import type { PodFaults } from './pod-faults.js';
 
@@ -8,7 +9,10 @@ const startMs = Date.parse('2026-01-01T00:00:00Z');
 const none: PodFaults = { startDelayMs: 0, imagePullFailures: 0, readyDelayMs: 0, neverReady: false };
 
 /** Lives until the time is over: `seconds: state` at each change. */
-function live(faults: Partial<PodFaults>, { seconds = 120, restartPolicy = 'Always' } = {}) {
+function live(
+  faults: Partial<PodFaults>,
+  { seconds = 120, restartPolicy = 'Always', command = undefined as CommandState } = {},
+) {
   const seen: string[] = [];
   const events: LifeEvent[] = [];
   let status: JsonObject | undefined;
@@ -21,6 +25,7 @@ function live(faults: Partial<PodFaults>, { seconds = 120, restartPolicy = 'Alwa
       podId: 'web_default(uid)',
       restartPolicy,
       faults: { ...none, ...faults },
+      command,
       nowMs,
       containerId: 'id',
     });

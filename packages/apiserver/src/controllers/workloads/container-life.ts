@@ -4,6 +4,7 @@
  */
 import { formatTime, isObject, type JsonObject } from '@flotilla/api';
 import { at, numberAt, objectAt, textAt } from '../../builtin/access.js';
+import type { CommandState } from './command-runs.js';
 import type { ExitFault, PodFaults } from './pod-faults.js';
 
 export interface ContainerFacts {
@@ -17,6 +18,8 @@ export interface ContainerFacts {
   readonly podId: string;
   readonly restartPolicy: string;
   readonly faults: PodFaults;
+  /** Of its own command, in the run that the status speaks of; undefined when it decides nothing. */
+  readonly command: CommandState;
   readonly nowMs: number;
   readonly containerId: string;
 }
@@ -39,6 +42,7 @@ export interface NextLife {
 const pullErrorShownMs = 1000;
 const backOffStartMs = 10_000;
 const backOffMaxMs = 300_000;
+const backOffForgottenMs = 2 * backOffMaxMs;
 
 export function nextLife(facts: ContainerFacts): NextLife {
   const { status, faults, nowMs, podStartedMs } = facts;
@@ -97,17 +101,14 @@ function lifeOfPull(facts: ContainerFacts, firstMs: number): NextLife | undefine
 function lifeOfRunning(facts: ContainerFacts, startedMs: number): NextLife {
   const { status, faults, nowMs } = facts;
   const restartCount = numberAt(status, 'restartCount');
-  const exit = exitOf(faults, restartCount);
+  const { command } = facts;
+  const exit = command === undefined ? exitOf(faults, restartCount) : undefined;
   if (exit !== undefined && nowMs >= startedMs + exit.afterMs) {
-    const terminated = {
-      exitCode: exit.code,
-      reason: exit.reason,
-      ...(exit.message !== '' && { message: exit.message }),
-      startedAt: formatTime(startedMs),
-      finishedAt: formatTime(nowMs),
-      containerID: facts.containerId,
-    };
-    return lifeAfterEnd(facts, terminated);
+    return lifeAfterEnd(facts, terminated(facts, { ...exit, startedMs, atMs: nowMs }));
+  }
+  if (typeof command === 'object') {
+    const reason = command.code === 0 ? 'Completed' : 'Error';
+    return lifeAfterEnd(facts, terminated(facts, { ...command, reason, message: '', startedMs }));
   }
   const readyMs = startedMs + faults.readyDelayMs;
   const isReady = !faults.neverReady && nowMs >= readyMs;
@@ -126,6 +127,20 @@ function lifeOfRunning(facts: ContainerFacts, startedMs: number): NextLife {
     },
     events: isReady ? [] : [{ type: 'Warning', reason: 'Unhealthy', message: probe }],
     ...(times.length > 0 && { nextMs: Math.min(...times) }),
+  };
+}
+
+function terminated(
+  { containerId }: ContainerFacts,
+  end: Pick<ExitFault, 'code' | 'reason' | 'message'> & { startedMs: number; atMs: number },
+): JsonObject {
+  return {
+    exitCode: end.code,
+    reason: end.reason,
+    ...(end.message !== '' && { message: end.message }),
+    startedAt: formatTime(end.startedMs),
+    finishedAt: formatTime(Math.max(end.atMs, end.startedMs)),
+    containerID: containerId,
   };
 }
 
@@ -160,12 +175,14 @@ function lifeAfterEnd(facts: ContainerFacts, terminated: JsonObject): NextLife {
   );
 }
 
-/** The first restart comes at once, each further one after twice the time. */
+/** The first restart comes at once, each further one after twice the time; a run that lasted long is forgiven. */
 function lifeInBackOff(facts: ContainerFacts, last: JsonObject): NextLife {
   const { status, nowMs, name, podId } = facts;
   const restartCount = numberAt(status, 'restartCount');
-  const delayMs = restartCount === 0 ? 0 : backOffMs(restartCount - 1);
-  const restartMs = Date.parse(textAt(last, 'finishedAt')) + delayMs;
+  const finishedMs = Date.parse(textAt(last, 'finishedAt'));
+  const hasLasted = finishedMs - Date.parse(textAt(last, 'startedAt')) >= backOffForgottenMs;
+  const delayMs = restartCount === 0 || hasLasted ? 0 : backOffMs(restartCount - 1);
+  const restartMs = finishedMs + delayMs;
   if (nowMs >= restartMs) return started(facts, restartCount + 1, last);
   const seconds = delayMs / 1000;
   const shown = seconds >= 60 ? `${Math.floor(seconds / 60)}m${seconds % 60}s` : `${seconds}s`;
@@ -195,7 +212,9 @@ function started(facts: ContainerFacts, restartCount: number, last?: JsonObject)
     lastState: last === undefined ? {} : { terminated: last },
     state: { running: { startedAt: formatTime(facts.nowMs) } },
   };
-  return lifeOfRunning({ ...facts, status }, Date.parse(formatTime(facts.nowMs)));
+  // The state of the command is that of the run before.
+  const command = facts.command === undefined ? undefined : 'running';
+  return lifeOfRunning({ ...facts, status, command }, Date.parse(formatTime(facts.nowMs)));
 }
 
 function waiting({ status }: ContainerFacts, reason: string, message: string): NextLife {

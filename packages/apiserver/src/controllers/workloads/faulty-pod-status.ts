@@ -1,9 +1,10 @@
-/** The status of a pod that asks for faults, from the lives of its containers. Pure. */
+/** The status of a pod that asks for faults, or whose commands may end, from the lives of its containers. Pure. */
 import { formatTime, isObject, type JsonObject, type KubeObject } from '@flotilla/api';
 import { at, numberAt, objectAt, objectsAt, textAt } from '../../builtin/access.js';
+import type { CommandState } from './command-runs.js';
 import { type ContainerFacts, type LifeEvent, nextLife } from './container-life.js';
 import type { PodFaults } from './pod-faults.js';
-import { containerStatus, gatesMet, podConditions, type RunningFacts } from './pod-status.js';
+import { containerStatus, gatesMet, initStatuses, podConditions, type RunningFacts } from './pod-status.js';
 
 export interface FaultyPod {
   readonly status: JsonObject;
@@ -11,11 +12,23 @@ export interface FaultyPod {
   readonly nextMs?: number;
 }
 
-const noFaults: PodFaults = { startDelayMs: 0, imagePullFailures: 0, readyDelayMs: 0, neverReady: false };
+export const noFaults: PodFaults = {
+  startDelayMs: 0,
+  imagePullFailures: 0,
+  readyDelayMs: 0,
+  neverReady: false,
+};
 
-/** `node` is absent while the pod's node does not answer: its containers go on, and nobody says that they are ready. */
-export function faultyPodStatus(pod: KubeObject, faults: PodFaults, facts: RunningFacts): FaultyPod {
-  const { nowMs, podIp, hostIp } = facts;
+export interface FaultyPodFacts extends RunningFacts {
+  readonly faults: PodFaults;
+  /** Containers of the pod that end in no other way end well after so long, as those of Jobs do. */
+  readonly completesAfterMs: number | undefined;
+  /** Of a container's own command, in the run that the status speaks of. */
+  readonly commandOf: (container: JsonObject) => CommandState;
+}
+
+export function faultyPodStatus(pod: KubeObject, facts: FaultyPodFacts): FaultyPod {
+  const { nowMs, podIp, hostIp, faults } = facts;
   const startTime = textAt(pod, 'status', 'startTime') || formatTime(nowMs);
   const { namespace, name, uid } = pod.metadata;
   const lives = objectsAt(pod, 'spec', 'containers').map((container) => {
@@ -23,15 +36,20 @@ export function faultyPodStatus(pod: KubeObject, faults: PodFaults, facts: Runni
       (one) => one['name'] === container['name'],
     );
     const base = containerStatus(pod, container);
+    const command = facts.commandOf(container);
+    const isOther = known !== undefined && known['image'] !== container['image'];
     const isMeant = faults.container === undefined || faults.container === container['name'];
     const life: ContainerFacts = {
-      status: known,
+      status: isOther ? restarted(known, nowMs) : known,
       name: textAt(container, 'name'),
       image: textAt(container, 'image'),
       podStartedMs: Date.parse(startTime),
       podId: `${name}_${namespace}(${uid})`,
       restartPolicy: textAt(pod, 'spec', 'restartPolicy') || 'Always',
-      faults: isMeant ? faults : noFaults,
+      ...decidedBy(isMeant ? faults : noFaults, {
+        command: isOther && command !== undefined ? 'running' : command,
+        completesAfterMs: facts.completesAfterMs,
+      }),
       nowMs,
       containerId: textAt(base, 'containerID'),
     };
@@ -76,11 +94,32 @@ export function faultyPodStatus(pod: KubeObject, faults: PodFaults, facts: Runni
       podIP: podIp,
       podIPs: [{ ip: podIp }],
       startTime,
+      ...initStatuses(pod, formatTime(nowMs)),
       containerStatuses: statuses,
     },
     events: lives.flatMap(({ events }) => events),
     ...(next.length > 0 && !isOver && { nextMs: Math.min(...next) }),
   };
+}
+
+/** What a pod is told by its annotations wins over what its commands do. */
+function decidedBy(
+  faults: PodFaults,
+  { command, completesAfterMs }: { command: CommandState; completesAfterMs: number | undefined },
+): Pick<ContainerFacts, 'faults' | 'command'> {
+  const isTold = faults.exit !== undefined || faults.neverReady;
+  const completes = !faults.neverReady && completesAfterMs !== undefined;
+  return {
+    faults: completes ? { ...faults, completesAfterMs } : faults,
+    command: isTold ? undefined : command,
+  };
+}
+
+/** Its image was replaced in place. */
+function restarted(known: JsonObject, nowMs: number): JsonObject {
+  if (!isObject(at(known, 'state', 'running'))) return known;
+  const state = { running: { startedAt: formatTime(nowMs) } };
+  return { ...known, restartCount: numberAt(known, 'restartCount') + 1, state };
 }
 
 function phaseOf(statuses: readonly JsonObject[]): string {

@@ -1,6 +1,6 @@
 /**
  * Jobs: as many pods as may run at a time, until enough of them have succeeded or too many have failed, which simulated
- * ones do only when they are asked to. Suspension, indexes, back-off, deadline and the time to live are honoured. CronJobs are stored and never start anything.
+ * ones do by their commands or when they are asked to. Suspension, indexes, back-off, deadline and the time to live are honoured. CronJobs are stored and never start anything.
  */
 import { formatTime, type JsonObject, type KubeObject, simulationAnnotations } from '@flotilla/api';
 import { type Controller, createController } from '@flotilla/kube';

@@ -157,10 +157,15 @@ export function podConditions(
   return [...own, ...old.filter((one) => !Object.hasOwn(wanted, String(one['type'])))];
 }
 
-function initStatuses(pod: KubeObject, time: string): JsonObject {
+/** Initializing is over; sidecars run. What was said before stays. */
+export function initStatuses(pod: KubeObject, time: string): JsonObject {
   const containers = objectsAt(pod, 'spec', 'initContainers');
   if (containers.length === 0) return {};
   const statuses = containers.map((container) => {
+    const old = objectsAt(pod, 'status', 'initContainerStatuses').find(
+      (one) => one['name'] === container['name'] && one['image'] === container['image'],
+    );
+    if (old !== undefined) return old;
     const isSidecar = textAt(container, 'restartPolicy') === 'Always';
     const terminated = {
       exitCode: 0,

@@ -1,6 +1,7 @@
 /**
  * Plays scheduler and kubelet for every pod: gives it a node, says that it runs and is ready, lets the pods of Jobs
- * succeed, and finishes deletions, so that namespaces never hang. No container is started anywhere.
+ * succeed, and finishes deletions, so that namespaces never hang. No container is started anywhere; what the commands
+ * of simulated ones come to is asked of the port `CommandRuns`.
  */
 import { hasReason, type KubeObject } from '@flotilla/api';
 import {
@@ -8,15 +9,17 @@ import {
   createController,
   type IndexLookup,
   keyOf,
+  onAbort,
   parseKey,
   wellKnown,
 } from '@flotilla/kube';
 import { at, listAt, objectAt, objectsAt, textAt } from '../../builtin/access.js';
+import type { CommandRuns } from './command-runs.js';
 import { recordEvents } from './event-recorder.js';
-import { faultyPodStatus } from './faulty-pod-status.js';
+import { faultyPodStatus, noFaults } from './faulty-pod-status.js';
 import { isNodeReady } from './node-faults.js';
 import { isFinished, type PodControl } from './pod-control.js';
-import { deleteDelayMs, faultsOf, type PodFaults, unschedulableReason } from './pod-faults.js';
+import { deleteDelayMs, faultsOf, unschedulableReason } from './pod-faults.js';
 import {
   isRunningAsSpecified,
   runningStatus,
@@ -30,9 +33,18 @@ import { isClaimHeld } from './volume-claims.js';
 /** Long enough to be seen running. */
 const jobPodRunMs = 50;
 
-export function createPodLoop(cluster: SimulatedCluster, pods: PodControl): Controller {
+export interface PodLoopOptions {
+  readonly commands: CommandRuns | undefined;
+  readonly signal: AbortSignal;
+}
+
+export function createPodLoop(
+  cluster: SimulatedCluster,
+  pods: PodControl,
+  { commands, signal }: PodLoopOptions,
+): Controller {
   const nodes = cluster.informer('', 'nodes');
-  const kubelet = new StandInKubelet(cluster, pods);
+  const kubelet = new StandInKubelet(cluster, pods, commands);
   const controller = createController({
     name: 'stand-in-pods',
     env: cluster.env,
@@ -43,6 +55,10 @@ export function createPodLoop(cluster: SimulatedCluster, pods: PodControl): Cont
   pods.informer.onChange(({ type, object }) => {
     if (type !== 'deleted') controller.enqueue(keyOf(object));
   });
+  if (commands !== undefined) {
+    const stop = commands.onChange((key) => controller.enqueue(key));
+    onAbort(signal, stop);
+  }
   nodes.onChange(({ type, object, old }) => {
     if (type === 'deleted') return;
     for (const pod of kubelet.unscheduled()) controller.enqueue(keyOf(pod));
@@ -60,13 +76,15 @@ export function createPodLoop(cluster: SimulatedCluster, pods: PodControl): Cont
 class StandInKubelet {
   readonly #cluster: SimulatedCluster;
   readonly #pods: PodControl;
+  readonly #commands: CommandRuns | undefined;
   readonly #byIp: IndexLookup<KubeObject>;
   readonly #withoutNode: IndexLookup<KubeObject>;
   readonly #byNode: IndexLookup<KubeObject>;
   /** Given out and not yet seen on a pod: between two pods only one asks at a time. */
   #lastIp = 1;
 
-  constructor(cluster: SimulatedCluster, pods: PodControl) {
+  constructor(cluster: SimulatedCluster, pods: PodControl, commands: CommandRuns | undefined) {
+    this.#commands = commands;
     this.#cluster = cluster;
     this.#pods = pods;
     this.#byIp = pods.informer.cache.addIndex((pod) => {
@@ -101,11 +119,7 @@ class StandInKubelet {
       await cluster.writeStatus(wellKnown.pods, pod, unreadyStatus(pod, cluster.nowMs));
       return undefined; // nobody hears of it until its node is back
     }
-    const faults = faultsOf(pod);
-    if (faults !== undefined) {
-      const completes = belongsToJob(pod) && !faults.neverReady;
-      return this.#fail(pod, completes ? { ...faults, completesAfterMs: jobPodRunMs } : faults);
-    }
+    if (faultsOf(pod) !== undefined || this.#playsCommands(pod)) return this.#live(pod);
     if (!isRunningAsSpecified(pod)) {
       await cluster.writeStatus(wellKnown.pods, pod, runningStatus(pod, this.#facts(pod)));
       return undefined; // its own event brings it back
@@ -128,10 +142,22 @@ class StandInKubelet {
     return undefined;
   }
 
-  /** Lives through what its annotations ask for. */
-  async #fail(pod: KubeObject, faults: PodFaults): Promise<{ requeueAfterMs: number } | undefined> {
+  #playsCommands(pod: KubeObject): boolean {
+    const commands = this.#commands;
+    return (
+      commands !== undefined && objectsAt(pod, 'spec', 'containers').some((one) => commands.isPlayed(one))
+    );
+  }
+
+  /** Lives through what its annotations ask for, and its commands. */
+  async #live(pod: KubeObject): Promise<{ requeueAfterMs: number } | undefined> {
     const cluster = this.#cluster;
-    const { status, events, nextMs } = faultyPodStatus(pod, faults, this.#facts(pod));
+    const { status, events, nextMs } = faultyPodStatus(pod, {
+      ...this.#facts(pod),
+      faults: faultsOf(pod) ?? noFaults,
+      completesAfterMs: belongsToJob(pod) ? jobPodRunMs : undefined,
+      commandOf: (container) => this.#commands?.follow(pod, container),
+    });
     if (await cluster.writeStatus(wellKnown.pods, pod, status)) {
       await recordEvents(cluster, pod, { events, component: 'kubelet' });
     }

@@ -12,6 +12,7 @@ export function commandNamed(name: string): CommandFunction | undefined {
 }
 
 const kilobyte = 1024;
+const maxTeeBytes = 8 * kilobyte * kilobyte;
 
 const echo: CommandFunction = async ([, ...words], { stdout }) => {
   let newline = true;
@@ -82,8 +83,11 @@ const cat: CommandFunction = (words, process) =>
 const tee: CommandFunction = async (words, process) => {
   const paths = words.slice(1).filter((word) => !word.startsWith('-'));
   const chunks: Uint8Array[] = [];
+  let size = 0;
   const code = await readInputs(['tee'], process, async (chunk) => {
-    chunks.push(chunk);
+    // What is more than a container may write at all is refused in the end.
+    if (paths.length > 0 && size <= maxTeeBytes) chunks.push(chunk);
+    size += chunk.length;
     await process.stdout.write(chunk);
   });
   const content = Buffer.concat(chunks);
@@ -138,6 +142,7 @@ const head: CommandFunction = async (words, process) => {
       for (const zeros = new Uint8Array(16 * kilobyte); left > 0; left -= Math.min(left, zeros.length)) {
         process.signal.throwIfAborted();
         await process.stdout.write(zeros.subarray(0, left));
+        await process.pause();
       }
       return 0;
     }
@@ -241,7 +246,7 @@ const sleep: CommandFunction = async ([, ...words], process) => {
   return 0;
 };
 
-const seq: CommandFunction = async ([, ...words], { stdout, signal }) => {
+const seq: CommandFunction = async ([, ...words], { stdout, signal, pause }) => {
   const [first, second, third] = words.map(Number);
   const [from, step, to] =
     third !== undefined
@@ -250,21 +255,23 @@ const seq: CommandFunction = async ([, ...words], { stdout, signal }) => {
         ? [first ?? 1, 1, second]
         : [1, 1, first ?? 0];
   if (step === 0 || [from, step, to].some((value) => Number.isNaN(value))) return 1;
+  let count = 0;
   for (let value = from; step > 0 ? value <= to : value >= to; value += step) {
     signal.throwIfAborted();
     await stdout.write(`${value}\n`);
+    if (++count % 1000 === 0) await pause();
   }
   return 0;
 };
 
 /** Endless: ends with its reader's patience, that is with the signal. */
-const yes: CommandFunction = async ([, ...words], { stdout, signal, sleep: pause }) => {
+const yes: CommandFunction = async ([, ...words], { stdout, signal, pause }) => {
   const line = `${words.join(' ') || 'y'}\n`;
   const block = line.repeat(Math.max(1, Math.floor((4 * kilobyte) / line.length)));
   for (let count = 1; ; count++) {
     signal.throwIfAborted();
     await stdout.write(block);
-    if (count % 64 === 0) await pause(1);
+    if (count % 64 === 0) await pause();
   }
 };
 

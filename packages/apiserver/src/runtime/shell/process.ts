@@ -19,6 +19,10 @@ export interface Process {
   now(): number;
   /** Rejects when the signal is aborted. */
   sleep(ms: number): Promise<void>;
+  /** Lets others go on: for loops that never wait. Takes the longer, the longer they go on. */
+  pause(): Promise<void>;
+  /** Called when it meets something that is not simulated, so that its end means nothing. */
+  tellUnknown?(): void;
   readonly signal: AbortSignal;
 }
 

@@ -38,6 +38,10 @@ async function run(text: string, options: { stdin?: string; signal?: AbortSignal
       clock += ms;
       await new Promise((resolve) => setImmediate(resolve));
     },
+    pause: async () => {
+      signal.throwIfAborted();
+      await new Promise((resolve) => setImmediate(resolve));
+    },
     signal,
   };
   const code = await new Shell(process, { parameters: ['sh', 'first'] }).run(text);

@@ -59,6 +59,7 @@ export class Shell {
     } catch (error) {
       if (error instanceof Exit) return { code: error.code, exited: true };
       if (!(error instanceof ShellSyntaxError)) throw error;
+      this.#process.tellUnknown?.();
       await this.#process.stderr.write(`sh: ${error.message}\n`);
       this.#lastCode = 2;
       return { code: 2, exited: false };
@@ -210,6 +211,7 @@ export class Shell {
     }
     const run = commandNamed(name);
     if (run === undefined) {
+      process.tellUnknown?.();
       await process.stderr.write(`sh: ${name}: not found\n`);
       return 127;
     }
@@ -296,6 +298,7 @@ export class Shell {
         }
       }
       if (current !== undefined) result.push(current);
+      if ((current?.length ?? 0) > maxWordBytes) throw new Exit(outOfMemoryCode);
     }
     return result;
   }
@@ -326,11 +329,15 @@ export class Shell {
 
   async #step(): Promise<void> {
     this.#process.signal.throwIfAborted();
-    if (++this.#steps % stepsPerTurn === 0) await this.#process.sleep(1);
+    if (++this.#steps % stepsPerTurn === 0) await this.#process.pause();
   }
 }
 
 const maxSubstitutionBytes = 1024 * 1024;
+/** A variable that only grows must not take the server's memory. */
+const maxWordBytes = 4 * 1024 * 1024;
+/** 128 and the number of SIGKILL, as for a process that takes too much memory. */
+const outOfMemoryCode = 137;
 
 function readerOf(bytes: Uint8Array): Reader {
   let rest: Uint8Array | undefined = bytes.length > 0 ? bytes : undefined;
