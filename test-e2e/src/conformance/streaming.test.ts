@@ -162,7 +162,11 @@ describe('streaming', () => {
         await makePod(name, { container: { command: ['cat'], stdin: true, stdinOnce: true } });
         const attached = await pipe(path, Buffer.from('typed\n'), 'attach', '-i', name);
         expect(attached.out.toString(), attached.err).to.equal('typed\n');
-        expect((await run('logs', name)).out.toString()).to.equal('typed\n');
+        // Its input has ended, so the command has, too, and the container is started again.
+        await eventually('the log of the run before is there', async () => {
+          const log = await run('logs', name, '--previous');
+          return log.out.toString() === 'typed\n';
+        });
       });
 
       it('forwards ports: a megabyte both ways, several connections, and a refusal', async () => {
