@@ -113,7 +113,7 @@ describe('protobuf and robustness', () => {
     expect(cbor.status).to.equal(415);
   });
 
-  it('respects disruption budgets when it evicts, and answers what it cannot do with a clear refusal', async () => {
+  it('respects disruption budgets when it evicts', async () => {
     const namespace = await server.namespace();
     const pods = `/api/v1/namespaces/${namespace}/pods`;
     const pod = (name: string) => ({
@@ -121,7 +121,6 @@ describe('protobuf and robustness', () => {
       spec: { containers: [{ name: 'c', image: 'i' }] },
     });
     await server.create(pods, pod('p'));
-    await server.create(pods, pod('free'));
     const budgets = `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`;
     await server.create(budgets, {
       metadata: { name: 'b' },
@@ -139,23 +138,6 @@ describe('protobuf and robustness', () => {
     succeeded(await server.send('DELETE', `${budgets}/b`));
     const evicted = await evict('p');
     expect(evicted.status, evicted.text).to.equal(201);
-    for (const command of [
-      ['logs', 'free'],
-      ['exec', 'free', '--', 'true'],
-      ['port-forward', 'pod/free', '0:80'],
-    ]) {
-      const result = await server.kubectlWith(
-        { timeoutMs: 15_000 },
-        '-n',
-        namespace,
-        '--request-timeout=5s',
-        ...command,
-      );
-      expect(result.code, command.join(' ')).not.to.equal(0);
-      expect(result.stderr, command.join(' '))
-        .to.match(/error|Error/)
-        .and.not.match(/panic|InternalError/);
-    }
   });
 });
 
