@@ -1,4 +1,5 @@
 export type { AdmissionAttributes, AdmissionPlugin } from './admission/admission.js';
+export type { CertificateRules } from './authentication/certificate-rules.js';
 export type { UserInfo } from './authentication/user.js';
 export type { AuthenticationOptions } from './configuration/authentication.js';
 export type { AuthorizationMode, AuthorizationOptions } from './configuration/authorization.js';
@@ -18,6 +19,7 @@ export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '
 export * from './server/handler.js';
 export { createInProcessTransport, type InProcessTransportOptions } from './server/in-process-transport.js';
 export * from './server/kubernetes-version.js';
+export type { GuardedRequest, RequestGuard } from './server/request-guard.js';
 export {
   createMemoryStore,
   type MemoryStore,

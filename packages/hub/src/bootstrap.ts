@@ -13,6 +13,7 @@ import {
   toCrd,
 } from '@flotilla/api';
 import { type Env, type KubeClient, type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
+import { expiredAgentsGroup } from './identity/expired-agent.js';
 import { bootstrapGroup } from './tokens/bootstrap-token.js';
 
 const rbacVersion = 'rbac.authorization.k8s.io/v1';
@@ -48,16 +49,42 @@ function bootstrapRole(): KubeObject[] {
   ];
 }
 
+/** What an agent can do whose certificate has expired: ask for another. Admission says which. */
+function expiredAgentRole(): KubeObject[] {
+  const rules = [
+    {
+      apiGroups: ['certificates.k8s.io'],
+      resources: ['certificatesigningrequests'],
+      verbs: ['create', 'get', 'list', 'watch'],
+    },
+  ];
+  return [
+    { apiVersion: rbacVersion, kind: 'ClusterRole', metadata: { name: expiredAgentsGroup }, rules },
+    {
+      apiVersion: rbacVersion,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: expiredAgentsGroup },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: expiredAgentsGroup },
+      subjects: [{ kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name: expiredAgentsGroup }],
+    },
+  ];
+}
+
 /** @throws Error naming the definition that does not become established in time. */
 export async function installHubApi(client: KubeClient, env: Env, signal: AbortSignal): Promise<void> {
   const definitions = kinds
     .filter(({ plural }) => plural !== 'appliedmanifestworks')
     .map((kind) => toCrd(kind));
-  const [role, binding] = bootstrapRole();
+  const roles = [...bootstrapRole(), ...expiredAgentRole()];
   await Promise.all([
     ...definitions.map((crd) => apply(client, wellKnown.customResourceDefinitions, crd)),
-    ...(role ? [apply(client, wellKnown.clusterRoles, role)] : []),
-    ...(binding ? [apply(client, wellKnown.clusterRoleBindings, binding)] : []),
+    ...roles.map((object) =>
+      apply(
+        client,
+        object.kind === 'ClusterRole' ? wellKnown.clusterRoles : wellKnown.clusterRoleBindings,
+        object,
+      ),
+    ),
   ]);
   await Promise.all(definitions.map((crd) => waitEstablished(client, crd, { env, signal })));
 }

@@ -12,10 +12,12 @@ import {
   runServer,
 } from '@flotilla/apiserver';
 import { type Clock, createClient, type Env, type KubeClient } from '@flotilla/kube';
+import { createReadGuard } from './admission/read-guard.js';
 import type { AdmissionRequest, AdmissionRule } from './admission/rule.js';
 import { admissionRules } from './admission/rules.js';
 import { installHubApi } from './bootstrap.js';
 import { startHubControllers } from './controllers/start-hub.js';
+import { createCertificateGate } from './identity/certificate-gate.js';
 
 /** What the server under the hub is told is the operator's choice. */
 export interface EmbeddedHubOptions
@@ -44,17 +46,23 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
   const { env } = options;
   // Rules ask through the server that they guard: its client exists once it runs.
   let ownClient: KubeClient | undefined;
+  const client = (): KubeClient => {
+    if (ownClient === undefined) throw new Error('the hub has not started yet');
+    return ownClient;
+  };
+  let disconnect: RunningServer['disconnect'] = () => undefined; // nobody is connected before it runs
+  const gate = createCertificateGate({ env, disconnect: (isMeant) => disconnect(isMeant) });
   const running: RunningServer = await runServer({
     ...options,
     profile: 'hub',
     kubernetesVersion: hubKubernetesVersion,
-    admission: hubAdmission(() => {
-      if (ownClient === undefined) throw new Error('the hub has not started yet');
-      return ownClient;
-    }, env.clock),
+    admission: hubAdmission(client, env.clock),
+    certificateRules: gate.rules,
+    guard: createReadGuard(client),
     beforeReady: async (client, signal) => {
       ownClient = createClient(client.transport, { userAgent: 'hub' });
       await installHubApi(ownClient, env, signal);
+      await gate.start(ownClient, signal);
     },
     loops: {
       lease: 'flotilla-hub',
@@ -62,6 +70,7 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
         startHubControllers(createClient(client.transport, { userAgent: 'hub' }), env, signal),
     },
   });
+  disconnect = running.disconnect;
   return { url: running.url, close: () => running.close() };
 }
 
@@ -85,7 +94,7 @@ function handles(
   { definition, operation, subresource, user }: AdmissionAttributes,
 ): boolean {
   return (
-    subresource === undefined &&
+    subresource === rule.subresource &&
     definition.group === rule.group &&
     definition.resource === rule.resource &&
     (rule.operations as readonly string[]).includes(operation) &&

@@ -1,11 +1,12 @@
 /**
- * One klusterlet, put together: joins when it has no valid credentials, then runs registration and the work agent.
+ * One klusterlet, put together: joins when it never has, then runs registration and the work agent.
  * The work agent starts at once from the saved works, whether or not the hub can be reached; everything that talks
  * to the hub waits for it.
  */
 import { kinds, type ManagedCluster, parseAgentUserName, StatusError, toCrd } from '@flotilla/api';
 import {
   createClient,
+  createController,
   createInformer,
   createStopController,
   type Env,
@@ -22,6 +23,9 @@ import { patiently } from './patiently.js';
 import { bootstrap, DeniedError, isFinal } from './registration/bootstrap.js';
 import { createCertificateRotation } from './registration/certificate-rotation.js';
 import { createLeaseRenewer } from './registration/lease-renewer.js';
+import { proveKnown, recoverCredentials, refusalOf } from './registration/recovery.js';
+import { isExpired, requestRenewal } from './registration/renewal.js';
+import { readSecondCopy, writeSecondCopy } from './registration/second-copy.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
 import { createStatusController } from './registration/status-controller.js';
 import { createWorkAgent } from './work/work-agent.js';
@@ -30,7 +34,7 @@ import { createWorkAgent } from './work/work-agent.js';
 export interface HubAddress {
   readonly server: string;
   readonly ca: string;
-  readonly credentials?: () => HubCredentials;
+  readonly credentials?: () => HubCredentials | undefined;
   readonly token?: string;
 }
 
@@ -53,30 +57,43 @@ export const defaultAgentOptions = Object.freeze({
 });
 
 /**
- * Runs until the signal aborts. An agent that has asked to join before waits for a hub or a managed cluster that is
- * away; at a first join the user is told at once.
- * @throws what bootstrap throws when the hub refuses this agent for good.
+ * Runs until the signal aborts. An agent that has joined before runs on whatever becomes of its credentials; one that
+ * has asked to join waits for a hub or a managed cluster that is away; at a first join the user is told at once.
+ * @throws what bootstrap throws when the hub refuses an agent for good that has never joined.
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const isFirst = !(await options.state.isBound());
+  const { state } = options;
+  const isFirst = !(await state.isBound());
   if (isFirst) await installManagedCrds(options);
-  const credentials =
-    (await validCredentials(options)) ?? (await join(options, { isPatient: !isFirst, signal }));
+  const holder: CredentialHolder = { current: await savedCredentials(options) };
+  if (!(await state.hasJoined()) && holder.current === undefined) {
+    const remedy = isFirst ? join(options, signal) : joinPatiently(options, signal);
+    holder.current = await remedy;
+    if (holder.current === undefined) throw signal.reason;
+    await adopt(options, holder.current);
+    options.onProgress(`joined the hub at ${options.config.hubServer} as ${options.config.clusterName}`);
+  }
   const stop = createStopController();
   const unlisten = onAbort(signal, () => stop.abort(signal.reason));
   try {
-    await runJoined(options, { credentials, signal: stop.signal });
+    await runJoined(options, { holder, signal: stop.signal });
   } finally {
     unlisten();
     stop.abort(new Error('the agent has ended')); // one part failed: the others end with it
   }
 }
 
+interface CredentialHolder {
+  /** Undefined while there are none; expired ones stay until there are others. */
+  current: HubCredentials | undefined;
+  /** The hub's words when it refused a certificate that is in time: revoked, or of an authority that is gone. */
+  refusal?: string | undefined;
+}
+
 async function runJoined(
   options: AgentOptions,
-  { credentials, signal }: { credentials: HubCredentials; signal: AbortSignal },
+  { holder, signal }: { holder: CredentialHolder; signal: AbortSignal },
 ): Promise<void> {
-  const holder = { current: credentials };
   const { config } = options;
   const transport = options.dialHub({
     server: config.hubServer,
@@ -129,40 +146,61 @@ async function installManagedCrds({ managed, env }: AgentOptions): Promise<void>
   }
 }
 
-/** Saved credentials that are this agent's and not expired. */
-async function validCredentials({ state, config, env }: AgentOptions): Promise<HubCredentials | undefined> {
+/** This agent's credentials from its directory, else from their second copy; they may be expired. */
+async function savedCredentials(options: AgentOptions): Promise<HubCredentials | undefined> {
+  const { state, config, env, managed } = options;
   const saved = await state.readCredentials();
-  if (saved === undefined) return undefined;
-  const certificate = parseCertificate(saved.certificatePem);
-  const identity = parseAgentUserName(certificate.subject.commonName);
-  const isOurs = identity?.cluster === config.clusterName && identity.agent === config.agentId;
-  return isOurs && certificate.notAfterMs > env.clock.now() ? saved : undefined;
+  if (saved !== undefined && isOwn(saved, config)) {
+    if (await state.isWriteUnfinished()) await saveCredentials(options, saved);
+    return saved;
+  }
+  if (!(await state.hasJoined())) return undefined;
+  try {
+    const copy = await readSecondCopy(managed, config);
+    if (copy === undefined || !isOwn(copy.credentials, config)) return undefined;
+    env.log.warn('hub credentials restored from their copy in the managed cluster', {
+      because: saved === undefined ? 'the files are damaged' : 'the files are of another agent',
+    });
+    await saveCredentials(options, copy.credentials);
+    return copy.credentials;
+  } catch (error) {
+    env.log.warn('the copy of the hub credentials could not be read', { error: String(error) });
+    return undefined;
+  }
 }
 
-async function join(
-  options: AgentOptions,
-  { isPatient, signal }: { isPatient: boolean; signal: AbortSignal },
-): Promise<HubCredentials> {
-  const { state, config, env } = options;
+function isOwn({ certificatePem }: HubCredentials, config: KlusterletConfig): boolean {
+  const identity = parseAgentUserName(parseCertificate(certificatePem).subject.commonName);
+  return identity?.cluster === config.clusterName && identity.agent === config.agentId;
+}
+
+async function bootstrapToken({ state }: AgentOptions): Promise<string | undefined> {
   const kubeconfig = await state.readBootstrapKubeconfig();
-  const token = kubeconfig === undefined ? undefined : loadKubeconfig(kubeconfig).user.token;
+  return kubeconfig === undefined ? undefined : loadKubeconfig(kubeconfig).user.token;
+}
+
+function needsToken({ config }: AgentOptions): string {
+  return `run "klusterlet join" with a new join string ("hub token create --cluster ${config.clusterName}" on the hub)`;
+}
+
+function joinPatiently(options: AgentOptions, signal: AbortSignal): Promise<HubCredentials | undefined> {
+  const { env } = options;
+  return patiently({ env, signal, what: 'hub not reached', isFinal }, () => join(options, signal));
+}
+
+/** By the token. @throws Error when there is none, or the hub refuses it. */
+async function join(options: AgentOptions, signal: AbortSignal): Promise<HubCredentials> {
+  const { state, config } = options;
+  const token = await bootstrapToken(options);
   if (token === undefined) {
     throw new Error(
-      `the hub certificate of ${config.clusterName} is missing or expired and there is no token: run "klusterlet join" with a new join string ("hub token create --cluster ${config.clusterName}" on the hub)`,
+      `the hub certificate of ${config.clusterName} is missing and there is no token: ${needsToken(options)}`,
     );
   }
   const transport = options.dialHub({ server: config.hubServer, ca: config.hubCa, token });
   try {
     const hub = createClient(transport, { userAgent: 'klusterlet' });
-    const ask = () => bootstrap(hub, { ...options, ...config, signal });
-    const credentials = isPatient
-      ? await patiently({ env, signal, what: 'hub not reached', isFinal }, ask)
-      : await ask();
-    if (credentials === undefined) throw signal.reason;
-    await saveCredentials(options, credentials);
-    await state.forgetPending();
-    options.onProgress(`joined the hub at ${config.hubServer} as ${config.clusterName}`);
-    return credentials;
+    return await bootstrap(hub, { ...options, ...config, signal });
   } catch (error) {
     if (error instanceof DeniedError) await state.forgetPending(); // the next join asks anew
     throw refusedToken(error, config.hubServer);
@@ -185,9 +223,81 @@ async function saveCredentials({ state, config }: AgentOptions, credentials: Hub
   await state.writeCredentials(credentials, { kubeconfig, clusterName, agentId });
 }
 
+/** Saved first: the requests that led to it are forgotten only then. */
+async function adopt(options: AgentOptions, credentials: HubCredentials): Promise<void> {
+  await saveCredentials(options, credentials);
+  await options.state.forgetPending();
+  await options.state.forgetRenewal();
+  await options.state.forgetProblem();
+}
+
+/** Until the hub knows this agent again, or the signal aborts. */
+async function recover(
+  options: AgentOptions,
+  { holder, signal }: { holder: CredentialHolder; signal: AbortSignal },
+): Promise<boolean> {
+  const { env, state, config } = options;
+  const { current } = holder;
+  const credentials = await recoverCredentials({
+    env,
+    state,
+    signal,
+    problem: problemOf(holder, env),
+    advice: needsToken(options),
+    remedies: [
+      {
+        name: 'the certificate as it is',
+        attempt: async () => {
+          if (current === undefined || isExpired(current, env)) return undefined;
+          return await asHub(options, current, async (hub) => {
+            await proveKnown(hub, config.clusterName);
+            return current;
+          });
+        },
+      },
+      {
+        name: 'renewal by the old certificate',
+        attempt: async () =>
+          current &&
+          (await asHub(options, current, (hub) => requestRenewal(hub, { ...options, ...config, signal }))),
+      },
+      {
+        name: 'joining by the token',
+        attempt: async () =>
+          (await bootstrapToken(options)) === undefined ? undefined : await join(options, signal),
+      },
+    ],
+  });
+  if (credentials === undefined) return false;
+  await adopt(options, credentials);
+  holder.current = credentials;
+  holder.refusal = undefined;
+  return true;
+}
+
+async function asHub<T>(
+  { dialHub, config }: AgentOptions,
+  credentials: HubCredentials,
+  ask: (hub: KubeClient) => Promise<T>,
+): Promise<T> {
+  const transport = dialHub({ server: config.hubServer, ca: config.hubCa, credentials: () => credentials });
+  try {
+    return await ask(createClient(transport, { userAgent: 'klusterlet' }));
+  } finally {
+    await transport.close();
+  }
+}
+
+function problemOf({ current, refusal }: CredentialHolder, env: Env): string {
+  if (current === undefined) return 'the hub certificate is lost';
+  if (!isExpired(current, env)) return `the hub refuses the certificate (${refusal ?? 'Unauthorized'})`;
+  const { notAfterMs } = parseCertificate(current.certificatePem);
+  return `the hub certificate expired at ${new Date(notAfterMs).toISOString()}`;
+}
+
 interface RegistrationContext {
   readonly hub: KubeClient;
-  readonly holder: { current: HubCredentials };
+  readonly holder: CredentialHolder;
   readonly signal: AbortSignal;
 }
 
@@ -195,33 +305,58 @@ async function runRegistration(
   options: AgentOptions,
   { hub, holder, signal }: RegistrationContext,
 ): Promise<void> {
-  const { env, managed, config } = options;
+  const { env, managed, config, state } = options;
   const { clusterName, agentId } = config;
+  const isKnown = holder.current !== undefined && !isExpired(holder.current, env);
+  if (!isKnown && !(await recover(options, { holder, signal }))) return;
+  const credentials = (): HubCredentials => {
+    if (holder.current === undefined) throw new Error('there are no hub credentials');
+    return holder.current;
+  };
+  const copier = createController({
+    name: 'credentials-copy',
+    env,
+    maxDelayMs: 5 * 60_000,
+    reconcile: () => writeSecondCopy(managed, { ...config, credentials: credentials() }),
+  });
   const cluster = createInformer<ManagedCluster>(hub, wellKnown.managedClusters, {
     env,
     fieldSelector: `metadata.name=${clusterName}`,
+    onFailure: (error) => {
+      holder.refusal = refusalOf(error);
+      if (holder.refusal !== undefined) rotation.enqueue(clusterName);
+    },
   });
   const nodes = createInformer(managed, wellKnown.nodes, { env });
   const claims = createInformer(managed, wellKnown.clusterClaims, { env });
+  const rotation = createCertificateRotation({
+    clusterName,
+    agentId,
+    hub,
+    env,
+    cluster,
+    state,
+    credentials,
+    onRotated: async (renewed) => {
+      await adopt(options, renewed);
+      holder.current = renewed;
+      copier.enqueue(clusterName);
+    },
+    recover: async (until) => {
+      if (await recover(options, { holder, signal: until })) copier.enqueue(clusterName);
+    },
+    isRefused: () => holder.refusal !== undefined,
+  });
   const controllers = [
     createStatusController({ ...options, clusterName, hub, cluster, nodes, claims }),
     createLeaseRenewer({ clusterName, hub, env, cluster }),
-    createCertificateRotation({
-      clusterName,
-      agentId,
-      hub,
-      env,
-      cluster,
-      credentials: () => holder.current,
-      onRotated: async (credentials) => {
-        await saveCredentials(options, credentials);
-        holder.current = credentials;
-      },
-    }),
+    rotation,
+    copier,
   ];
   for (const informer of [cluster, nodes, claims]) informer.start(signal);
   for (const controller of controllers) controller.start(signal);
-  controllers[2]?.enqueue(clusterName);
+  rotation.enqueue(clusterName);
+  copier.enqueue(clusterName);
   await spawn('registration', () => aborted(signal), { log: env.log, signal }).done;
   await Promise.all([...controllers, cluster, nodes, claims].map((part) => part.close()));
 }

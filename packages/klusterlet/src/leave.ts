@@ -4,6 +4,7 @@
  */
 import { type AppliedManifestWork, hasReason, type KubeObject } from '@flotilla/api';
 import { type KubeClient, type ResourceRef, wellKnown } from '@flotilla/kube';
+import { removeSecondCopy } from './registration/second-copy.js';
 import type { KlusterletConfig, KlusterletState } from './registration/state.js';
 import { type AppliedResource, recordedResources } from './work/inventory/applied-resources.js';
 
@@ -22,6 +23,7 @@ export async function leaveHub(options: LeaveOptions): Promise<{ works: number }
     for (const resource of recordedResources(inventory)) await release(options, inventory, resource);
     await removeInventory(client, inventory);
   }
+  await removeSecondCopy(client, config);
   await state.forgetHub();
   await options.state.forgetWorks();
   return { works: mine.length };

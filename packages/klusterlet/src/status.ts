@@ -25,7 +25,15 @@ export async function readStatus(sources: StatusSources): Promise<Record<string,
     agent: config.agentId,
     savedWorks: String(works.length),
   };
-  if (credentials === undefined) return { ...status, certificate: 'none yet: waiting for the hub to accept' };
+  const problem = await state.readProblem();
+  if (problem !== undefined) {
+    status['identity'] =
+      `not known to the hub since ${problem.since}: ${problem.why}; saved works go on being enforced`;
+  }
+  if (credentials === undefined) {
+    const hasJoined = await state.hasJoined();
+    return { ...status, certificate: hasJoined ? 'lost' : 'none yet: waiting for the hub to accept' };
+  }
   const { notAfterMs } = parseCertificate(credentials.certificatePem);
   const until = new Date(notAfterMs).toISOString();
   const certificate = notAfterMs > env.clock.now() ? `valid until ${until}` : `expired at ${until}`;

@@ -27,7 +27,7 @@ export {
   splitServerNames,
 } from './pki/extensions.js';
 export * from './pki/issue.js';
-export { generateKeyPair, type KeyPair, type KeyType } from './pki/keys.js';
+export { generateKeyPair, type KeyPair, type KeyType, publicKeyHashOf } from './pki/keys.js';
 export * from './pki/pem.js';
 export * from './pki/pki-error.js';
 export * from './pki/verify-chain.js';

@@ -129,7 +129,10 @@ export class KlusterletProcess {
     return toHub(
       hub.dial(() => {
         if (credentials === undefined) return { ...(token !== undefined && { token }) };
-        return { clientCertificates: [fromPem('CERTIFICATE', credentials().certificatePem)] };
+        const current = credentials();
+        return current === undefined
+          ? {}
+          : { clientCertificates: [fromPem('CERTIFICATE', current.certificatePem)] };
       }),
     );
   }

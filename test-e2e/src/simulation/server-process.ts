@@ -5,12 +5,14 @@
 import {
   type AdmissionPlugin,
   type ApiServer,
+  type CertificateRules,
   createApiServer,
   createInProcessTransport,
   createMemoryStore,
   type InProcessTransportOptions,
   type KubernetesVersion,
   type MemoryStore,
+  type RequestGuard,
   type Revision,
   type StoreEvent,
   startControlPlane,
@@ -34,6 +36,8 @@ export interface ServerProcessOptions {
   readonly kubernetesVersion: KubernetesVersion;
   readonly pki: { readonly ca: CertificateAuthority; readonly serviceAccountKey: string };
   readonly admission?: (server: () => ApiServer) => readonly AdmissionPlugin[];
+  readonly guard?: (server: () => ApiServer) => RequestGuard;
+  readonly certificateRules?: CertificateRules;
   /** What runs in the same process, once the server answers. */
   readonly beside?: (server: ApiServer, life: Life) => Promise<void>;
   /** Every durable change, in order, as soon as somebody could have seen it. */
@@ -94,7 +98,7 @@ export class ServerProcess {
 
   start(): void {
     if (this.#running !== undefined) throw new Error(`${this.name} runs already`);
-    const { env, profile, pki, admission } = this.#options;
+    const { env, profile, pki, admission, guard, certificateRules } = this.#options;
     const life = new Life(env);
     const server: ApiServer = createApiServer({
       store: this.#store,
@@ -105,6 +109,8 @@ export class ServerProcess {
       clientCa: () => pki.ca.certificatePem,
       serviceAccountKey: pki.serviceAccountKey,
       ...(admission && { admission: admission(() => server) }),
+      ...(guard && { guard: guard(() => server) }),
+      ...(certificateRules && { certificateRules }),
     });
     const running: Running = { life, server, exchanges: new Set(), answers: false, ready: false };
     this.#running = running;

@@ -9,6 +9,8 @@ import {
   approveCluster,
   bootstrapTokenSecret,
   createBootstrapToken,
+  createCertificateGate,
+  createReadGuard,
   hubAdmission,
   installHubApi,
   startHubControllers,
@@ -18,6 +20,7 @@ import {
   createCertificateAuthority,
   createClient,
   createStopController,
+  type Env,
   generateKeyPair,
   type KubeClient,
   wellKnown,
@@ -186,6 +189,8 @@ export class World {
   }
 
   #createHub(): ServerProcess {
+    const newGate = (env: Env) => createCertificateGate({ env, disconnect: () => undefined });
+    let gate = newGate(this.env);
     return new ServerProcess({
       name: 'hub',
       env: this.#envOf('hub'),
@@ -193,10 +198,17 @@ export class World {
       kubernetesVersion: hubKubernetesVersion,
       pki: makePki(this.clock),
       admission: (server) => hubAdmission(() => createClient(server().transport()), this.clock),
+      guard: (server) => createReadGuard(() => createClient(server().transport())),
+      certificateRules: {
+        refuses: (certificate) => gate.rules.refuses?.(certificate),
+        whenExpired: (certificate, nowMs) => gate.rules.whenExpired?.(certificate, nowMs),
+      },
       beside: async (server, life) => {
         const client = createClient(server.transport(), { userAgent: 'hub' });
         const { signal } = createStopController();
         await installHubApi(client, life.env, signal);
+        gate = newGate(life.env);
+        await gate.start(client, signal);
         await startHubControllers(client, life.env, signal);
       },
       onEvent: (event) => this.observer.hearHub(event),

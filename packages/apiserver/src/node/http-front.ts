@@ -13,13 +13,15 @@ import {
 } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { gzip } from 'node:zlib';
 import { StatusError } from '@flotilla/api';
-import type { Logger } from '@flotilla/kube';
+import type { Certificate, Logger } from '@flotilla/kube';
 import type { FrontProxySettings } from '../authentication/front-proxy.js';
 import type { ApiHandler, ApiRequest, ApiResponse, ResponseSink } from '../server/handler.js';
 import { ClientPresence } from './client-presence.js';
 import { guardConnections } from './connection-guard.js';
+import { disconnectPeers } from './disconnect-peers.js';
 import { checkHeaders, http2HeaderSettings, limitHttp1Heads } from './header-limits.js';
 import { type Exchange, http1Exchange, http2Exchange } from './http-exchange.js';
 import { defaultHttpFrontLimits, type HttpFrontLimits } from './http-limits.js';
@@ -48,6 +50,8 @@ export interface HttpFront {
   readonly port: number;
   /** Serves new connections with another certificate, or names other issuers to them. */
   setSecureContext(context: Pick<HttpFrontOptions, 'certificate' | 'privateKey' | 'clientCa'>): void;
+  /** Cuts the connections whose client shows a certificate that is meant, with all that runs on them. */
+  disconnect(isMeant: (certificate: Certificate) => boolean): void;
   /** Stops listening, lets running requests end for `graceMs`, then cuts what is left. */
   close(options: { graceMs: number }): Promise<void>;
 }
@@ -59,6 +63,7 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
   const { log } = options;
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  const tlsSockets = new Set<TLSSocket>();
   const heads = http2HeaderSettings(limits);
   const server: Http2SecureServer = createSecureServer({
     allowHTTP1: true,
@@ -87,6 +92,10 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('secureConnection', (socket: TLSSocket) => {
+    tlsSockets.add(socket);
+    socket.once('close', () => tlsSockets.delete(socket));
   });
   server.on('tlsClientError', (error: Error) => {
     log.debug('tls handshake failed', { error: error.message });
@@ -122,6 +131,7 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
     port: (server.address() as AddressInfo).port, // a TCP server's address is never a string
     setSecureContext: ({ certificate, privateKey, clientCa }) =>
       server.setSecureContext({ cert: certificate, key: privateKey, ca: clientCa, minVersion }),
+    disconnect: (isMeant) => disconnectPeers(tlsSockets, isMeant),
     close: ({ graceMs }) => {
       guard.close();
       return closeServer({ server, sockets, sessions, graceMs });

@@ -5,6 +5,7 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import {
+  type Certificate,
   createClient,
   createStopController,
   type Env,
@@ -12,6 +13,7 @@ import {
   writeKubeconfig,
 } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
+import type { CertificateRules } from '../authentication/certificate-rules.js';
 import type { FrontProxySettings } from '../authentication/front-proxy.js';
 import type { AuditOptions } from '../configuration/audit.js';
 import { type AuthenticationOptions, loadAuthentication } from '../configuration/authentication.js';
@@ -28,6 +30,7 @@ import { type ApiServer, createApiServer } from '../server/api-server.js';
 import { type ControlPlaneOptions, startControlPlane } from '../server/control-plane.js';
 import { type Loops, startElectedLoops } from '../server/elected-loops.js';
 import type { KubernetesVersion } from '../server/kubernetes-version.js';
+import type { RequestGuard } from '../server/request-guard.js';
 import { adoptIdentity, ensureServerPki, proposeIdentity, type ServerPki } from '../server/server-pki.js';
 import { ensureSharedIdentity } from '../server/shared-identity.js';
 import type { Store } from '../storage/store.js';
@@ -57,6 +60,8 @@ export interface RunServerOptions {
   readonly etcd?: EtcdOptions;
   readonly audit?: AuditOptions;
   readonly admission?: readonly AdmissionPlugin[];
+  readonly certificateRules?: CertificateRules;
+  readonly guard?: RequestGuard;
   /** Names of admission plugins that do not run. */
   readonly disabledAdmission?: readonly string[];
   /** Where objects are kept, closed with the server; default: lmdb in the data directory. */
@@ -80,6 +85,8 @@ export interface RunServerOptions {
 export interface RunningServer {
   readonly server: ApiServer;
   readonly url: string;
+  /** Ends the connections of clients whose certificate is meant: what they do goes on only if a new one is let in. */
+  disconnect(isMeant: (certificate: Certificate) => boolean): void;
   /** Not ready first, then no new connections, then the store. */
   close(): Promise<void>;
 }
@@ -134,6 +141,8 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       webhooks,
       ...(audit && { audit }),
       ...(options.admission && { admission: options.admission }),
+      ...(options.certificateRules && { certificateRules: options.certificateRules }),
+      ...(options.guard && { guard: options.guard }),
       ...(options.disabledAdmission && { disabledAdmission: options.disabledAdmission }),
       ...(options.serviceCidr !== undefined && { serviceCidr: options.serviceCidr }),
     });
@@ -160,7 +169,12 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       mode: 0o600,
     });
     server.setReady(true);
-    return { server, url, close: () => closeAll(server, parts) };
+    return {
+      server,
+      url,
+      disconnect: (isMeant) => front.disconnect(isMeant),
+      close: () => closeAll(server, parts),
+    };
   } catch (error) {
     await closeParts(parts);
     throw error;

@@ -12,6 +12,7 @@ import { type AdmissionWebhooks, createAdmissionWebhooks } from '../admission/we
 import { type AuditBackend, createAuditor } from '../audit/auditor.js';
 import { createAuthenticator } from '../authentication/authenticator.js';
 import { createBootstrapTokenAuthenticator } from '../authentication/bootstrap-token.js';
+import type { CertificateRules } from '../authentication/certificate-rules.js';
 import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
 import { createFrontProxyAuthenticator } from '../authentication/front-proxy.js';
 import type { ObjectReader } from '../authentication/object-reader.js';
@@ -55,6 +56,7 @@ import { ServerMetrics } from './metrics.js';
 import { createObjectReader } from './object-reader.js';
 import { createPodActions } from './pod-actions.js';
 import { defaultRequestTimeoutMs } from './request-deadline.js';
+import type { RequestGuard } from './request-guard.js';
 import { createRequestPipeline } from './request-pipeline.js';
 import { createReservations } from './reservations.js';
 import { jsonResponse, textResponse } from './responses.js';
@@ -75,6 +77,10 @@ export interface ApiServerOptions {
   /** Keys, issuers and audiences of ServiceAccount tokens; default: the key above, and this server's URL. */
   readonly serviceAccountTokens?: TokenSettings;
   readonly authentication?: AuthenticationSettings;
+  /** Revocation of client certificates, and what one is worth when it has expired. */
+  readonly certificateRules?: CertificateRules;
+  /** Asked after authorization. */
+  readonly guard?: RequestGuard;
   /** Default RBAC. */
   readonly authorizationMode?: AuthorizationMode;
   /** Run after the built-in plugins, in order. */
@@ -168,7 +174,11 @@ class AssembledServer implements ApiServer {
     const settings = this.#options.authentication ?? {};
     const authenticator = createAuthenticator({
       ...(settings.frontProxy && { frontProxy: createFrontProxyAuthenticator(settings.frontProxy, env) }),
-      certificates: createClientCertificateAuthenticator({ clock: env.clock, clientCa }),
+      certificates: createClientCertificateAuthenticator({
+        clock: env.clock,
+        clientCa,
+        rules: this.#options.certificateRules,
+      }),
       tokens: [
         ...(settings.tokens ?? []),
         createBootstrapTokenAuthenticator({ reader, clock: env.clock }),
@@ -252,6 +262,7 @@ class AssembledServer implements ApiServer {
       env,
       authenticator,
       authorizer,
+      guard: this.#options.guard,
       queues: this.#queues,
       requestTimeoutMs: this.#options.requestTimeoutMs ?? defaultRequestTimeoutMs,
       registry: this.registry,

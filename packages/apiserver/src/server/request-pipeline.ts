@@ -20,6 +20,7 @@ import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
 import { negotiate } from './negotiate.js';
 import { prettified } from './pretty.js';
 import { requestTimeoutMs, withinDeadline } from './request-deadline.js';
+import type { GuardedRequest, RequestGuard } from './request-guard.js';
 import { parseRequestInfo, type RequestInfo } from './request-info.js';
 import { errorResponse, textResponse } from './responses.js';
 
@@ -27,6 +28,7 @@ export interface PipelineDependencies {
   readonly env: Env;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
+  readonly guard?: RequestGuard | undefined;
   readonly queues: RequestQueues;
   /** Of requests that have an end. */
   readonly requestTimeoutMs: number;
@@ -146,10 +148,17 @@ async function answer(
   if (user !== caller) audit?.impersonates(user);
   return deps.queues.run(arrivalOf(request, info, user), async () => {
     authorize(deps.authorizer, user, { info, audit });
+    const guarded = info.isResource ? deps.guard?.(toGuarded(request, info, user)) : undefined;
+    if (guarded !== undefined) await guarded;
     return info.isResource
       ? answerResource(deps, request, { info, user, audit })
       : answerOther(deps, request);
   });
+}
+
+function toGuarded({ query }: ApiRequest, info: RequestInfo, user: UserInfo): GuardedRequest {
+  const { verb, group, resource, subresource } = info;
+  return { user, verb, group, resource, subresource, name: info.isNamed ? info.name : undefined, query };
 }
 
 function arrivalOf(request: ApiRequest, info: RequestInfo, user: UserInfo): Arrival {

@@ -30,6 +30,8 @@ export interface AdmissionRule {
   readonly name: string;
   readonly group: string;
   readonly resource: string;
+  /** Default: writes of the object itself. */
+  readonly subresource?: string | undefined;
   readonly operations: readonly ('CREATE' | 'UPDATE')[];
   /** Runs before validation; may change the object. */
   readonly mutating: boolean;

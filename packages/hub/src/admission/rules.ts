@@ -27,9 +27,12 @@ import {
   tokenClusterAnnotation,
   tokenRejoinAnnotation,
 } from '../tokens/bootstrap-token.js';
+import { agentCsrRule } from './agent-csr-rule.js';
+import { agentRules } from './agent-rules.js';
 import { clusterSetBindingRule, clusterSetRule, taintTimeRule } from './cluster-rules.js';
 import { checkExecutor } from './executor.js';
 import { workAuthorRule, workHistoryRule } from './history-rules.js';
+import { nameTaken } from './name-taken.js';
 import { annotatedPlanRule, workPlanRule } from './plan-rules.js';
 import { type AdmissionRule, isAllowed } from './rule.js';
 
@@ -134,11 +137,7 @@ const tokenCsrRule: AdmissionRule = {
       await bindToken(client, token, { cluster, dryRun });
       return;
     }
-    throw newForbidden(
-      subject,
-      `the cluster name ${JSON.stringify(cluster)} is already joined by another key; choose another name with --name, ` +
-        `or let it join again with a token of "hub token create --cluster ${cluster}"`,
-    );
+    throw newForbidden(subject, nameTaken(cluster));
   },
 };
 
@@ -215,9 +214,11 @@ export const admissionRules: readonly AdmissionRule[] = [
   managedClusterRule,
   clusterSetBindingRule,
   tokenCsrRule,
+  agentCsrRule,
   workAuthorRule,
   manifestWorkRule,
   annotatedPlanRule,
+  ...agentRules,
   workPlanRule,
   workHistoryRule,
 ];

@@ -6,6 +6,7 @@
 import {
   addonNameLabel,
   agentGroups,
+  agentUserName,
   clusterNameLabel,
   csrAutoApprovedReason,
   formatTime,
@@ -15,7 +16,15 @@ import {
   parseAgentUserName,
   virtualPermissions,
 } from '@flotilla/api';
-import { type Controller, createController, parseCertificateRequest, wellKnown } from '@flotilla/kube';
+import {
+  type CertificateRequest,
+  type Controller,
+  createController,
+  PkiError,
+  parseCertificateRequest,
+  wellKnown,
+} from '@flotilla/kube';
+import { parseExpiredAgent } from '../identity/expired-agent.js';
 import type { HubContext } from './context.js';
 
 /** certificates.k8s.io/v1 CertificateSigningRequest, as far as it is read here. */
@@ -50,7 +59,8 @@ export function readAgentRequest(csr: CertificateSigningRequest): AgentRequest {
   if (csr.spec.signerName !== kubeClientSigner) return refuse(`its signer is ${csr.spec.signerName}`);
   const foreign = (csr.spec.usages ?? []).filter((usage) => !allowedUsages.has(usage));
   if (foreign.length > 0) return refuse(`it asks for the usage ${foreign.join(', ')}`);
-  const request = parseCertificateRequest(Buffer.from(csr.spec.request, 'base64').toString());
+  const request = tryParse(csr);
+  if (request === undefined) return refuse('its request cannot be read, or is not signed with its key');
   const identity = parseAgentUserName(request.commonName);
   if (identity === undefined)
     return refuse(`its common name ${JSON.stringify(request.commonName)} is no agent's`);
@@ -63,9 +73,21 @@ export function readAgentRequest(csr: CertificateSigningRequest): AgentRequest {
   ) {
     return refuse(`its organizations are ${request.organizations.join(', ')}`);
   }
+  if (request.organizationalUnits.length > 0)
+    return refuse(`it asks for the organizational unit ${request.organizationalUnits[0]}`);
+  if (request.isCa) return refuse('it asks to be a certificate authority');
   const names = [...request.dnsNames, ...request.ipAddresses, ...request.emailAddresses, ...request.uris];
   if (names.length > 0) return refuse(`it asks for the alternative name ${names[0]}`);
   return { ok: true, ...identity };
+}
+
+function tryParse(csr: CertificateSigningRequest): CertificateRequest | undefined {
+  try {
+    return parseCertificateRequest(Buffer.from(csr.spec.request, 'base64').toString());
+  } catch (error) {
+    if (error instanceof PkiError) return undefined;
+    throw error;
+  }
 }
 
 /** Neither approved, denied nor failed yet. */
@@ -101,19 +123,23 @@ export function createCsrApprover(context: HubContext): Controller {
 
 async function reconcile({ client, env, csrs }: HubContext, name: string): Promise<undefined> {
   const csr = csrs.cache.get(name) as CertificateSigningRequest | undefined; // the informer's kind
-  if (csr === undefined || !isPending(csr) || parseAgentUserName(csr.spec.username ?? '') === undefined)
-    return;
+  if (csr === undefined || !isPending(csr)) return;
+  const requester = csr.spec.username ?? '';
+  // One that comes with an expired certificate has been let in by the admission rule for it (`agent-csr-rule.ts`).
+  const expired = parseExpiredAgent(requester);
+  const own = expired ?? parseAgentUserName(requester);
+  if (own === undefined) return;
   const request = readAgentRequest(csr);
   if (!request.ok) {
     env.log.info('renewal not approved', { csr: name, why: request.why });
     return;
   }
-  const own = parseAgentUserName(csr.spec.username ?? '');
-  if (own?.cluster !== request.cluster || own.agent !== request.agent) {
+  if (own.cluster !== request.cluster || own.agent !== request.agent) {
     env.log.warn('renewal not approved', { csr: name, why: 'the requester asks for another identity' });
     return;
   }
-  if (!(await mayRenew(client, csr))) {
+  const agent = { username: agentUserName(own.cluster, own.agent), groups: agentGroups(own.cluster) };
+  if (!(await mayRenew(client, expired === undefined ? csr.spec : agent))) {
     env.log.info('renewal not approved', { csr: name, why: 'the cluster is not accepted' });
     return;
   }
@@ -130,17 +156,20 @@ async function reconcile({ client, env, csrs }: HubContext, name: string): Promi
   env.log.info('renewal approved', { csr: name, cluster: request.cluster });
 }
 
-async function mayRenew(client: HubContext['client'], csr: CertificateSigningRequest): Promise<boolean> {
+async function mayRenew(
+  client: HubContext['client'],
+  { username, uid, groups, extra }: Omit<CertificateSigningRequest['spec'], 'request' | 'signerName'>,
+): Promise<boolean> {
   const { group, resource, subresource, verb } = virtualPermissions.renewCertificate;
   const review = await client.create<KubeObject>(wellKnown.subjectAccessReviews, {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SubjectAccessReview',
     metadata: {},
     spec: {
-      user: csr.spec.username,
-      groups: csr.spec.groups,
-      ...(csr.spec.uid && { uid: csr.spec.uid }),
-      ...(csr.spec.extra && { extra: csr.spec.extra }),
+      user: username,
+      groups,
+      ...(uid && { uid }),
+      ...(extra && { extra }),
       resourceAttributes: { group, resource, subresource, verb },
     },
   });

@@ -1,5 +1,6 @@
 /** All of the hub's controllers as one part: started once the API that they work on answers, closed together. */
 import type { Env, KubeClient } from '@flotilla/kube';
+import { createAgentKeyRecorder } from './agent-keys.js';
 import { createClusterClockController } from './cluster-clock.js';
 import { createClusterLeaseController } from './cluster-lease.js';
 import { createClusterSetBindingController } from './cluster-set-bindings.js';
@@ -41,6 +42,7 @@ export async function startHubControllers(
     createClusterSetController(context),
     createClusterSetBindingController(context),
     createCsrApprover(context),
+    createAgentKeyRecorder(context),
     createTokenConsumer(context),
     createFinishedWorksController(context),
     createOldPlansController(context),

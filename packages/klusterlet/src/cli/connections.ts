@@ -61,8 +61,8 @@ export function dialHub(env: Env, { server, ca, credentials, token }: HubAddress
     clock: env.clock,
     ...(credentials && {
       clientCertificate: () => {
-        const { certificatePem, privateKeyPem } = credentials();
-        return { cert: certificatePem, key: privateKeyPem };
+        const current = credentials();
+        return current && { cert: current.certificatePem, key: current.privateKeyPem };
       },
     }),
     ...(token !== undefined && { bearerToken: () => token }),

@@ -179,10 +179,15 @@ export async function waitForCertificate(
       if (watched !== undefined) return watched;
     } catch (error) {
       if (isFinal(error)) throw error;
+      if (hasReason(error, 'NotFound')) throw new DeniedError(removedNote(csrName));
       env.log.debug('waiting for the certificate', { error: String(error) });
     }
     await sleep(env.clock, pollMs, signal);
   }
+}
+
+function removedNote(csrName: string): string {
+  return `the certificate request ${csrName} was removed on the hub`;
 }
 
 async function watchForCertificate(
@@ -197,8 +202,7 @@ async function watchForCertificate(
     signal,
   });
   for await (const event of events) {
-    if (event.type === 'DELETED')
-      throw new DeniedError(`the certificate request ${name} was removed on the hub`);
+    if (event.type === 'DELETED') throw new DeniedError(removedNote(name));
     if (event.type === 'BOOKMARK') continue;
     const answer = certificateOf(event.object);
     if (answer !== undefined) return answer;

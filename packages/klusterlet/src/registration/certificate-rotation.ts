@@ -2,19 +2,18 @@
  * Renews the agent's client certificate in the last fifth of its life, with a fresh key and the identity it has, and
  * hands the new pair to whoever holds the connection. registration.md 2.1. When a renewal is lost, it asks again.
  */
-import { type KubeObject, klusterletFieldManager, type ManagedCluster } from '@flotilla/api';
+import type { ManagedCluster } from '@flotilla/api';
 import {
   type Controller,
   createController,
   type Env,
-  generateKeyPair,
   type Informer,
   type KubeClient,
   parseCertificate,
-  wellKnown,
 } from '@flotilla/kube';
-import { agentCsr, isDenied, waitForCertificate } from './bootstrap.js';
-import type { HubCredentials } from './state.js';
+import { isDenied } from './bootstrap.js';
+import { isExpired, requestRenewal } from './renewal.js';
+import type { HubCredentials, KlusterletState } from './state.js';
 
 export interface RotationOptions {
   readonly clusterName: string;
@@ -24,8 +23,13 @@ export interface RotationOptions {
   /** This cluster's own object on the hub: a denied cluster gets no certificate, and need not ask. */
   readonly cluster: Informer<ManagedCluster>;
   readonly credentials: () => HubCredentials;
+  readonly state: KlusterletState;
   /** Must have saved them when it resolves. */
   readonly onRotated: (credentials: HubCredentials) => Promise<void>;
+  /** The hub does not believe the certificate although its time is not over. */
+  readonly isRefused: () => boolean;
+  /** For a certificate that has expired or is refused; resolves when there is another, or the signal aborts. */
+  readonly recover: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Longest that one timer waits: a certificate's life can be longer than what timers take. */
@@ -40,13 +44,19 @@ export function renewalTimeMs(certificatePem: string, random: number): number {
 }
 
 export function createCertificateRotation(options: RotationOptions): Controller {
-  const { env, hub, clusterName, agentId } = options;
+  const { env, hub, clusterName } = options;
   let renewAtMs: number | undefined;
   return createController({
     name: 'certificate-rotation',
     env,
     maxDelayMs: 60_000,
     reconcile: async (_key, { signal }) => {
+      if (options.isRefused() || isExpired(options.credentials(), env)) {
+        // The hub that denied it long ago may think otherwise now, and does not tell an agent that it does not know.
+        await options.recover(signal);
+        renewAtMs = undefined;
+        return { requeueAfterMs: 0 };
+      }
       renewAtMs ??= renewalTimeMs(options.credentials().certificatePem, env.random.next());
       const waitMs = renewAtMs - env.clock.now();
       if (waitMs > 0) return { requeueAfterMs: Math.min(waitMs, longestWaitMs) };
@@ -55,19 +65,12 @@ export function createCertificateRotation(options: RotationOptions): Controller 
         env.log.warn('certificate not renewed: the hub has denied this cluster', { cluster: clusterName });
         return { requeueAfterMs: deniedRetryMs };
       }
-      const { privateKeyPem } = generateKeyPair();
-      const csr = await hub.create<KubeObject>(
-        wellKnown.certificateSigningRequests,
-        agentCsr({ clusterName, agentId, privateKeyPem }),
-        { fieldManager: klusterletFieldManager },
-      );
-      env.log.info('certificate renewal asked', { csr: csr.metadata.name });
       const limit = AbortSignal.any([signal, timeoutSignal(env, answerTimeoutMs)]);
-      const certificatePem = await waitForCertificate(hub, csr.metadata.name ?? '', { env, signal: limit });
-      await options.onRotated({ certificatePem, privateKeyPem });
+      const credentials = await requestRenewal(hub, { ...options, signal: limit });
+      await options.onRotated(credentials);
       renewAtMs = undefined;
       env.log.info('certificate renewed', {
-        notAfter: new Date(parseCertificate(certificatePem).notAfterMs).toISOString(),
+        notAfter: new Date(parseCertificate(credentials.certificatePem).notAfterMs).toISOString(),
       });
       return { requeueAfterMs: 0 };
     },

@@ -6,10 +6,13 @@
  *   bootstrap/kubeconfig   the token, until the certificate is there
  *   bootstrap/pending.json key and name of the certificate request that is waiting
  *   hub/…                  kubeconfig, tls.crt, tls.key, cluster-name, agent-name
+ *   hub/next.json          certificate and key while the files above are being replaced: then they count
+ *   hub/renewal.json       key and name of the request for the next certificate
+ *   problem.json           why the hub does not know this agent now; for `klusterlet status`
  */
 import { join } from 'node:path';
 import { hubKubeconfigSecretKeys } from '@flotilla/api';
-import type { Files } from '@flotilla/kube';
+import { type Files, PkiError, parseCertificate, publicKeyHashOf } from '@flotilla/kube';
 
 export interface KlusterletConfig {
   /** Grows when the layout of the directory changes. */
@@ -33,6 +36,23 @@ export interface PendingRequest {
 export interface HubCredentials {
   readonly certificatePem: string;
   readonly privateKeyPem: string;
+}
+
+/** Why the hub does not let this agent in, and since when. */
+export interface IdentityProblem {
+  /** RFC 3339. */
+  readonly since: string;
+  readonly why: string;
+}
+
+/** Whether certificate and key can be read and belong together. */
+export function isPair({ certificatePem, privateKeyPem }: HubCredentials): boolean {
+  try {
+    return parseCertificate(certificatePem).publicKeyHash === publicKeyHashOf(privateKeyPem);
+  } catch (error) {
+    if (error instanceof PkiError) return false;
+    throw error;
+  }
 }
 
 export class KlusterletState {
@@ -79,35 +99,75 @@ export class KlusterletState {
     return this.#files.remove(this.path('bootstrap/pending.json'));
   }
 
+  /** Undefined also when certificate or key are damaged, or are not of each other. */
   async readCredentials(): Promise<HubCredentials | undefined> {
+    const next = await this.#readTolerant<HubCredentials>('hub/next.json');
+    if (next !== undefined && isPair(next)) return next;
     const certificatePem = await this.#readText(`hub/${hubKubeconfigSecretKeys.certificate}`);
     const privateKeyPem = await this.#readText(`hub/${hubKubeconfigSecretKeys.privateKey}`);
-    return certificatePem === undefined || privateKeyPem === undefined
-      ? undefined
-      : { certificatePem, privateKeyPem };
+    if (certificatePem === undefined || privateKeyPem === undefined) return undefined;
+    return isPair({ certificatePem, privateKeyPem }) ? { certificatePem, privateKeyPem } : undefined;
+  }
+
+  /** The agent was stopped while it wrote credentials: they are to be written once more. */
+  async isWriteUnfinished(): Promise<boolean> {
+    return (await this.#readText('hub/next.json')) !== undefined;
+  }
+
+  /** There were credentials, whatever has become of them: this agent is a member, not a newcomer. */
+  async hasJoined(): Promise<boolean> {
+    return (await this.#readText(`hub/${hubKubeconfigSecretKeys.certificate}`)) !== undefined;
+  }
+
+  /** A damaged one counts as none: another renewal costs nothing. */
+  readRenewal(): Promise<PendingRequest | undefined> {
+    return this.#readTolerant<PendingRequest>('hub/renewal.json');
+  }
+
+  writeRenewal(pending: PendingRequest): Promise<void> {
+    return this.#write('hub/renewal.json', `${JSON.stringify(pending)}\n`);
+  }
+
+  forgetRenewal(): Promise<void> {
+    return this.#files.remove(this.path('hub/renewal.json'));
+  }
+
+  readProblem(): Promise<IdentityProblem | undefined> {
+    return this.#readTolerant<IdentityProblem>('problem.json');
+  }
+
+  writeProblem(problem: IdentityProblem): Promise<void> {
+    return this.#write('problem.json', `${JSON.stringify(problem)}\n`);
+  }
+
+  forgetProblem(): Promise<void> {
+    return this.#files.remove(this.path('problem.json'));
   }
 
   /** Whether the directory is bound to its cluster name: by credentials, or by a request that the hub has. */
   async isBound(): Promise<boolean> {
-    return (await this.readCredentials()) !== undefined || (await this.readPending()) !== undefined;
+    return (await this.hasJoined()) || (await this.readPending()) !== undefined;
   }
 
-  /** The key first: a certificate is only ever found together with a key that is at least as new. */
+  /** Two files cannot be replaced at once: until both are, the one that holds both counts. */
   async writeCredentials(
     credentials: HubCredentials,
     options: { kubeconfig: string; clusterName: string; agentId: string },
   ): Promise<void> {
     const keys = hubKubeconfigSecretKeys;
+    await this.#write('hub/next.json', `${JSON.stringify(credentials)}\n`);
     await this.#write(`hub/${keys.clusterName}`, options.clusterName);
     await this.#write(`hub/${keys.agentName}`, options.agentId);
     await this.#write(`hub/${keys.privateKey}`, credentials.privateKeyPem);
     await this.#write(`hub/${keys.certificate}`, credentials.certificatePem);
     await this.#write(`hub/${keys.kubeconfig}`, options.kubeconfig);
+    await this.#files.remove(this.path('hub/next.json'));
   }
 
   /** Forgets how to reach the hub; the saved works stay. */
   async forgetHub(): Promise<void> {
-    for (const name of ['hub', 'bootstrap', 'config.json']) await this.#files.remove(this.path(name));
+    for (const name of ['hub', 'bootstrap', 'config.json', 'problem.json'])
+      await this.#files.remove(this.path(name));
   }
 
   /** For a klusterlet that has left: nothing is enforced any more. */
@@ -134,6 +194,16 @@ export class KlusterletState {
         `${this.path(name)} is damaged: it is no JSON; remove the data directory and join again`,
         { cause },
       );
+    }
+  }
+
+  async #readTolerant<T>(name: string): Promise<T | undefined> {
+    const text = await this.#readText(name);
+    try {
+      return text === undefined ? undefined : (JSON.parse(text) as T); // written by this class only
+    } catch (error) {
+      if (error instanceof SyntaxError) return undefined;
+      throw error;
     }
   }
 

@@ -3,6 +3,7 @@
  * seeded. EC P-256 is what the products make; what others bring may be EC P-256/384, RSA from 2048 bits, Ed25519.
  */
 import {
+  createHash,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
@@ -56,6 +57,13 @@ export function readPublicKey(der: Uint8Array): KeyObject {
 export function publicKeyDer(key: KeyObject): Uint8Array {
   const half = key.type === 'private' ? createPublicKey(key) : key;
   return half.export({ type: 'spki', format: 'der' });
+}
+
+/** `sha256:<hex>` of the public half, as a certificate of this key has it. @throws PkiError when the PEM is damaged. */
+export function publicKeyHashOf(privateKeyPem: string): string {
+  return `sha256:${createHash('sha256')
+    .update(publicKeyDer(readPrivateKey(privateKeyPem)))
+    .digest('hex')}`;
 }
 
 /** @throws PkiError for keys that are too weak or of a kind not served. */

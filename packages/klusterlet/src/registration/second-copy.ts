@@ -1,0 +1,136 @@
+/**
+ * A second copy of the hub credentials, in the managed cluster: OCM's `hub-kubeconfig-secret`. From it an agent goes on
+ * whose data directory was lost or damaged. It gives nobody more than the cluster has: whoever reads Secrets in the
+ * agent's namespace is an administrator of what the credentials are for.
+ */
+import {
+  agentNamespace,
+  hasReason,
+  hubKubeconfigSecretName,
+  type KubeObject,
+  hubKubeconfigSecretKeys as keys,
+  klusterletFieldManager,
+} from '@flotilla/api';
+import { type KubeClient, loadKubeconfig, wellKnown, writeHubKubeconfig } from '@flotilla/kube';
+import { type HubCredentials, isPair, type KlusterletConfig } from './state.js';
+
+type Identity = Pick<KlusterletConfig, 'clusterName' | 'agentId' | 'hubServer' | 'hubCa'>;
+
+export interface SecondCopy extends Identity {
+  readonly credentials: HubCredentials;
+}
+
+/** The plain name, as OCM's tools want it; several klusterlets on one cluster take turns after that. */
+function secretNames(agentId: string): string[] {
+  return [hubKubeconfigSecretName, `${hubKubeconfigSecretName}-${agentId}`];
+}
+
+/** The copy of this agent, or of whatever agent is there when none is named. Undefined: there is none that is whole. */
+export async function readSecondCopy(
+  managed: KubeClient,
+  wanted?: Pick<Identity, 'clusterName' | 'agentId'>,
+): Promise<SecondCopy | undefined> {
+  const names = wanted === undefined ? [hubKubeconfigSecretName] : secretNames(wanted.agentId);
+  for (const name of names) {
+    const secret = await getSecret(managed, name);
+    const copy = secret && parseCopy(secret);
+    if (copy === undefined) continue;
+    if (wanted === undefined || (copy.clusterName === wanted.clusterName && copy.agentId === wanted.agentId))
+      return copy;
+  }
+  return undefined;
+}
+
+function parseCopy(secret: KubeObject): SecondCopy | undefined {
+  const data = (secret['data'] ?? {}) as Readonly<Record<string, string>>; // v1 Secret
+  const text = (key: string): string => Buffer.from(data[key] ?? '', 'base64').toString('utf8');
+  const credentials = { certificatePem: text(keys.certificate), privateKeyPem: text(keys.privateKey) };
+  if (!isPair(credentials)) return undefined;
+  const { cluster } = loadKubeconfig(text(keys.kubeconfig), {
+    file: `of Secret ${secret.metadata.name ?? ''}`,
+  });
+  if (cluster.caData === undefined) return undefined;
+  return {
+    clusterName: text(keys.clusterName),
+    agentId: text(keys.agentName),
+    hubServer: cluster.server,
+    hubCa: cluster.caData,
+    credentials,
+  };
+}
+
+/** Keeps the copy as it should be. @throws StatusError or TransportError; the caller tries again. */
+export async function writeSecondCopy(
+  managed: KubeClient,
+  { credentials, ...config }: SecondCopy,
+): Promise<void> {
+  const { clusterName, agentId, hubServer, hubCa } = config;
+  const encoded = (text: string): string => Buffer.from(text).toString('base64');
+  const data = {
+    [keys.clusterName]: encoded(clusterName),
+    [keys.agentName]: encoded(agentId),
+    [keys.kubeconfig]: encoded(writeHubKubeconfig({ server: hubServer, ca: hubCa, clusterName: 'hub' })),
+    [keys.certificate]: encoded(credentials.certificatePem),
+    [keys.privateKey]: encoded(credentials.privateKeyPem),
+  };
+  await apply(managed, wellKnown.namespaces, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: agentNamespace },
+  });
+  const name = (await ownName(managed, { clusterName, agentId })) ?? hubKubeconfigSecretName;
+  await apply(managed, wellKnown.secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: agentNamespace },
+    type: 'Opaque',
+    data,
+  });
+}
+
+/** Where this agent's copy is or belongs. */
+async function ownName(
+  managed: KubeClient,
+  { clusterName, agentId }: Pick<Identity, 'clusterName' | 'agentId'>,
+): Promise<string | undefined> {
+  const [plain = '', own] = secretNames(agentId);
+  const secret = await getSecret(managed, plain);
+  if (secret === undefined) return plain;
+  const data = (secret['data'] ?? {}) as Readonly<Record<string, string>>; // v1 Secret
+  const isOwn = Object.entries({ [keys.clusterName]: clusterName, [keys.agentName]: agentId }).every(
+    ([key, value]) => Buffer.from(data[key] ?? '', 'base64').toString() === value,
+  );
+  return isOwn ? plain : own;
+}
+
+/** For an agent that leaves. The namespace stays: others may live in it. */
+export async function removeSecondCopy(
+  managed: KubeClient,
+  identity: Pick<Identity, 'clusterName' | 'agentId'>,
+): Promise<void> {
+  const name = await ownName(managed, identity);
+  if (name === undefined || (await getSecret(managed, name)) === undefined) return;
+  await managed.delete(wellKnown.secrets, { namespace: agentNamespace, name });
+}
+
+async function apply(
+  managed: KubeClient,
+  ref: typeof wellKnown.namespaces | typeof wellKnown.secrets,
+  object: KubeObject,
+): Promise<void> {
+  const { name = '', namespace } = object.metadata;
+  await managed.patch(
+    ref,
+    { name, ...(namespace !== undefined && { namespace }) },
+    { type: 'apply', body: object, fieldManager: klusterletFieldManager, force: true },
+  );
+}
+
+async function getSecret(managed: KubeClient, name: string): Promise<KubeObject | undefined> {
+  try {
+    return await managed.get<KubeObject>(wellKnown.secrets, { namespace: agentNamespace, name });
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
