@@ -200,8 +200,8 @@ export class World {
       admission: (server) => hubAdmission(() => createClient(server().transport()), this.clock),
       guard: (server) => createReadGuard(() => createClient(server().transport())),
       certificateRules: {
-        refuses: (certificate) => gate.rules.refuses?.(certificate),
-        whenExpired: (certificate, nowMs) => gate.rules.whenExpired?.(certificate, nowMs),
+        refuses: (certificate) => gate.rules.refuses(certificate),
+        whenExpired: (certificate, nowMs) => gate.rules.whenExpired(certificate, nowMs),
       },
       beside: async (server, life) => {
         const client = createClient(server.transport(), { userAgent: 'hub' });

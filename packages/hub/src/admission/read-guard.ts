@@ -11,7 +11,6 @@ import {
   type ManagedCluster,
   newForbidden,
 } from '@flotilla/api';
-import type { GuardedRequest, RequestGuard } from '@flotilla/apiserver';
 import { type KubeClient, type ResourceRef, wellKnown } from '@flotilla/kube';
 import { agentCluster } from '../identity/agent-identity.js';
 import { parseExpiredAgent } from '../identity/expired-agent.js';
@@ -22,10 +21,24 @@ import {
   tokenClusterAnnotation,
 } from '../tokens/bootstrap-token.js';
 import { nameTaken } from './name-taken.js';
+import type { Requester } from './rule.js';
+
+/** An authorized request for a resource, as the API server shows it to its guard. */
+export interface GuardedRequest {
+  readonly user: Requester;
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly name: string | undefined;
+  readonly query: URLSearchParams;
+}
+
+/** Refuses by rejecting with a StatusError; undefined for what is none of its business. */
+export type ReadGuard = (request: GuardedRequest) => Promise<void> | undefined;
 
 const reads = new Set(['get', 'list', 'watch']);
 
-export function createReadGuard(client: () => KubeClient): RequestGuard {
+export function createReadGuard(client: () => KubeClient): ReadGuard {
   return (request) => {
     const { group, resource, verb, user } = request;
     const isCsr = resource === 'certificatesigningrequests' && group === 'certificates.k8s.io';

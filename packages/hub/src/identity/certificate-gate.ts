@@ -4,9 +4,8 @@
  * server says that it is ready, so that no revoked agent slips in at a restart.
  */
 import { formatTime, type KubeObject, type ManagedCluster, parseAgentUserName } from '@flotilla/api';
-import type { CertificateRules } from '@flotilla/apiserver';
 import { type Certificate, createInformer, type Env, type KubeClient, wellKnown } from '@flotilla/kube';
-import { expiredAgentUser } from './expired-agent.js';
+import { type ExpiredAgentUser, expiredAgentUser } from './expired-agent.js';
 import {
   type Revocations,
   readRevocations,
@@ -16,7 +15,11 @@ import {
 } from './revocations.js';
 
 export interface CertificateGate {
-  readonly rules: CertificateRules;
+  /** For the API server's authenticator. */
+  readonly rules: {
+    refuses(certificate: Certificate): string | undefined;
+    whenExpired(certificate: Certificate, nowMs: number): ExpiredAgentUser | undefined;
+  };
   /** Resolves when the revocations are known. */
   start(client: KubeClient, signal: AbortSignal): Promise<void>;
 }
