@@ -83,4 +83,18 @@ describe('log of a simulated container', () => {
     log.append(Buffer.alloc(40_000, 'a'), 'Stdout', at);
     expect((await textOf(read(log))).length).to.equal(2 * 16 * 1024);
   });
+
+  it('holds less when there are many of them', () => {
+    const full = new ContainerLog();
+    const small = new ContainerLog(() => 1 / 100);
+    for (let line = 0; line < 30_000; line++) {
+      for (const log of [full, small]) log.append(Buffer.from(`${line}\n`), 'Stdout', at);
+    }
+    const count = (log: ContainerLog): number => log.text(['Stdout']).toString().split('\n').length - 1;
+    expect(count(full)).to.be.within(15_000, 20_000);
+    expect(count(small)).to.be.within(150, 200);
+    small.append(Buffer.from('a prompt # '), 'Stdout', at);
+    expect(small.text(['Stdout']).toString()).to.match(/29999\na prompt # $/);
+    expect(small.text(['Stderr']).length).to.equal(0);
+  });
 });
