@@ -52,7 +52,7 @@ describe('hub commands on a fleet', () => {
     ],
     [
       ['csr', 'list'],
-      /^NAME +CLUSTER +REQUESTOR +CONDITION +AGE\nedge-\S+ +edge +\S+ +Approved,Issued/,
+      /^NAME +CLUSTER +REQUESTOR +SOURCE +FINGERPRINT +KEY +CONDITION +AGE\nedge-\S+ +edge +\S+ +127\.0\.0\.1 +SHA256:\S+ +known +Approved,Issued/,
       'CertificateSigningRequest',
     ],
   ] as const) {

@@ -3,6 +3,7 @@ export * from './conditions.js';
 export * from './field-selectors.js';
 export * from './join-string.js';
 export * from './json.js';
+export * from './key-fingerprint.js';
 export * from './kinds/applied-manifest-work.js';
 export * from './kinds/cluster-claim.js';
 export * from './kinds/crd.js';

@@ -13,6 +13,8 @@ export interface GuardedRequest {
   readonly subresource: string | undefined;
   readonly name: string | undefined;
   readonly query: URLSearchParams;
+  /** Of the client, as the connection has it; empty in process. */
+  readonly remoteAddress: string;
 }
 
 /** Refuses by throwing, or rejecting with, a StatusError. Undefined at once for what is none of its business. */

@@ -156,9 +156,18 @@ async function answer(
   });
 }
 
-function toGuarded({ query }: ApiRequest, info: RequestInfo, user: UserInfo): GuardedRequest {
+function toGuarded({ query, remoteAddress }: ApiRequest, info: RequestInfo, user: UserInfo): GuardedRequest {
   const { verb, group, resource, subresource } = info;
-  return { user, verb, group, resource, subresource, name: info.isNamed ? info.name : undefined, query };
+  return {
+    user,
+    verb,
+    group,
+    resource,
+    subresource,
+    name: info.isNamed ? info.name : undefined,
+    query,
+    remoteAddress,
+  };
 }
 
 function arrivalOf(request: ApiRequest, info: RequestInfo, user: UserInfo): Arrival {

@@ -20,6 +20,7 @@ import {
   bootstrapTokenSecretName,
   tokenClusterAnnotation,
 } from '../tokens/bootstrap-token.js';
+import { noteSource } from './csr-source-rule.js';
 import { nameTaken } from './name-taken.js';
 import type { Requester } from './rule.js';
 
@@ -31,6 +32,7 @@ export interface GuardedRequest {
   readonly resource: string;
   readonly name: string | undefined;
   readonly query: URLSearchParams;
+  readonly remoteAddress: string;
 }
 
 /** Refuses by rejecting with a StatusError; undefined for what is none of its business. */
@@ -40,6 +42,7 @@ const reads = new Set(['get', 'list', 'watch']);
 
 export function createReadGuard(client: () => KubeClient): ReadGuard {
   return (request) => {
+    noteSource(request);
     const { group, resource, verb, user } = request;
     const isCsr = resource === 'certificatesigningrequests' && group === 'certificates.k8s.io';
     const isCluster = resource === 'managedclusters' && group === clusterGroupName;

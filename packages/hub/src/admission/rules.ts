@@ -30,6 +30,7 @@ import {
 import { agentCsrRule } from './agent-csr-rule.js';
 import { agentRules } from './agent-rules.js';
 import { clusterSetBindingRule, clusterSetRule, taintTimeRule } from './cluster-rules.js';
+import { csrSourceRule } from './csr-source-rule.js';
 import { checkExecutor } from './executor.js';
 import { workAuthorRule, workHistoryRule } from './history-rules.js';
 import { nameTaken } from './name-taken.js';
@@ -213,6 +214,7 @@ export const admissionRules: readonly AdmissionRule[] = [
   tokenClusterRule,
   managedClusterRule,
   clusterSetBindingRule,
+  csrSourceRule,
   tokenCsrRule,
   agentCsrRule,
   workAuthorRule,

@@ -16,6 +16,8 @@ import {
   withCsrCondition,
 } from '../controllers/csr-approver.js';
 
+import { type RequestView, viewRequest } from './request-view.js';
+
 export interface Decision {
   readonly type: 'Approved' | 'Denied';
   readonly message: string;
@@ -57,6 +59,8 @@ export interface ApproveResult {
   readonly accepted: 'done' | 'already';
   /** The request that was approved now. */
   readonly csr: string | undefined;
+  /** What was approved now; absent: nothing. */
+  readonly request?: RequestView;
   /** The cluster has, or had, a certificate request that is not refused. */
   readonly asked: boolean;
 }
@@ -65,6 +69,8 @@ export interface ApproveOptions {
   readonly env: Pick<Env, 'clock'>;
   /** On the monotonic clock: how long a cluster that has not asked, or not for a certificate, is waited for. */
   readonly deadlineMs: number;
+  /** Only a request with this key is approved. */
+  readonly fingerprint?: string | undefined;
   /** Told once what is waited for. */
   readonly note: (text: string) => void;
 }
@@ -93,6 +99,9 @@ export async function approveCluster(
   const pending = requests.filter((csr) => isPending(csr));
   const readable = pending.find((csr) => readAgentRequest(csr).ok);
   if (readable === undefined && pending[0] !== undefined) throw new Error(refusal(pending[0]));
+  const view = readable && viewRequest(readable, managed);
+  if (options.fingerprint !== undefined && view?.fingerprint !== options.fingerprint)
+    throw new Error(otherKey(cluster, { wanted: options.fingerprint, view }));
   const isAccepted = managed.spec?.hubAcceptsClient === true;
   // Before the certificate: the cluster's first requests with it should find their rights.
   if (!isAccepted) {
@@ -114,6 +123,7 @@ export async function approveCluster(
     cluster,
     accepted: isAccepted ? 'already' : 'done',
     csr: readable?.metadata.name,
+    ...(view && { request: view }),
     asked: isJoined || requests.length > 0,
   };
 }
@@ -141,6 +151,17 @@ async function listRequests(client: KubeClient, cluster: string): Promise<Certif
   const refused = ({ status }: CertificateSigningRequest): boolean =>
     (status?.conditions ?? []).some(({ type }) => type === 'Denied' || type === 'Failed');
   return items.filter((csr) => !refused(csr)).sort((a, b) => createdAt(b).localeCompare(createdAt(a)));
+}
+
+function otherKey(
+  cluster: string,
+  { wanted, view }: { wanted: string; view: RequestView | undefined },
+): string {
+  const found =
+    view === undefined
+      ? 'no certificate request is pending'
+      : `the request that is pending has the key ${view.fingerprint}, from ${view.source || 'an unknown address'}`;
+  return `${cluster} is not approved: --fingerprint says ${wanted}, and ${found}; compare with what "klusterlet join" printed`;
 }
 
 function createdAt(csr: KubeObject): string {

@@ -23,6 +23,7 @@ import { joinManifest } from '../tokens/join-manifest.js';
 import { type ApproveResult, approveCluster, decideCsr } from './approve.js';
 import { addConfirmDeletionCommand } from './confirm-deletion.js';
 import { type Connection, connect, kubeconfigOption } from './connect.js';
+import { addMembershipCommands } from './membership.js';
 import {
   clusterHeaders,
   clusterRow,
@@ -64,7 +65,7 @@ export function addAskingCommands(program: Command, context: CommandContext): Co
   addTokenCommand(program, context);
   addCsrCommands(program, context);
   addApproveCommand(program, context);
-  addClustersCommand(program, context);
+  addMembershipCommands(program, addClustersCommand(program, context), context);
   return addWorksCommand(program, context);
 }
 
@@ -134,7 +135,7 @@ function addTokenCommand(program: Command, context: CommandContext): void {
 }
 
 /** Tokens live and die by the hub's clock; this machine's may be wrong. */
-async function hubTimeMs(client: KubeClient, env: Env): Promise<number> {
+export async function hubTimeMs(client: KubeClient, env: Env): Promise<number> {
   const response = await client.transport.request({ method: 'GET', path: '/version', timeoutMs: 10_000 });
   await response.bytes();
   const hubMs = Date.parse(response.headers['date'] ?? '');
@@ -159,9 +160,12 @@ function addCsrCommands(program: Command, context: CommandContext): void {
         const { items } = await client.list<CertificateSigningRequest>(wellKnown.certificateSigningRequests, {
           labelSelector: clusterNameLabel,
         });
-        const rows = items.map((item) =>
-          csrRow(item, { nowMs: env.clock.now(), cluster: item.metadata.labels?.[clusterNameLabel] ?? '' }),
-        );
+        const known = await client.list<ManagedCluster>(wellKnown.managedClusters);
+        const clusters = new Map(known.items.map((each) => [each.metadata.name, each]));
+        const rows = items.map((item) => {
+          const cluster = item.metadata.labels?.[clusterNameLabel] ?? '';
+          return csrRow(item, { nowMs: env.clock.now(), cluster, managed: clusters.get(cluster) });
+        });
         const empty = 'no klusterlet has asked for a certificate';
         context.print(renderList(options.output, { headers: csrHeaders, rows, objects: items, empty }));
       }),
@@ -201,27 +205,45 @@ function addApproveCommand(program: Command, context: CommandContext): void {
         .argParser(parseDuration)
         .default(10_000, '10s'),
     )
+    .option(
+      '--fingerprint <fingerprint>',
+      'approve only the key that "klusterlet join" printed; for one cluster',
+    )
     .addOption(kubeconfigOption())
-    .action((clusters: string[], options: { wait: number; kubeconfig?: string }) =>
+    .action((clusters: string[], options: ApproveFlags) =>
       withHub(context, options, async ({ client, env }) => {
+        const { fingerprint } = options;
+        if (fingerprint !== undefined && clusters.length > 1)
+          throw new UsageError('--fingerprint is of one key: give one cluster with it');
         const deadlineMs = env.clock.monotonicMs() + options.wait;
         for (const cluster of clusters) {
-          const approve = { env, deadlineMs, note: context.note };
+          const approve = { env, deadlineMs, note: context.note, fingerprint };
           context.print(describeApproval(await approveCluster(client, cluster, approve)));
         }
       }),
     );
 }
 
-function describeApproval({ cluster, accepted, csr, asked }: ApproveResult): string {
+interface ApproveFlags {
+  readonly wait: number;
+  readonly fingerprint?: string;
+  readonly kubeconfig?: string;
+}
+
+function describeApproval({ cluster, accepted, csr, asked, request }: ApproveResult): string {
   const first = accepted === 'done' ? 'accepted' : 'was already accepted';
-  if (csr !== undefined) return `${cluster}: ${first}, ${csr} approved`;
+  if (csr !== undefined) {
+    const from = request?.source ? ` from ${request.source}` : '';
+    const instead =
+      request?.present === undefined ? '' : `; the cluster had the key ${request.present} before`;
+    return `${cluster}: ${first}, ${csr} approved (key ${request?.fingerprint}${from}${instead})`;
+  }
   const more = asked ? '' : `; run "hub approve ${cluster}" again when its klusterlet has asked`;
   return `${cluster}: ${first}, no certificate request is pending${more}`;
 }
 
-function addClustersCommand(program: Command, context: CommandContext): void {
-  addCommand(program, 'clusters', {
+function addClustersCommand(program: Command, context: CommandContext): Command {
+  return addCommand(program, 'clusters', {
     description: 'list the fleet',
     examples: ['hub clusters', 'hub clusters -o json'],
   })

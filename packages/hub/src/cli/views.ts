@@ -10,6 +10,7 @@ import {
   workCondition,
 } from '@flotilla/api';
 import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
+import { viewRequest } from './request-view.js';
 
 function age(object: KubeObject | ManagedCluster | ManifestWork, nowMs: number): string {
   const created = object.metadata.creationTimestamp;
@@ -87,16 +88,29 @@ export function manifestRows(work: ManifestWork): string[][] {
   });
 }
 
-export const csrHeaders = ['Name', 'Cluster', 'Requestor', 'Condition', 'Age'];
+export const csrHeaders = [
+  'Name',
+  'Cluster',
+  'Requestor',
+  'Source',
+  'Fingerprint',
+  'Key',
+  'Condition',
+  'Age',
+];
 
 export function csrRow(
   csr: CertificateSigningRequest,
-  options: { nowMs: number; cluster: string },
+  options: { nowMs: number; cluster: string; managed: KubeObject | undefined },
 ): string[] {
+  const { source, fingerprint, key } = viewRequest(csr, options.managed);
   return [
     csr.metadata.name ?? '',
     options.cluster,
     csr.spec.username ?? '',
+    source,
+    fingerprint,
+    key,
     csrState(csr),
     age(csr, options.nowMs),
   ];

@@ -34,9 +34,3 @@ export function withAgentKey(known: readonly AgentKey[], added: AgentKey): strin
   if (!kept.includes(added)) return undefined;
   return kept.map(({ hash, issuedAtMs }) => `${hash}@${formatTime(issuedAtMs)}`).join(',');
 }
-
-/** What people compare: the first 16 bytes of the hash in pairs, as both `klusterlet join` and the hub show it. */
-export function keyFingerprint(hash: string): string {
-  const hex = hash.replace(/^sha256:/, '').slice(0, 32);
-  return `SHA256:${(hex.match(/../g) ?? []).join(':')}`;
-}

@@ -12,6 +12,7 @@ import { type KlusterletConfig, KlusterletState } from '../registration/state.js
 import { readStatus, statusHeaders } from '../status.js';
 import { connectManaged, dialHub } from './connections.js';
 import { type JoinOptions, prepareJoin, readJoinRequest, readJoinString } from './prepare-join.js';
+import { restoreJoin } from './restore-join.js';
 
 export interface CommandContext {
   readonly env: Env;
@@ -114,14 +115,22 @@ async function run(
 
 function addRunCommand(program: Command, context: CommandContext): void {
   const command = addCommand(program, 'run', {
-    description: 'run the agent of a data directory that has joined before',
+    description:
+      'run the agent of a data directory that has joined before; a directory that was lost is restored from the copy in the managed cluster',
     examples: ['klusterlet run', 'klusterlet run --data-dir /var/lib/klusterlet'],
   });
-  withDataDir(command).action(async (options: DataDirOption) => {
+  command.option(
+    '--kubeconfig <file>',
+    'the managed cluster of a directory that was lost; default $KUBECONFIG, else in-cluster, else ~/.kube/config',
+  );
+  withDataDir(command).action(async (options: DataDirOption & { kubeconfig?: string }) => {
     const state = new KlusterletState(context.env.files, options.dataDir);
-    const config = await mustConfig(state);
     const lock = await lockDirectory(options.dataDir);
     try {
+      const config =
+        (await state.readConfig()) ??
+        (await restoreJoin(state, { env: context.env, kubeconfig: options.kubeconfig })) ??
+        (await mustConfig(state));
       await run(config, { state, context });
     } finally {
       await lock.release();

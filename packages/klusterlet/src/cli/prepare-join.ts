@@ -3,12 +3,14 @@
  * a directory is bound to its cluster name only once the hub has taken the request of its klusterlet.
  */
 import { validateObjectName } from '@flotilla/api';
-import { type Env, parseCertificate, publicKeyHash, writeKubeconfig } from '@flotilla/kube';
+import { createClient, type Env, publicKeyHash, writeKubeconfig } from '@flotilla/kube';
 import { UsageError } from '@flotilla/kube/cli';
 import { probeTls } from '@flotilla/kube/node';
 import { fetchPinnedCa } from '../registration/pinned-ca.js';
-import type { KlusterletConfig, KlusterletState } from '../registration/state.js';
-import { checkManaged, managedKubeconfig } from './connections.js';
+import { proveKnown, refusalOf } from '../registration/recovery.js';
+import { isExpired } from '../registration/renewal.js';
+import type { HubCredentials, KlusterletConfig, KlusterletState } from '../registration/state.js';
+import { checkManaged, dialHub, managedKubeconfig } from './connections.js';
 import { type Invitation, readInvitation } from './invitation.js';
 
 export interface JoinOptions {
@@ -120,9 +122,22 @@ async function savedJoin(
     );
   }
   const saved = await state.readCredentials();
-  const isComplete =
-    saved !== undefined && parseCertificate(saved.certificatePem).notAfterMs > env.clock.now();
+  const isComplete = saved !== undefined && !isExpired(saved, env) && !(await isRefused(config, saved, env));
   return { config, isComplete };
+}
+
+/** The hub says that it does not know this agent; a hub that is away says nothing. */
+async function isRefused(config: KlusterletConfig, saved: HubCredentials, env: Env): Promise<boolean> {
+  const { hubServer, hubCa, clusterName } = config;
+  const transport = dialHub(env, { server: hubServer, ca: hubCa, credentials: () => saved });
+  try {
+    await proveKnown(createClient(transport, { userAgent: 'klusterlet' }), clusterName);
+    return false;
+  } catch (error) {
+    return refusalOf(error) !== undefined;
+  } finally {
+    await transport.close();
+  }
 }
 
 /** Trusted because it matches the pin. */

@@ -11,6 +11,7 @@ import {
   findCondition,
   hasReason,
   type KubeObject,
+  keyFingerprint,
   klusterletFieldManager,
   kubeClientSigner,
   type ManagedCluster,
@@ -21,6 +22,7 @@ import {
   type Env,
   generateKeyPair,
   type KubeClient,
+  publicKeyHashOf,
   sleep,
   TransportError,
   wellKnown,
@@ -58,6 +60,9 @@ export class DeniedError extends Error {
 export async function bootstrap(hub: KubeClient, options: BootstrapOptions): Promise<HubCredentials> {
   await ensureManagedCluster(hub, options);
   const pending = (await livePending(hub, options)) ?? (await createRequest(hub, options));
+  options.onProgress(
+    `the key of this klusterlet is ${keyFingerprint(publicKeyHashOf(pending.privateKeyPem))} ("hub csr list" has to show the same)`,
+  );
   options.onProgress(
     `waiting for the hub to accept: run "hub approve ${options.clusterName}" there (certificate request ${pending.csrName})`,
   );
