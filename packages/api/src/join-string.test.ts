@@ -23,4 +23,17 @@ describe('join string', () => {
   for (const [name, text, expected] of bad) {
     it(`names the part that is wrong: ${name}`, () => expect(() => parseJoinString(text)).to.throw(expected));
   }
+
+  it('holds further addresses of the hub', () => {
+    const join = {
+      server: 'https://a.example:6443',
+      token: 'abcdef.0123456789abcdef',
+      caHash: `sha256:${'0'.repeat(64)}`,
+      alternatives: ['https://b.example:6443', 'https://[::1]:6443'],
+    };
+    expect(parseJoinString(formatJoinString(join))).to.deep.equal(join);
+    expect(() => parseJoinString(`${formatJoinString(join)}&also=http://c.example`)).to.throw(
+      /further addresses/,
+    );
+  });
 });

@@ -2,7 +2,7 @@
  * The one line that `hub token create` prints and `klusterlet join` reads: where the hub is, a bootstrap token, and
  * the pin of the hub's CA, so that joining never trusts on first use. Pure.
  *
- * Form: `https://HOST:PORT/?token=<id>.<secret>&ca=sha256:<hex>[&cluster=<name>]`. `ca` is the SHA-256 of the CA
+ * Form: `https://HOST:PORT/?token=<id>.<secret>&ca=sha256:<hex>[&cluster=<name>][&also=<URL>]…`. `ca` is the SHA-256 of the CA
  * certificate's SubjectPublicKeyInfo, the same value as kubeadm's discovery-token-ca-cert-hash.
  */
 export interface JoinString {
@@ -14,6 +14,8 @@ export interface JoinString {
   readonly caHash: string;
   /** The one cluster name that the token may join as. */
   readonly cluster?: string;
+  /** Further addresses of the same hub, for when the first does not answer. */
+  readonly alternatives?: readonly string[];
 }
 
 const tokenForm = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
@@ -21,7 +23,8 @@ const hashForm = /^sha256:[0-9a-f]{64}$/;
 
 export function formatJoinString(join: JoinString): string {
   const cluster = join.cluster === undefined ? '' : `&cluster=${encodeURIComponent(join.cluster)}`;
-  return `${join.server}/?token=${join.token}&ca=${join.caHash}${cluster}`;
+  const also = (join.alternatives ?? []).map((url) => `&also=${encodeURIComponent(url)}`).join('');
+  return `${join.server}/?token=${join.token}&ca=${join.caHash}${cluster}${also}`;
 }
 
 /** @throws Error that says which part of the line is wrong; never repeats the token. */
@@ -39,7 +42,21 @@ export function parseJoinString(text: string): JoinString {
   const caHash = url.searchParams.get('ca') ?? '';
   if (!hashForm.test(caHash)) throw invalid('its ca must have the form sha256:<64 hex digits>');
   const cluster = url.searchParams.get('cluster');
-  return { server: url.origin, token, caHash, ...(cluster !== null && { cluster }) };
+  const alternatives = url.searchParams.getAll('also').map(readAlternative);
+  return {
+    server: url.origin,
+    token,
+    caHash,
+    ...(cluster !== null && { cluster }),
+    ...(alternatives.length > 0 && { alternatives }),
+  };
+}
+
+function readAlternative(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:')
+    throw invalid('each of its further addresses (also) must be a URL that begins with https://');
+  return url.origin;
 }
 
 function invalid(why: string, cause?: unknown): Error {

@@ -33,9 +33,16 @@ import { createWorkAgent } from './work/work-agent.js';
 /** How a hub is reached; the certificate may change while the transport lives. */
 export interface HubAddress {
   readonly server: string;
+  /** Asked in turn when the one before cannot be reached. */
+  readonly alternatives?: readonly string[];
   readonly ca: string;
   readonly credentials?: () => HubCredentials | undefined;
   readonly token?: string;
+}
+
+/** Where the hub of a configuration is. */
+export function hubAt({ hubServer, hubAlternatives, hubCa }: KlusterletConfig): HubAddress {
+  return { server: hubServer, ca: hubCa, ...(hubAlternatives && { alternatives: hubAlternatives }) };
 }
 
 export interface AgentOptions {
@@ -96,8 +103,7 @@ async function runJoined(
 ): Promise<void> {
   const { config } = options;
   const transport = options.dialHub({
-    server: config.hubServer,
-    ca: config.hubCa,
+    ...hubAt(config),
     credentials: () => holder.current,
   });
   try {
@@ -197,7 +203,7 @@ async function join(options: AgentOptions, signal: AbortSignal): Promise<HubCred
       `the hub certificate of ${config.clusterName} is missing and there is no token: ${needsToken(options)}`,
     );
   }
-  const transport = options.dialHub({ server: config.hubServer, ca: config.hubCa, token });
+  const transport = options.dialHub({ ...hubAt(config), token });
   try {
     const hub = createClient(transport, { userAgent: 'klusterlet' });
     return await bootstrap(hub, { ...options, ...config, signal });
@@ -280,7 +286,7 @@ async function asHub<T>(
   credentials: HubCredentials,
   ask: (hub: KubeClient) => Promise<T>,
 ): Promise<T> {
-  const transport = dialHub({ server: config.hubServer, ca: config.hubCa, credentials: () => credentials });
+  const transport = dialHub({ ...hubAt(config), credentials: () => credentials });
   try {
     return await ask(createClient(transport, { userAgent: 'klusterlet' }));
   } finally {

@@ -1,7 +1,7 @@
 /** What `klusterlet status` shows: the data directory's word, and whether the hub answers this agent now. */
 import { clusterCondition, findCondition, type ManagedCluster } from '@flotilla/api';
 import { createClient, type Env, parseCertificate, type Transport, wellKnown } from '@flotilla/kube';
-import type { HubAddress } from './agent.js';
+import { type HubAddress, hubAt } from './agent.js';
 import type { KlusterletConfig, KlusterletState } from './registration/state.js';
 import { createSavedWorks } from './work/saved-works.js';
 
@@ -44,7 +44,7 @@ async function askHub(
   { dialHub, config }: StatusSources,
   credentials: { certificatePem: string; privateKeyPem: string },
 ): Promise<Record<string, string>> {
-  const transport = dialHub({ server: config.hubServer, ca: config.hubCa, credentials: () => credentials });
+  const transport = dialHub({ ...hubAt(config), credentials: () => credentials });
   try {
     const cluster = await createClient(transport).get<ManagedCluster>(
       wellKnown.managedClusters,

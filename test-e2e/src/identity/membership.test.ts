@@ -19,6 +19,15 @@ describe('membership', () => {
   const m1 = () => fleet.clusters[0] ?? expect.fail('no cluster');
   const file = (name: string): string => readFileSync(join(m1().dataDir, 'hub', name), 'utf8');
 
+  /** The hub has two addresses: through the link, and its own. */
+  function newToken() {
+    const servers = [m1().link.port, fleet.hubPort].flatMap((port) => [
+      '--server',
+      `https://127.0.0.1:${port}`,
+    ]);
+    return fleet.hubCommand('token', 'create', '--cluster', 'm1', ...servers);
+  }
+
   /** What the agent could do, done by somebody who has its files. */
   function asAgent(): Transport {
     const cert = file('tls.crt');
@@ -32,7 +41,8 @@ describe('membership', () => {
   }
 
   it('approves the key that the klusterlet printed, and no other', async () => {
-    const token = await fleet.hubCommand('token', 'create', '--cluster', 'm1');
+    const token = await newToken();
+    expect(token.stdout).to.contain(`&also=https%3A%2F%2F127.0.0.1%3A${fleet.hubPort}`);
     m1().klusterlet.start([
       ...['join', token.stdout.trim(), '--name', 'm1', '--kubeconfig', m1().kubeconfig],
       ...['--data-dir', m1().dataDir],
@@ -86,7 +96,7 @@ describe('membership', () => {
       return (await fleet.on(m1(), 'get', 'configmap', 'held')).code === 0;
     });
     await m1().klusterlet.stop();
-    const token = await fleet.hubCommand('token', 'create', '--cluster', 'm1');
+    const token = await newToken();
     const rejoin = ['join', token.stdout.trim(), '--kubeconfig', m1().kubeconfig, '--data-dir', m1().dataDir];
     m1().klusterlet.start(rejoin);
     await eventually('its new key is approved', async () => {
@@ -119,6 +129,13 @@ describe('membership', () => {
       await transport.close();
     }
   }
+
+  it('goes on with the next address when one does not answer', async () => {
+    m1().link.cut();
+    await fleet.apply(work(m1(), 'held', [configMap('held', { v: '3' })]));
+    await fleet.workApplied(m1(), 'held');
+    m1().link.heal();
+  });
 
   it('goes on after its data directory was lost, as the same agent', async () => {
     await m1().klusterlet.stop();

@@ -72,7 +72,7 @@ export function addAskingCommands(program: Command, context: CommandContext): Co
 interface TokenOptions {
   readonly cluster?: string;
   readonly ttl: number;
-  readonly server?: string;
+  readonly server?: readonly string[];
   readonly manifest?: boolean;
   readonly kubeconfig?: string;
 }
@@ -101,8 +101,8 @@ function addTokenCommand(program: Command, context: CommandContext): void {
     )
     .option(
       '--server <url>',
-      "the hub's URL as the cluster reaches it; default: the server of the kubeconfig",
-      parseHttpsUrl,
+      "the hub's URL as the cluster reaches it, given again for each further one; default: the server of the kubeconfig",
+      (text: string, urls: readonly string[] = []) => [...urls, parseHttpsUrl(text)],
     )
     .addOption(kubeconfigOption())
     .option(
@@ -124,7 +124,8 @@ function addTokenCommand(program: Command, context: CommandContext): void {
           }),
         );
         const joinString = formatJoinString({
-          server: options.server ?? server,
+          server: options.server?.[0] ?? server,
+          alternatives: options.server?.slice(1) ?? [],
           token: `${made.id}.${made.secret}`,
           caHash: pin,
           ...(options.cluster !== undefined && { cluster: options.cluster }),

@@ -1,7 +1,13 @@
 /** The two servers of a klusterlet, as its commands reach them: its own cluster, and the hub. */
 import { homedir } from 'node:os';
 import { join as joinPath, resolve } from 'node:path';
-import { createClient, type Env, type KubeClient, type Transport } from '@flotilla/kube';
+import {
+  createClient,
+  createFailoverTransport,
+  type Env,
+  type KubeClient,
+  type Transport,
+} from '@flotilla/kube';
 import { createHttpsTransport, transportFromKubeconfig, transportInCluster } from '@flotilla/kube/node';
 import type { HubAddress } from '../agent.js';
 
@@ -53,7 +59,16 @@ export async function checkManaged(env: Env, kubeconfig: string | undefined): Pr
 }
 
 /** Says nothing until the first request. */
-export function dialHub(env: Env, { server, ca, credentials, token }: HubAddress): Transport {
+export function dialHub(env: Env, { server, alternatives = [], ...address }: HubAddress): Transport {
+  const first = dialOne(env, { server, ...address });
+  if (alternatives.length === 0) return first;
+  return createFailoverTransport([
+    first,
+    ...alternatives.map((url) => dialOne(env, { server: url, ...address })),
+  ]);
+}
+
+function dialOne(env: Env, { server, ca, credentials, token }: HubAddress): Transport {
   return createHttpsTransport({
     server,
     ca,

@@ -15,6 +15,8 @@ export interface Invitation {
   readonly caHash: string;
   /** The hub's CA as PEM; absent: the hub shows it, and the hash says whether it is the right one. */
   readonly ca?: string;
+  /** Further addresses of the same hub. */
+  readonly alternatives?: readonly string[];
   /** The one cluster that may join. */
   readonly cluster?: string;
 }

@@ -3,9 +3,10 @@
  * a directory is bound to its cluster name only once the hub has taken the request of its klusterlet.
  */
 import { validateObjectName } from '@flotilla/api';
-import { createClient, type Env, publicKeyHash, writeKubeconfig } from '@flotilla/kube';
+import { createClient, type Env, publicKeyHash, TransportError, writeKubeconfig } from '@flotilla/kube';
 import { UsageError } from '@flotilla/kube/cli';
 import { probeTls } from '@flotilla/kube/node';
+import { hubAt } from '../agent.js';
 import { fetchPinnedCa } from '../registration/pinned-ca.js';
 import { proveKnown, refusalOf } from '../registration/recovery.js';
 import { isExpired } from '../registration/renewal.js';
@@ -86,6 +87,7 @@ export async function prepareJoin(
     agentId: saved?.config.agentId ?? env.random.uuid().slice(0, 8),
     hubServer: join.server,
     hubCa,
+    ...(join.alternatives && { hubAlternatives: join.alternatives }),
     ...(kubeconfig !== undefined && { kubeconfig }),
   };
   await state.writeConfig(config);
@@ -128,8 +130,8 @@ async function savedJoin(
 
 /** The hub says that it does not know this agent; a hub that is away says nothing. */
 async function isRefused(config: KlusterletConfig, saved: HubCredentials, env: Env): Promise<boolean> {
-  const { hubServer, hubCa, clusterName } = config;
-  const transport = dialHub(env, { server: hubServer, ca: hubCa, credentials: () => saved });
+  const { clusterName } = config;
+  const transport = dialHub(env, { ...hubAt(config), credentials: () => saved });
   try {
     await proveKnown(createClient(transport, { userAgent: 'klusterlet' }), clusterName);
     return false;
@@ -140,10 +142,25 @@ async function isRefused(config: KlusterletConfig, saved: HubCredentials, env: E
   }
 }
 
-/** Trusted because it matches the pin. */
-function askForCa(join: Invitation, env: Env): Promise<string> {
-  return fetchPinnedCa(join, {
-    probe: async (address) => (await probeTls({ ...address, clock: env.clock, label: 'hub' })).certificates,
-    nowMs: env.clock.now(),
-  });
+/** Trusted because it matches the pin; from the first address that can be reached. */
+async function askForCa(join: Invitation, env: Env): Promise<string> {
+  const ask = (server: string): Promise<string> =>
+    fetchPinnedCa(
+      { ...join, server },
+      {
+        probe: async (address) =>
+          (await probeTls({ ...address, clock: env.clock, label: 'hub' })).certificates,
+        nowMs: env.clock.now(),
+      },
+    );
+  const { alternatives = [] } = join;
+  for (const server of [join.server, ...alternatives.slice(0, -1)]) {
+    try {
+      return await ask(server);
+    } catch (error) {
+      if (alternatives.length === 0 || !(error instanceof TransportError)) throw error;
+      env.log.warn('hub not reached, trying its next address', { server, error: error.message });
+    }
+  }
+  return ask(alternatives.at(-1) ?? join.server);
 }

@@ -21,6 +21,8 @@ export interface KlusterletConfig {
   readonly agentId: string;
   /** `https://host:port` of the hub. */
   readonly hubServer: string;
+  /** Further addresses of the same hub. */
+  readonly hubAlternatives?: readonly string[];
   /** The hub's CA, PEM. */
   readonly hubCa: string;
   /** Path of the managed cluster's kubeconfig; absent: in-cluster. */
