@@ -43,8 +43,14 @@ export async function readInvitation(
   throw new UsageError('a join string is missing, or --bootstrap-kubeconfig in its place');
 }
 
-function fromJoinString({ server, token, caHash, cluster }: JoinString): Invitation {
-  return { server, token, caHash, ...(cluster !== undefined && { cluster }) };
+function fromJoinString({ server, token, caHash, cluster, alternatives }: JoinString): Invitation {
+  return {
+    server,
+    token,
+    caHash,
+    ...(cluster !== undefined && { cluster }),
+    ...(alternatives && { alternatives }),
+  };
 }
 
 async function fromKubeconfig(file: string, { files }: Pick<Env, 'files'>): Promise<Invitation> {
