@@ -105,7 +105,7 @@ describe('options and errors', () => {
     expect(at(patched.body, 'details.causes.0.field')).to.equal('patch');
     const applied = await server.patch(`${path}&fieldManager=me`, 'apply', widget('Widget', 'w', { odd: 1 }));
     expect([applied.status, text(applied.body, 'message')]).to.deep.equal([
-      500,
+      400,
       `failed to create typed patch object (${namespace}/w; ${widgetGroup}/v1, Kind=Widget): .spec.odd: field not declared in schema`,
     ]);
     const kubectl = await server.feed(

@@ -125,13 +125,13 @@ describe('patch', () => {
       [
         { ...body, bogus: 1, spec: { size: 1, odd: 2 } },
         apply('one', '&fieldValidation=Ignore'),
-        500,
+        400,
         'failed to create typed patch object (c1/w; demo.io/v1, Kind=Widget): errors:\n  .bogus: field not declared in schema\n  .spec.odd: field not declared in schema',
       ],
       [
         { ...body, status: { odd: 1 } },
         { ...apply('one'), subresource: 'status' },
-        500,
+        400,
         'Kind=Widget): .status.odd: field not declared in schema',
       ],
       [
