@@ -155,6 +155,22 @@ describe('the klusterlet with the rights of deploy/klusterlet', function () {
     expect(await can('impersonate', 'serviceaccounts')).to.equal('yes');
   });
 
+  it('keeps a second copy of its credentials in a Secret', async () => {
+    await eventually('the copy is there', async () => {
+      const got = await fleet.on(
+        cluster,
+        'get',
+        'secret',
+        'hub-kubeconfig-secret',
+        '-n',
+        namespace,
+        '-o',
+        'name',
+      );
+      return got.stdout === 'secret/hub-kubeconfig-secret\n';
+    });
+  });
+
   it('applies, reports, corrects, prunes and deletes', async () => {
     const team = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' } };
     const all = [team, serviceAccount, role('web', ['get'], ['configmaps']), binding('web'), deployment];
