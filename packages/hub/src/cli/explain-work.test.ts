@@ -61,6 +61,12 @@ describe('hub why', () => {
     ]);
   });
 
+  it('says nothing of the health that another klusterlet than ours does not judge', () => {
+    expect(explain(workWith([applied, available]))).to.deep.equal([
+      'c1/web is well: all that it asks for is applied and available',
+    ]);
+  });
+
   it('names each manifest that is not well, its cause and what to do', () => {
     const forbidden = condition('Applied', 'False', 'Failed to apply manifest: namespaces "d" not found');
     const waiting = condition(

@@ -37,7 +37,9 @@ export function explainWork(facts: WorkFacts): string[] {
   const name = `${metadata.namespace}/${metadata.name}`;
   const all = [...causes, ...manifests];
   if (all.length > 0) return [`${name} is ${stateOf(facts.work)}`, ...all.map((line) => `  ${line}`)];
-  return [`${name} is ${stateOf(facts.work)}: all that it asks for is applied, available and healthy`];
+  const isHealthKnown = findCondition(facts.work.status?.conditions, workCondition.healthy) !== undefined;
+  const what = isHealthKnown ? 'applied, available and healthy' : 'applied and available';
+  return [`${name} is ${stateOf(facts.work)}: all that it asks for is ${what}`];
 }
 
 function explainPlan({ work: { metadata, status } }: WorkFacts): string[] {
