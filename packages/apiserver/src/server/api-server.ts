@@ -7,6 +7,7 @@ import { newForbidden, type StatusError } from '@flotilla/api';
 import { createClient, type Env, type Transport } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import { PendingUsage } from '../admission/quota/pending-usage.js';
+import { createEscalationCheck, escalationCheckName } from '../admission/rbac-escalation.js';
 import { createServerPlugins, type ServerPlugins } from '../admission/server-plugins.js';
 import { type AdmissionWebhooks, createAdmissionWebhooks } from '../admission/webhooks/admission-webhooks.js';
 import { type AuditBackend, createAuditor } from '../audit/auditor.js';
@@ -19,7 +20,7 @@ import type { ObjectReader } from '../authentication/object-reader.js';
 import type { AuthenticationSettings } from '../authentication/settings.js';
 import { systemUser, type UserInfo } from '../authentication/user.js';
 import { createAlwaysAllowAuthorizer } from '../authorization/always-allow.js';
-import { createRbacAuthorizer, type RbacAuthorizer, rbacGroup } from '../authorization/rbac-authorizer.js';
+import { createRbacAuthorizer, type RbacAuthorizer } from '../authorization/rbac-authorizer.js';
 import { reviewResources } from '../authorization/reviews.js';
 import { builtinResources } from '../builtin/builtin-resources.js';
 import { createServiceNetwork } from '../builtin/service-network.js';
@@ -27,10 +28,8 @@ import { certificateSigningRequestResource } from '../certificates/csr-resource.
 import type { AuthorizationMode } from '../configuration/authorization.js';
 import type { CommandRuns } from '../controllers/workloads/command-runs.js';
 import { type CustomResources, createCustomResources } from '../custom-resources/custom-resources.js';
-import { createDiscoveryHandler } from '../discovery/handler.js';
 import { type FairnessOptions, RequestQueues } from '../fairness/request-queues.js';
 import { createResourceHandler } from '../handlers/resource-handler.js';
-import { createOpenApiHandler } from '../openapi/handler.js';
 import { decodeProtobufObject } from '../protobuf/decode.js';
 import { ObjectStore } from '../registry/object-store.js';
 import { ResourceRegistry } from '../registry/resource-registry.js';
@@ -51,15 +50,15 @@ import type { WebhookPort } from '../webhooks/webhook-port.js';
 import { createFreshness } from './freshness.js';
 import type { ApiHandler, ApiRequest, ApiResponse } from './handler.js';
 import { createInProcessTransport } from './in-process-transport.js';
-import { type KubernetesVersion, versionInfo } from './kubernetes-version.js';
+import type { KubernetesVersion } from './kubernetes-version.js';
 import { ServerMetrics } from './metrics.js';
 import { createObjectReader } from './object-reader.js';
+import { createOtherPaths, type PathHandler } from './other-paths.js';
 import { createPodActions } from './pod-actions.js';
 import { defaultRequestTimeoutMs } from './request-deadline.js';
 import type { RequestGuard } from './request-guard.js';
 import { createRequestPipeline } from './request-pipeline.js';
 import { createReservations } from './reservations.js';
-import { jsonResponse, textResponse } from './responses.js';
 import { ServerHealth } from './server-health.js';
 
 export interface ApiServerOptions {
@@ -100,7 +99,7 @@ export interface ApiServerOptions {
   /** More lines for `/metrics`: what only the process knows. */
   readonly processMetrics?: () => string;
   /** Further paths that are no resources, by their first segment; guarded by RBAC like the others. */
-  readonly paths?: ReadonlyMap<string, (request: ApiRequest) => ApiResponse | undefined>;
+  readonly paths?: ReadonlyMap<string, PathHandler>;
 }
 
 export interface ApiServer extends ApiHandler {
@@ -276,7 +275,15 @@ class AssembledServer implements ApiServer {
         admission,
         admissionClient: { get: ({ group, resource }, key) => reader.get(group, resource, key) },
       },
-      other: this.#otherPaths(tokens),
+      other: createOtherPaths({
+        registry: this.registry,
+        advertiseUrl: this.#options.advertiseUrl,
+        kubernetesVersion,
+        health: this.#health,
+        tokens,
+        renderMetrics: () => this.#renderMetrics(),
+        more: this.#options.paths,
+      }),
       onAnswer: (info, answer) => this.#metrics.record(info, answer),
     });
   }
@@ -324,38 +331,6 @@ class AssembledServer implements ApiServer {
     return signLegacyToken(subject, this.#tokenSettings.signingKey);
   }
 
-  #otherPaths(
-    tokens: ServiceAccountTokens,
-  ): (request: ApiRequest) => ApiResponse | undefined | Promise<ApiResponse | undefined> {
-    const discovery = createDiscoveryHandler(this.registry, new URL(this.#options.advertiseUrl).host);
-    const openApi = createOpenApiHandler(this.registry);
-    return (request) => {
-      const first = request.path.split('/', 2)[1] ?? '';
-      switch (first) {
-        case 'api':
-        case 'apis':
-          return discovery.handle(request);
-        case 'openapi':
-          return openApi.handle(request);
-        case 'healthz':
-        case 'livez':
-        case 'readyz':
-          return this.#health.respond(first, request);
-        case 'version':
-          return jsonResponse(200, versionInfo(this.#options.kubernetesVersion));
-        case 'metrics':
-          return textResponse(200, this.#renderMetrics());
-        case '.well-known':
-        case 'openid':
-          return tokens.discoveryDocument(request.path);
-        case '':
-          return jsonResponse(200, { paths: rootPaths });
-        default:
-          return this.#options.paths?.get(first)?.(request);
-      }
-    };
-  }
-
   #renderMetrics(): string {
     const own = this.#metrics.render(this.#gauges(), this.#queues.renderMetrics());
     return own + (this.#options.processMetrics?.() ?? '');
@@ -378,18 +353,6 @@ class AssembledServer implements ApiServer {
 /** Where Services of the stand-in cluster get their addresses; nothing listens there. */
 const defaultServiceCidr = '10.96.0.0/16';
 
-const rootPaths = [
-  '/api',
-  '/apis',
-  '/healthz',
-  '/livez',
-  '/metrics',
-  '/openapi/v2',
-  '/openapi/v3',
-  '/readyz',
-  '/version',
-];
-
 /** The escalation check is part of RBAC's storage in Kubernetes, and cannot be switched off there either. */
 function enabled(
   disabled: readonly string[] | undefined,
@@ -405,17 +368,4 @@ function refuseCreate({ group, resource }: { group: string; resource: string }):
     { group, resource, name: '' },
     'creating it needs the permission to create, besides the one used',
   );
-}
-
-const escalationCheckName = 'RbacEscalation';
-
-/** Nobody grants permissions that they do not hold (apiserver.md 6.3). */
-function createEscalationCheck(authorizer: RbacAuthorizer): AdmissionPlugin {
-  return {
-    name: escalationCheckName,
-    handles: ({ definition, operation }) => definition.group === rbacGroup && operation !== 'DELETE',
-    validate: ({ object, user }) => {
-      if (object !== undefined) authorizer.checkEscalation(user, object);
-    },
-  };
 }
