@@ -10,13 +10,21 @@ import {
   newBadRequest,
   stringifyYaml,
 } from '@flotilla/api';
+import type { Env } from '@flotilla/kube';
 import type { ResourceDefinition } from '../registry/resource.js';
 import { viewJson, viewObject } from '../registry/versions.js';
 import type { ApiResponse, ResponseSink } from '../server/handler.js';
 import { typeSuffix, withoutType } from '../storage/codec.js';
-import { type IncludeObject, makeTable, partialObjectMetadata, type TableOptions } from '../table/table.js';
+import {
+  type IncludeObject,
+  makeTable,
+  partialObjectMetadata,
+  type TableOptions,
+  tableRow,
+} from '../table/table.js';
 import type { CachedObject } from '../watch-cache/types.js';
 import type { ResourceRequest } from './resource-request.js';
+import { itemsOfSlice, slicedBody } from './sliced-body.js';
 import type { Warnings } from './warnings.js';
 
 /** Lists above this size are written piece by piece, as the peer takes them. */
@@ -26,6 +34,8 @@ const sliceBytes = 256 * 1024;
 export interface RespondOptions {
   readonly request: ResourceRequest;
   readonly warnings: Warnings;
+  /** Gives way to others while a long list is made. */
+  readonly env: Pick<Env, 'clock' | 'log'>;
   readonly nowMs: number;
 }
 
@@ -96,22 +106,50 @@ export function listResponse(
   const { definition, accept } = options.request;
   const { items, metadata } = content;
   if (accept.as === 'object') return plainList(content, options);
-  const objects = items.map((item) => viewObject(definition, item));
   if (accept.as === 'Table') {
-    const table = makeTable(
-      definition,
-      { objects, metadata: { ...metadata }, withColumns: true },
-      tableOptions(options.request, options.nowMs),
+    const shown = tableOptions(options.request, options.nowMs);
+    const content = { objects: [], metadata: { ...metadata }, withColumns: true };
+    const { rows: _rows, ...table } = makeTable(definition, content, shown);
+    return madeList({ head: table, field: 'rows', items }, options, (item) =>
+      tableRow(definition, viewObject(definition, item), shown),
     );
-    return valueResponse(200, table, options);
   }
-  const list = {
-    kind: 'PartialObjectMetadataList',
-    apiVersion: 'meta.k8s.io/v1',
-    metadata,
-    items: objects.map(partialObjectMetadata),
-  };
-  return valueResponse(200, list, options);
+  const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata };
+  return madeList({ head, field: 'items', items }, options, (item) =>
+    partialObjectMetadata(viewObject(definition, item)),
+  );
+}
+
+interface MadeList {
+  readonly head: object;
+  /** The last field, which holds the items. */
+  readonly field: 'items' | 'rows';
+  readonly items: readonly CachedObject[];
+}
+
+/** A list whose items are made for this answer; a long one slice by slice. */
+function madeList(
+  { head, field, items }: MadeList,
+  options: RespondOptions,
+  make: (item: CachedObject) => unknown,
+): ApiResponse {
+  if (items.length <= itemsOfSlice) {
+    return valueResponse(200, { ...head, [field]: items.map(make) }, options);
+  }
+  const form = options.request.accept.yaml
+    ? {
+        head: `${stringifyYaml(head)}${field}:\n`,
+        render: (item: CachedObject) => stringifyYaml([make(item)]),
+        separator: '',
+        tail: '',
+      }
+    : {
+        head: `${JSON.stringify(head).slice(0, -1)},"${field}":[`,
+        render: (item: CachedObject) => JSON.stringify(make(item)),
+        separator: ',',
+        tail: ']}',
+      };
+  return respond(200, slicedBody({ ...form, items }, options.env), options);
 }
 
 function plainList(
@@ -122,8 +160,8 @@ function plainList(
   const { listKind } = definition;
   const apiVersion = formatApiVersion(definition);
   if (accept.yaml) {
-    const objects = items.map((item) => listItem(viewObject(definition, item), definition));
-    return valueResponse(200, { kind: listKind, apiVersion, metadata, items: objects }, options);
+    const list = { head: { kind: listKind, apiVersion, metadata }, field: 'items', items } as const;
+    return madeList(list, options, (item) => listItem(viewObject(definition, item), definition));
   }
   const head = JSON.stringify({ kind: listKind, apiVersion, metadata });
   const parts = joinItems(

@@ -27,7 +27,7 @@ export interface ResourceHandlerDependencies {
   readonly cache: WatchCache;
   readonly objects: ObjectStore;
   readonly registry: ResourceRegistry;
-  readonly env: Pick<Env, 'clock' | 'random'>;
+  readonly env: Pick<Env, 'clock' | 'log' | 'random'>;
   /** For built-in kinds; absent: protobuf bodies are refused with 415. */
   readonly decodeProtobuf?: ProtobufDecoder | undefined;
   /** Throws StatusError 403 unless the user may also create: asked when a PUT or an apply finds no object. */
@@ -53,7 +53,8 @@ async function dispatch(deps: Dependencies, request: ResourceRequest): Promise<A
   const { definition, subresource } = request;
   const warnings = new Warnings();
   if (definition.deprecationWarning !== undefined) warnings.add(definition.deprecationWarning);
-  const options: RespondOptions = { request, warnings, nowMs: deps.env.clock.now() };
+  const { env } = deps;
+  const options: RespondOptions = { request, warnings, env, nowMs: env.clock.now() };
   if (subresource !== undefined) return dispatchSubresource(deps, subresource, options);
   const { verb } = request;
   if (verb === 'proxy' || !definition.verbs.includes(verb) || !fitsPath(request)) throw notSupported(request);
