@@ -35,6 +35,8 @@ export async function findProblems(world: World, user: User, drifts: Drifts): Pr
     }
     const judge = new ClusterJudge(world.observer.cluster(cluster.name), works, user);
     problems.push(...judge.judgeWorks(), ...judge.judgeRemains(cluster, drifts));
+    world.checks.add('P2', works.length);
+    world.checks.add('P6');
     problems.push(...(await judge.judgeSaved(cluster)));
   }
   return problems;

@@ -76,6 +76,7 @@ export class Drifts {
       if (!isWell) this.#lastOutageMs.set(cluster.name, nowMs);
     }
     this.#open = this.#open.filter((open) => {
+      this.#world.checks.add('P7');
       if (this.#isCorrected(open)) return false;
       const outageMs = this.#lastOutageMs.get(open.cluster) ?? Number.NEGATIVE_INFINITY;
       const isFresh = outageMs < open.sinceMs - afterOutageMs;

@@ -17,6 +17,8 @@ export interface SeenObject {
 export interface ObserverOptions {
   readonly nowMs: () => number;
   readonly onBreach: (promise: string, what: string) => void;
+  /** A promise was judged. */
+  readonly onCheck: (promise: string) => void;
 }
 
 /** One managed cluster's objects. */
@@ -83,6 +85,7 @@ export class Observer {
     const work = read(event.value) as ManifestWork; // the prefix's kind
     this.works.set(id, work);
     const view = this.cluster(id.split('/')[0] ?? '');
+    this.#options.onCheck('P4');
     for (const what of history.see(work, { nowMs, view }))
       this.#options.onBreach('P4', `work ${id}: ${what}`);
   }
@@ -119,6 +122,7 @@ export class Observer {
 
   /** P3: only what the system applied and owns, and only if some spec since then did not name it. */
   #judgeDeletion(cluster: string, key: string, { object, sinceMs }: SeenObject): void {
+    this.#options.onCheck('P3');
     const view = this.cluster(cluster);
     const { uid = '', ownerReferences = [], namespace } = object.metadata;
     if (view.doomed.has(uid)) return;

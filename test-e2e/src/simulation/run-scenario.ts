@@ -5,6 +5,7 @@
 import { findProblems } from './convergence.js';
 import { Drifts } from './drifts.js';
 import type { Scenario, Step } from './scenario.js';
+import type { Counts } from './tally.js';
 import { User } from './user.js';
 import { type Breach, World } from './world.js';
 
@@ -17,6 +18,8 @@ export interface RunResult {
   readonly log: readonly string[];
   readonly events: number;
   readonly simulatedMs: number;
+  readonly faults: Counts;
+  readonly checks: Counts;
 }
 
 /** Backoffs are 240 s at most; works that vanished from the hub are missed for an hour. */
@@ -73,6 +76,8 @@ class Run {
       log: world.env.log.entries.map((entry) => JSON.stringify(entry, errorAsText)),
       events: world.observer.events,
       simulatedMs: Math.round(world.clock.monotonicMs()),
+      faults: world.faults.counts,
+      checks: world.checks.counts,
     };
   }
 
@@ -81,6 +86,8 @@ class Run {
     const at = (world.clock.monotonicMs() / 1000).toFixed(3);
     const { thenMs, ...what } = step;
     const index = this.#steps.push(`${at} ${JSON.stringify(what)}`) - 1;
+    const fault = faultOf(step);
+    if (fault !== undefined) world.faults.add(fault);
     switch (step.do) {
       case 'apply':
         this.#user.apply(step.plan);
@@ -164,6 +171,7 @@ class Run {
   async #rest(): Promise<void> {
     const world = this.#world;
     await this.#pass(calmMs);
+    world.checks.add('at rest');
     world.observer.changed.clear();
     await this.#pass(restMs);
     for (const key of world.observer.changed) {
@@ -191,6 +199,23 @@ class Run {
     while (!isDone && clock.monotonicMs() < endMs) await clock.advance(1);
     if (!isDone) throw new Error('a request had no answer within a minute');
     return done;
+  }
+}
+
+/** The name under which a step counts as a fault; users' doings are none. */
+function faultOf(step: Step): string | undefined {
+  switch (step.do) {
+    case 'apply':
+    case 'remove':
+    case 'heal':
+    case 'wait':
+      return undefined;
+    case 'cut':
+      return `cut: ${step.mode}`;
+    case 'drift':
+      return `drift: ${step.drift}`;
+    default:
+      return step.do;
   }
 }
 

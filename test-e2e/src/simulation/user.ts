@@ -73,6 +73,7 @@ export class User {
   judge(works: readonly ManifestWork[]): void {
     const live = new Map(works.map((work) => [`${work.metadata.namespace}/${work.metadata.name}`, work]));
     for (const [id, acknowledged] of this.#acknowledged) {
+      this.#world.checks.add('P1');
       const wrong = this.#compare(live.get(id), acknowledged, this.#removals.has(id));
       if (wrong !== undefined) this.#world.breach('P1', `work ${id}: ${wrong}`);
     }

@@ -38,6 +38,7 @@ import { KlusterletProcess } from './klusterlet-process.js';
 import { Observer } from './observer.js';
 import { clusterLink, foreignNames, hubLink, type Scenario } from './scenario.js';
 import { ServerProcess } from './server-process.js';
+import { Tally } from './tally.js';
 
 export interface FleetCluster {
   readonly name: string;
@@ -77,6 +78,10 @@ export class World {
   readonly network: SimulatedNetwork;
   readonly observer: Observer;
   readonly breaches: Breach[] = [];
+  /** Faults that were injected, by kind. */
+  readonly faults = new Tally();
+  /** Judgements, by promise. */
+  readonly checks = new Tally();
   readonly hub: ServerProcess;
   readonly clusters: readonly FleetCluster[];
   /** The user's way to the hub. */
@@ -88,6 +93,7 @@ export class World {
     this.observer = new Observer({
       nowMs: () => this.clock.monotonicMs(),
       onBreach: (promise, what) => this.breach(promise, what),
+      onCheck: (promise) => this.checks.add(promise),
     });
     this.hub = this.#createHub();
     this.user = createClient(

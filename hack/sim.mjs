@@ -1,0 +1,111 @@
+// `npm run sim`: builds whole fleets in one process on a virtual clock, network and disk, breaks them at random, and
+// checks every promise of the design. docs/reliability.md tells what is promised and how each promise is checked.
+//   npm run sim                       the corpus, then 100 fresh seeds
+//   npm run sim -- --runs 500         more
+//   npm run sim -- --hours 1          as long as asked, with progress
+//   npm run sim -- --seed 42          one seed, twice: the same to the byte
+//   npm run sim -- --replay FILE      a kept scenario, likewise
+//   npm run sim -- --from-corpus      only scenarios that once failed
+//   npm run sim -- --coverage         also: how much of the hub's and the klusterlet's code it ran
+// The exit code is 1 when a promise was broken. The shortest failing scenario found is printed and kept in the corpus.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root, setUp } from './setup.mjs';
+
+const options = readOptions();
+if (!options['no-build']) setUp();
+const { replay, simulate } = await import('../test-e2e/dist/simulation/runner/simulate.js');
+const coverageDirectory = options.coverage ? mkdtempSync(join(tmpdir(), 'flotilla-sim-')) : undefined;
+if (coverageDirectory !== undefined) process.env.NODE_V8_COVERAGE = coverageDirectory;
+const isReplay = options.seed !== undefined || options.replay !== undefined;
+const wish = {
+  runs: Number(options.runs),
+  baseSeed:
+    options['base-seed'] === undefined ? Math.floor(Math.random() * 1e9) : Number(options['base-seed']),
+  jobs: Number(options.jobs),
+  ...(options.hours !== undefined && { forMs: Number(options.hours) * 3_600_000 }),
+  onlyCorpus: options['from-corpus'],
+  shrinks: !options['no-shrink'],
+  keeps: !options['no-keep'] && !isReplay,
+  say: (text) => process.stdout.write(`${text}\n`),
+};
+const { failures } = isReplay
+  ? await replay(options.seed === undefined ? { file: options.replay } : { seed: Number(options.seed) }, wish)
+  : await simulate(wish);
+if (coverageDirectory !== undefined) reportCoverage(coverageDirectory);
+process.exitCode = failures.length === 0 ? 0 : 1;
+
+function reportCoverage(directory) {
+  const parts = ['klusterlet', 'hub'].flatMap((name) => [
+    '--include',
+    `packages/${name}/src/**`,
+    '--include',
+    `packages/${name}/dist/**`,
+  ]);
+  const c8 = join(root, 'node_modules', 'c8', 'bin', 'c8.js');
+  const args = [
+    'report',
+    '--temp-directory',
+    directory,
+    '--reporter',
+    'text',
+    '--exclude',
+    '**/*.test.*',
+    ...parts,
+  ];
+  spawnSync(process.execPath, [c8, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  rmSync(directory, { recursive: true });
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        runs: { type: 'string', default: '100' },
+        hours: { type: 'string' },
+        seed: { type: 'string' },
+        'base-seed': { type: 'string' },
+        replay: { type: 'string' },
+        'from-corpus': { type: 'boolean', default: false },
+        jobs: { type: 'string', default: String(Math.min(8, availableParallelism())) },
+        coverage: { type: 'boolean', default: false },
+        'no-shrink': { type: 'boolean', default: false },
+        'no-keep': { type: 'boolean', default: false },
+        'no-build': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    for (const name of ['runs', 'seed', 'base-seed', 'jobs']) {
+      const given = values[name];
+      if (given !== undefined && !/^\d{1,9}$/.test(given)) throw new Error(`--${name} takes a whole number`);
+    }
+    if (values.jobs === '0') throw new Error('--jobs takes at least 1');
+    if (values.hours !== undefined && !(Number(values.hours) > 0))
+      throw new Error('--hours takes a number above 0');
+    if (!values.help) return values;
+    usage('');
+    process.exit(0);
+  } catch (error) {
+    usage(`${error.message}\n`);
+    process.exit(2);
+  }
+}
+
+function usage(why) {
+  process.stderr.write(`${why}usage: npm run sim -- [--runs N | --hours H | --seed S | --replay FILE | --from-corpus]
+  --runs N         the corpus, then N fresh seeds; default 100
+  --hours H        the corpus, then fresh seeds for so long
+  --seed S         one seed, twice, and whether both went the same way to the byte
+  --replay FILE    a scenario that was kept, likewise
+  --from-corpus    only the corpus
+  --base-seed S    the first of the fresh seeds; else by chance, and printed
+  --jobs N         worker processes; default one for each processor, at most 8
+  --coverage       how much of the code of hub and klusterlet was run
+  --no-shrink      do not look for a shorter scenario that fails too
+  --no-keep        do not put failing scenarios into the corpus
+  --no-build       run what is built already
+`);
+}
