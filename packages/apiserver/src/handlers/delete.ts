@@ -15,9 +15,10 @@ import { resourcePrefix } from '../storage/keys.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
 import { parseBody } from './body.js';
 import { type DeleteQuery, parseDeleteOptions, parseListQuery } from './options.js';
-import { objectResponse, type RespondOptions, valueResponse } from './represent.js';
+import { madeList, objectResponse, type RespondOptions, valueResponse } from './represent.js';
 import { waitForLatest } from './revisions.js';
-import { parseSelection } from './selectors.js';
+import { selectInSlices } from './select-in-slices.js';
+import { parseSelection, selectionTest } from './selectors.js';
 import { type WriteDependencies, writeRequest } from './write.js';
 
 export interface DeleteDependencies extends WriteDependencies {
@@ -58,18 +59,20 @@ export async function removeCollection(
   const { definition } = request;
   const list = parseListQuery(request.query, 'deletecollection');
   const query = readOptions(deps, options);
-  const { namespace, name, select, selectShown } = parseSelection(definition, list, request.namespace);
+  const selection = parseSelection(definition, list, request.namespace);
   await waitForLatest(deps.cache, request.signal);
-  const { items: found } = deps.cache.list(resourcePrefix(storageRef(definition)), {
-    namespace,
+  const { namespace, selectShown } = selection;
+  const { clock } = options.env;
+  const found = await selectInSlices(deps.cache.list(resourcePrefix(storageRef(definition)), { namespace }), {
+    select: selectionTest(selection),
     limit: list.limit,
-    select:
-      name === undefined
-        ? select
-        : (object) => object.name === name && (select === undefined || select(object)),
+    clock,
+    request,
   });
-
-  const items = selectShown === undefined ? found : (await inVersion(definition, found)).filter(selectShown);
+  const { items } = await selectInSlices(
+    { ...found, items: await inVersion(definition, found.items) },
+    { select: selectShown, limit: 0, clock, request },
+  );
 
   const removed: KubeObject[] = [];
   for (let start = 0; start < items.length; start += collectionConcurrency) {
@@ -92,13 +95,8 @@ export async function removeCollection(
     }
   }
   const metadata = { resourceVersion: String(deps.cache.currentRevision) };
-  const answer = {
-    kind: definition.listKind,
-    apiVersion: formatApiVersion(definition),
-    metadata,
-    items: removed,
-  };
-  return valueResponse(200, answer, options);
+  const head = { kind: definition.listKind, apiVersion: formatApiVersion(definition), metadata };
+  return madeList({ head, field: 'items', items: removed }, options, (object) => object);
 }
 
 function deleteRequest(options: RespondOptions, query: DeleteQuery, name: string): DeleteRequest {

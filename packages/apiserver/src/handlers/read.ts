@@ -3,6 +3,7 @@
  * selectors (apiserver.md 2.3). Everything is served from the watch cache.
  */
 import { newBadRequest, newExpired, newNotFound } from '@flotilla/api';
+import type { Clock } from '@flotilla/kube';
 import { inVersion } from '../registry/converted-objects.js';
 import type { ObjectStore } from '../registry/object-store.js';
 import { storageRef } from '../registry/versions.js';
@@ -16,7 +17,8 @@ import { type ListQuery, parseListQuery } from './options.js';
 import { cachedResponse, listResponse, type RespondOptions } from './represent.js';
 import type { ResourceRequest } from './resource-request.js';
 import { parseRevision, waitForLatest, waitForRevision } from './revisions.js';
-import { parseSelection, type Selection } from './selectors.js';
+import { selectInSlices } from './select-in-slices.js';
+import { parseSelection, type Selection, selectionTest } from './selectors.js';
 
 export interface ReadDependencies {
   readonly cache: WatchCache;
@@ -46,7 +48,8 @@ export async function list(deps: ReadDependencies, options: RespondOptions): Pro
   const query = parseListQuery(request.query, 'list');
   const selection = parseSelection(definition, query, request.namespace);
   const prefix = resourcePrefix(storageRef(definition));
-  const page = { request, query, selection, prefix };
+  const { clock } = options.env;
+  const page = { request, query, selection, prefix, clock };
   const { items, revision, remaining } = await readPage(deps.cache, page);
   const last = items.at(-1);
   const hasMore = query.limit > 0 && remaining > 0 && last !== undefined;
@@ -61,11 +64,11 @@ export async function list(deps: ReadDependencies, options: RespondOptions): Pro
     ...(hasMore && !selection.isFiltered && { remainingItemCount: remaining }),
   };
   const shown = await inVersion(definition, items);
-  const { selectShown } = selection;
-  return listResponse(
-    { items: selectShown === undefined ? shown : shown.filter(selectShown), metadata },
-    options,
+  const chosen = await selectInSlices(
+    { items: shown, revision, remaining },
+    { select: selection.selectShown, limit: 0, clock, request },
   );
+  return listResponse({ items: chosen.items, metadata }, options);
 }
 
 interface PageRequest {
@@ -73,6 +76,7 @@ interface PageRequest {
   readonly query: ListQuery;
   readonly selection: Selection;
   readonly prefix: string;
+  readonly clock: Clock;
 }
 
 async function readPage(cache: WatchCache, page: PageRequest): Promise<ListResult> {
@@ -88,7 +92,7 @@ async function readPage(cache: WatchCache, page: PageRequest): Promise<ListResul
   const isExact = query.match === 'Exact' || (query.match === '' && query.limit > 0 && revision > 0n);
   if (!isExact) return readList(cache, page, {});
   try {
-    return readList(cache, page, { revision });
+    return await readList(cache, page, { revision });
   } catch (error) {
     throw expiredOr(error, revision);
   }
@@ -108,7 +112,7 @@ async function continuePage(cache: WatchCache, page: PageRequest): Promise<ListR
   const revision = token.revision as Revision;
   await waitForRevision(cache, revision, page.request.signal);
   try {
-    return readList(cache, page, { startAfter, revision });
+    return await readList(cache, page, { startAfter, revision });
   } catch (error) {
     if (error instanceof CompactedError) throw newExpiredContinue(token.start);
     throw error;
@@ -120,23 +124,21 @@ function expiredOr(error: unknown, revision: Revision): unknown {
   return newExpired(`The resourceVersion for the provided list is too old: ${revision} (${error.compacted})`);
 }
 
-function readList(
+async function readList(
   cache: WatchCache,
-  { request, query, selection, prefix }: PageRequest,
+  { request, query, selection, prefix, clock }: PageRequest,
   at: Pick<ListOptions, 'revision' | 'startAfter'>,
-): ListResult {
-  const { namespace, name, select } = selection;
+): Promise<ListResult> {
+  const { namespace, name } = selection;
   const { definition } = request;
+  const select = selectionTest(selection);
   const isKey = name !== undefined && (!definition.namespaced || namespace !== undefined);
   if (isKey && at.revision === undefined && at.startAfter === undefined) {
     const found = cache.get(objectKey({ ...storageRef(definition), namespace, name }));
     const items = found !== undefined && (select === undefined || select(found)) ? [found] : [];
     return { items, revision: cache.currentRevision, remaining: 0 };
   }
-  const test = name === undefined ? select : withName(name, select);
-  return cache.list(prefix, { namespace, select: test, limit: query.limit, ...at });
-}
-
-function withName(name: string, select: Selection['select']): NonNullable<Selection['select']> {
-  return (object) => object.name === name && (select === undefined || select(object));
+  const { limit } = query;
+  if (select === undefined) return cache.list(prefix, { namespace, limit, ...at });
+  return selectInSlices(cache.list(prefix, { namespace, ...at }), { select, limit, clock, request });
 }

@@ -13,7 +13,7 @@ import {
 import type { Env } from '@flotilla/kube';
 import type { ResourceDefinition } from '../registry/resource.js';
 import { viewJson, viewObject } from '../registry/versions.js';
-import type { ApiResponse, ResponseSink } from '../server/handler.js';
+import type { ApiResponse } from '../server/handler.js';
 import { typeSuffix, withoutType } from '../storage/codec.js';
 import {
   type IncludeObject,
@@ -24,12 +24,11 @@ import {
 } from '../table/table.js';
 import type { CachedObject } from '../watch-cache/types.js';
 import type { ResourceRequest } from './resource-request.js';
-import { itemsOfSlice, slicedBody } from './sliced-body.js';
+import { type SlicedBody, slicedBody, wholeBody } from './sliced-body.js';
 import type { Warnings } from './warnings.js';
 
-/** Lists above this size are written piece by piece, as the peer takes them. */
-const streamAboveBytes = 1024 * 1024;
-const sliceBytes = 256 * 1024;
+/** Longer lists are made and written piece by piece, as the peer takes them; these take some milliseconds. */
+const atOnce = Object.freeze({ bytes: 1024 * 1024, made: 500, madeYaml: 25 });
 
 export interface RespondOptions {
   readonly request: ResourceRequest;
@@ -120,32 +119,33 @@ export function listResponse(
   );
 }
 
-interface MadeList {
+export interface MadeList<T> {
   readonly head: object;
   /** The last field, which holds the items. */
   readonly field: 'items' | 'rows';
-  readonly items: readonly CachedObject[];
+  readonly items: readonly T[];
 }
 
-/** A list whose items are made for this answer; a long one slice by slice. */
-function madeList(
-  { head, field, items }: MadeList,
+/** A list whose items are made for this answer; a long one in slices of time. */
+export function madeList<T>(
+  { head, field, items }: MadeList<T>,
   options: RespondOptions,
-  make: (item: CachedObject) => unknown,
+  make: (item: T) => unknown,
 ): ApiResponse {
-  if (items.length <= itemsOfSlice) {
+  const { yaml } = options.request.accept;
+  if (items.length <= (yaml ? atOnce.madeYaml : atOnce.made)) {
     return valueResponse(200, { ...head, [field]: items.map(make) }, options);
   }
-  const form = options.request.accept.yaml
+  const form = yaml
     ? {
         head: `${stringifyYaml(head)}${field}:\n`,
-        render: (item: CachedObject) => stringifyYaml([make(item)]),
+        render: (item: T) => [Buffer.from(stringifyYaml([make(item)]))],
         separator: '',
         tail: '',
       }
     : {
         head: `${JSON.stringify(head).slice(0, -1)},"${field}":[`,
-        render: (item: CachedObject) => JSON.stringify(make(item)),
+        render: (item: T) => [Buffer.from(JSON.stringify(make(item)))],
         separator: ',',
         tail: ']}',
       };
@@ -157,22 +157,31 @@ function plainList(
   options: RespondOptions,
 ): ApiResponse {
   const { definition, accept } = options.request;
-  const { listKind } = definition;
+  const { kind, listKind, origin } = definition;
   const apiVersion = formatApiVersion(definition);
+  const head = { kind: listKind, apiVersion, metadata };
   if (accept.yaml) {
-    const list = { head: { kind: listKind, apiVersion, metadata }, field: 'items', items } as const;
-    return madeList(list, options, (item) => listItem(viewObject(definition, item), definition));
+    return madeList({ head, field: 'items', items }, options, (item) =>
+      listItem(viewObject(definition, item), definition),
+    );
   }
-  const head = JSON.stringify({ kind: listKind, apiVersion, metadata });
-  const parts = joinItems(
-    `${head.slice(0, -1)},"items":[`,
-    items.map((item) => viewJson(definition, item)),
-    definition.origin === 'builtin' ? typeSuffix({ kind: definition.kind, apiVersion }) : undefined,
-  );
+  const suffix = origin === 'builtin' ? typeSuffix({ kind, apiVersion }) : undefined;
+  const body: SlicedBody<CachedObject> = {
+    head: `${JSON.stringify(head).slice(0, -1)},"items":[`,
+    items,
+    render: (item) => bareItem(viewJson(definition, item), suffix),
+    separator: ',',
+    tail: ']}',
+  };
+  return respond(200, isShort(items) ? wholeBody(body) : slicedBody(body, options.env), options);
+}
+
+function isShort(items: readonly CachedObject[]): boolean {
   let size = 0;
-  for (const part of parts) size += part.length;
-  if (size <= streamAboveBytes) return respond(200, Buffer.concat(parts, size), options);
-  return respond(200, (sink) => streamParts(parts, sink), options);
+  return items.every(({ json }) => {
+    size += json.length;
+    return size <= atOnce.bytes;
+  });
 }
 
 /** Items of built-in kinds leave out what the list says: so a Go client gets what it gets from a `get`. */
@@ -182,37 +191,9 @@ function listItem(object: KubeObject, { origin }: ResourceDefinition): object {
   return rest;
 }
 
-const comma = Buffer.from(',');
 const brace = Buffer.from('}');
 
-function joinItems(head: string, items: readonly Buffer[], suffix: Buffer | undefined): Buffer[] {
-  const parts: Buffer[] = [Buffer.from(head)];
-  items.forEach((item, index) => {
-    if (index > 0) parts.push(comma);
-    const bare = suffix && withoutType(item, suffix);
-    if (bare === undefined) parts.push(item);
-    else parts.push(bare, brace);
-  });
-  parts.push(Buffer.from(']}'));
-  return parts;
-}
-
-/** Writes slices until the peer is full, and goes on when it has drained. */
-function streamParts(parts: readonly Buffer[], sink: ResponseSink): void {
-  let next = 0;
-  let isClosed = false;
-  const pump = (): void => {
-    while (next < parts.length && !isClosed) {
-      const start = next;
-      let size = 0;
-      while (next < parts.length && size < sliceBytes) size += parts[next++]?.length ?? 0;
-      if (!sink.write(Buffer.concat(parts.slice(start, next), size))) return;
-    }
-    if (!isClosed) sink.end();
-  };
-  sink.onClose(() => {
-    isClosed = true;
-  });
-  sink.onDrain(pump);
-  pump();
+function bareItem(json: Buffer, suffix: Buffer | undefined): readonly Buffer[] {
+  const bare = suffix && withoutType(json, suffix);
+  return bare === undefined ? [json] : [bare, brace];
 }

@@ -67,6 +67,12 @@ export function parseSelection(
   };
 }
 
+/** All that is asked of the objects of a namespace that come out of the cache; absent: nothing. */
+export function selectionTest({ name, select }: Pick<Selection, 'name' | 'select'>): Selection['select'] {
+  if (name === undefined) return select;
+  return (object) => object.name === name && (select === undefined || select(object));
+}
+
 type Test = (object: KubeObject) => boolean;
 
 /** Labels and names are the same in all versions that a webhook converts between: the stored ones are asked. */

@@ -1,20 +1,33 @@
 /**
- * The body of a long list whose items have to be made for the answer: a slice at a time, and between slices the event
- * loop is free for others. The items themselves are fixed before: they are one moment's. Called by the representations.
+ * The body of a long list: made in slices of time between which the event loop is free for others, and never ahead of its
+ * reader. The items themselves are fixed before: they are one moment's. Called by the representations.
  */
-import { type Clock, type Env, sleep, spawn } from '@flotilla/kube';
+import { type Clock, type Env, spawn } from '@flotilla/kube';
 import type { ResponseSink } from '../server/handler.js';
+import { TimeSlice } from './time-slice.js';
 
-/** Some ten milliseconds of work; shorter lists are made at once. */
-export const itemsOfSlice = 500;
+/** What is written at a time, or a little more. */
+const chunkBytes = 256 * 1024;
 
 export interface SlicedBody<T> {
   readonly head: string;
   readonly items: readonly T[];
-  readonly render: (item: T) => string;
+  /** The bytes of an item, in one piece or more. */
+  readonly render: (item: T) => readonly Uint8Array[];
   /** Between two items. */
   readonly separator: string;
   readonly tail: string;
+}
+
+/** The same bytes at once. */
+export function wholeBody<T>({ head, items, render, separator, tail }: SlicedBody<T>): Buffer {
+  const between = Buffer.from(separator);
+  const pieces: Uint8Array[] = [Buffer.from(head)];
+  for (const [index, item] of items.entries()) {
+    if (index > 0) pieces.push(between);
+    pieces.push(...render(item));
+  }
+  return Buffer.concat([...pieces, Buffer.from(tail)]);
 }
 
 export function slicedBody<T>(
@@ -38,20 +51,31 @@ async function writeSlices<T>(
     resume();
   });
   sink.onDrain(() => resume());
+  const between = Buffer.from(separator);
+  const slice = new TimeSlice(clock);
+  let chunk: Uint8Array[] = [Buffer.from(head)];
+  let size = 0;
   try {
-    for (let start = 0; start < items.length && !isClosed; start += itemsOfSlice) {
-      const text = items
-        .slice(start, start + itemsOfSlice)
-        .map(render)
-        .join(separator);
+    for (const [index, item] of items.entries()) {
+      if (index > 0) chunk.push(between);
+      for (const piece of render(item)) {
+        chunk.push(piece);
+        size += piece.length;
+      }
+      const { isOver } = slice;
+      if (!isOver && size < chunkBytes) continue;
       const drained = new Promise<void>((resolve) => {
         resume = resolve;
       });
-      const before = start === 0 ? head : separator;
-      if (!sink.write(Buffer.from(before + text)) && !isClosed) await drained;
-      await sleep(clock, 0);
+      const isTaken = sink.write(Buffer.concat(chunk));
+      chunk = [];
+      size = 0;
+      if (!isTaken && !isClosed) await drained;
+      if (isOver) await slice.giveWay();
+      else if (!isTaken) slice.begin();
+      if (isClosed) return;
     }
-    if (!isClosed) sink.write(Buffer.from(tail));
+    sink.write(Buffer.concat([...chunk, Buffer.from(tail)]));
   } finally {
     sink.end();
   }

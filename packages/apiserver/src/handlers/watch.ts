@@ -3,20 +3,21 @@
  * itself is `watch-stream.ts`.
  */
 import { newExpired } from '@flotilla/api';
-import type { Env } from '@flotilla/kube';
+import type { Clock, Env } from '@flotilla/kube';
 import { inVersion } from '../registry/converted-objects.js';
 import type { ResourceDefinition } from '../registry/resource.js';
 import { storageRef } from '../registry/versions.js';
 import type { ApiResponse } from '../server/handler.js';
 import { resourcePrefix } from '../storage/keys.js';
 import { CompactedError, type Revision } from '../storage/store.js';
-import type { CachedObject, CacheWatch, WatchOptions } from '../watch-cache/types.js';
+import type { CacheWatch, ListResult, WatchOptions } from '../watch-cache/types.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
 import { openConvertingWatch } from './converting-watch.js';
 import { type ListQuery, parseListQuery } from './options.js';
 import type { RespondOptions } from './represent.js';
 import { parseRevision, waitForLatest, waitForRevision } from './revisions.js';
-import { parseSelection, type Selection } from './selectors.js';
+import { selectInSlices } from './select-in-slices.js';
+import { parseSelection, type Selection, selectionTest } from './selectors.js';
 import { createEncoder } from './watch-encoder.js';
 import { type WatchStart, WatchStream } from './watch-stream.js';
 
@@ -61,7 +62,9 @@ export async function watch(deps: WatchDependencies, options: RespondOptions): P
         bookmarks: query.allowWatchBookmarks,
       });
       const prefix = resourcePrefix(storageRef(definition));
-      stream.start(() => open(deps.cache, { definition, query, selection, after, prefix }, stream));
+      const { clock } = deps.env;
+      const opening = { definition, query, selection, after, prefix, clock, request };
+      stream.start(() => open(deps.cache, opening, stream));
     },
   };
 }
@@ -72,14 +75,13 @@ interface Opening {
   readonly selection: Selection;
   readonly after: Revision;
   readonly prefix: string;
+  readonly clock: Clock;
+  readonly request: { readonly signal: AbortSignal };
 }
 
 /** @throws StatusError 410 when the events asked for are gone. */
-function open(
-  cache: WatchCache,
-  { definition, query, selection, after, prefix }: Opening,
-  stream: WatchStream,
-): WatchStart {
+function open(cache: WatchCache, opening: Opening, stream: WatchStream): WatchStart {
+  const { definition, query, selection, after, prefix } = opening;
   const { namespace, name, select, selectShown } = selection;
   const watchFrom = (options: Pick<WatchOptions, 'after'>): CacheWatch => {
     const scope = { namespace, name, select, ...options };
@@ -98,25 +100,25 @@ function open(
       throw newExpired(`too old resource version: ${after} (${error.compacted})`);
     }
   }
-  const inScope =
-    name === undefined
-      ? select
-      : (object: Parameters<NonNullable<typeof select>>[0]) =>
-          object.name === name && (select === undefined || select(object));
-  const { items, revision } = cache.list(prefix, { namespace, select: inScope });
+  const list = cache.list(prefix, { namespace });
   return {
-    initial: initialState(definition, items, selectShown),
-    endOfInitial: query.sendInitialEvents === true ? revision : undefined,
-    watch: watchFrom({ after: revision }),
+    initial: initialState(list, opening),
+    endOfInitial: query.sendInitialEvents === true ? list.revision : undefined,
+    watch: watchFrom({ after: list.revision }),
   };
 }
 
+/** Later where objects have to be asked or converted first; what is neither is there at once. */
 function initialState(
-  definition: ResourceDefinition,
-  items: readonly CachedObject[],
-  selectShown: Selection['selectShown'],
+  list: ListResult,
+  { definition, selection, clock, request }: Opening,
 ): WatchStart['initial'] {
-  const shown = inVersion(definition, items);
-  if (selectShown === undefined) return shown;
-  return shown instanceof Promise ? shown.then((all) => all.filter(selectShown)) : shown.filter(selectShown);
+  const select = selectionTest(selection);
+  const { selectShown } = selection;
+  if (select === undefined && selectShown === undefined) return inVersion(definition, list.items);
+  const how = { limit: 0, clock, request };
+  return selectInSlices(list, { select, ...how })
+    .then(async (found) => ({ ...found, items: await inVersion(definition, found.items) }))
+    .then((shown) => selectInSlices(shown, { select: selectShown, ...how }))
+    .then(({ items }) => items);
 }

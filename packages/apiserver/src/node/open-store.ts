@@ -15,7 +15,8 @@ export interface OpenStoreOptions {
 export async function openStore({ env, dataDir, etcd = {} }: OpenStoreOptions): Promise<Store> {
   const settings = await loadEtcdSettings(etcd, env.files);
   if (settings === undefined) return openLmdbStore({ directory: join(dataDir, 'store') });
+  const { clock, random, log } = env;
   // Loaded here: gRPC costs a server without etcd nothing.
   const { openEtcdStore } = await import('./etcd/etcd-store.js');
-  return openEtcdStore({ ...settings, log: env.log });
+  return openEtcdStore({ ...settings, clock, random, log });
 }

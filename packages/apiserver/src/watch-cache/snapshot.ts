@@ -19,18 +19,16 @@ export interface SnapshotSource {
 export function listObjects(source: SnapshotSource, options: ListOptions): ListResult {
   const revision = options.revision ?? source.currentRevision;
   const undone = undoneSince(source.window, revision, options.namespace);
-  const { namespace, startAfter, select, limit = 0 } = options;
+  const { namespace, startAfter, limit = 0 } = options;
   const current = source.objects.iterate(namespace, startAfter);
   const items: CachedObject[] = [];
-  let lastKey: string | undefined;
   for (const item of undone.size === 0 ? current : merge(current, undone, startAfter)) {
-    lastKey = item.key;
-    if (select !== undefined && !select(item)) continue;
     items.push(item);
     if (items.length === limit) break;
   }
-  const complete = limit === 0 || items.length < limit || lastKey === undefined;
-  const remaining = complete ? 0 : countAfter(source, { namespace, after: lastKey ?? '', undone });
+  const last = items.at(-1);
+  const isComplete = limit === 0 || items.length < limit || last === undefined;
+  const remaining = isComplete ? 0 : countAfter(source, { namespace, after: last.key, undone });
   return { items, revision, remaining };
 }
 

@@ -82,14 +82,13 @@ export interface ListOptions {
   readonly startAfter?: string | undefined;
   /** At most so many; 0 or absent: all. */
   readonly limit?: number | undefined;
-  readonly select?: ((object: CachedObject) => boolean) | undefined;
 }
 
 export interface ListResult {
   /** In key order. */
   readonly items: readonly CachedObject[];
   readonly revision: Revision;
-  /** Objects in the scope after the last item, whether selected or not; 0: the list is complete. */
+  /** Objects in the scope after the last item; 0: the list is complete. */
   readonly remaining: number;
 }
 

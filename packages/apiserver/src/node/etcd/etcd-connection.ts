@@ -6,6 +6,7 @@
 
 import { isIP } from 'node:net';
 import { type PeerCertificate, checkServerIdentity as tlsCheck } from 'node:tls';
+import type { Clock } from '@flotilla/kube';
 import { Client, type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
 import { type WatchRequest, type WatchResponse, WatchService } from '../../gen/etcd/etcd.js';
 import { StoreError } from '../../storage/store-errors.js';
@@ -39,6 +40,7 @@ export interface EtcdConnectionOptions {
   readonly endpoints: readonly string[];
   readonly tls?: EtcdTls;
   readonly timeouts?: Partial<EtcdTimeouts>;
+  readonly clock: Clock;
 }
 
 export interface EtcdMember {
@@ -75,11 +77,14 @@ const longestPauseMs = 500;
 export class EtcdConnection {
   readonly members: readonly EtcdMember[];
   readonly timeouts: EtcdTimeouts;
+  readonly #clock: Clock;
   #current = 0;
-  #lastAnswerMs = performance.now();
+  #lastAnswerMs: number;
   #closed = false;
 
-  constructor({ endpoints, tls, timeouts }: EtcdConnectionOptions) {
+  constructor({ endpoints, tls, timeouts, clock }: EtcdConnectionOptions) {
+    this.#clock = clock;
+    this.#lastAnswerMs = clock.monotonicMs();
     this.timeouts = { ...defaultEtcdTimeouts, ...timeouts };
     this.members = endpoints.map((endpoint) => ({ endpoint, client: createMemberClient(endpoint, tls) }));
   }
@@ -103,7 +108,7 @@ export class EtcdConnection {
     member: EtcdMember = this.current,
   ): Promise<Response> {
     if (this.#closed) return Promise.reject(new StoreError('closed', 'the store is closed'));
-    const deadline = Date.now() + this.timeouts.attemptMs;
+    const deadline = this.#clock.now() + this.timeouts.attemptMs;
     const { path, requestSerialize, responseDeserialize } = method;
     return new Promise((resolve, reject) => {
       member.client.makeUnaryRequest(
@@ -116,12 +121,12 @@ export class EtcdConnection {
         (error, response) => {
           if (error !== null) {
             const failure = EtcdCallError.from(member.endpoint, error);
-            if (!isTransient(failure)) this.#lastAnswerMs = performance.now();
+            if (!isTransient(failure)) this.#lastAnswerMs = this.#clock.monotonicMs();
             reject(failure);
           } else if (response === undefined) {
             reject(new EtcdCallError(member.endpoint, { code: 13, details: 'an answer without content' }));
           } else {
-            this.#lastAnswerMs = performance.now();
+            this.#lastAnswerMs = this.#clock.monotonicMs();
             resolve(response);
           }
         },
@@ -152,15 +157,16 @@ export class EtcdConnection {
    * requests fail at once and do not pile up.
    */
   patience(budgetMs: number): Patience {
-    const startMs = performance.now();
+    const startMs = this.#clock.monotonicMs();
     const lastMs = Math.min(startMs + budgetMs, this.#lastAnswerMs + budgetMs);
     let attempts = 0;
     return {
       wait: async () => {
         attempts++;
-        const isOver = performance.now() >= lastMs && attempts >= this.members.length;
+        const isOver = this.#clock.monotonicMs() >= lastMs && attempts >= this.members.length;
         if (isOver || this.#closed) return false;
         const delayMs = attempts < this.members.length ? 0 : Math.min(pauseMs * attempts, longestPauseMs);
+        // Not the clock's timer, which would let a process end that does nothing yet but wait for etcd.
         await new Promise((resolve) => setTimeout(resolve, delayMs));
         return true;
       },

@@ -1,4 +1,5 @@
 /** What is looked at before an etcd cluster is used: that a member answers, their versions, that they are one cluster. */
+import type { Random } from '@flotilla/kube';
 import { MaintenanceService, type StatusResponse } from '../../gen/etcd/etcd.js';
 import { StoreError } from '../../storage/store-errors.js';
 import type { EtcdConnection, EtcdMember } from './etcd-connection.js';
@@ -11,7 +12,7 @@ interface Answer {
 }
 
 /** The lowest version among the members that answer. @throws StoreError */
-export async function checkMembers(connection: EtcdConnection): Promise<string> {
+export async function checkMembers(connection: EtcdConnection, random: Random): Promise<string> {
   const answers = await Promise.all(connection.members.map((member) => ask(connection, member)));
   const alive = answers.flatMap(({ member, status }) => (status === undefined ? [] : [{ member, status }]));
   const first = alive[0];
@@ -38,7 +39,7 @@ export async function checkMembers(connection: EtcdConnection): Promise<string> 
     );
   }
   // The first calls go to one that answers, and those of several servers to different ones.
-  const { member: chosen } = alive[Math.floor(Math.random() * alive.length)] ?? first;
+  const { member: chosen } = alive[Math.floor(random.next() * alive.length)] ?? first;
   while (connection.current !== chosen) connection.moveOn(connection.current);
   return lowest?.status.version ?? first.status.version;
 }

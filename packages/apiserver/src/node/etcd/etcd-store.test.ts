@@ -6,9 +6,10 @@ import { type ContractSubject, storeContract } from '../../storage/store.contrac
 import type { Revision, Store, StoreEvent, WriteResult } from '../../storage/store.js';
 import { StoreError } from '../../storage/store-errors.js';
 import { type EtcdTestCluster, hasEtcd, startEtcdCluster } from '../../testing/index.js';
-import { openEtcdStore } from './etcd-store.js';
+import { type EtcdStoreOptions, openEtcdStore } from './etcd-store.js';
 
 const none = 0n as Revision;
+const { clock, random } = createNodeEnv();
 
 function put(store: Store, key: string, value: string, expected: Revision = none): Promise<WriteResult> {
   return store.write({ type: 'put', key, value: Buffer.from(value), expected });
@@ -35,7 +36,7 @@ if (hasEtcd()) {
   after(async () => (await next)?.stop());
 
   const subjectOn = async (cluster: EtcdTestCluster): Promise<ContractSubject> => {
-    const store = await openEtcdStore({ endpoints: cluster.urls, prefix: '/flotilla' });
+    const store = await openEtcdStore({ clock, random, endpoints: cluster.urls, prefix: '/flotilla' });
     return {
       store,
       reopen: async () => {
@@ -56,8 +57,8 @@ if (hasEtcd()) {
     let other: Store;
     beforeEach(async () => {
       cluster = await takeCluster();
-      store = await openEtcdStore({ endpoints: cluster.urls, prefix: '/flotilla' });
-      other = await openEtcdStore({ endpoints: cluster.urls, prefix: '/flotilla' });
+      store = await openEtcdStore({ clock, random, endpoints: cluster.urls, prefix: '/flotilla' });
+      other = await openEtcdStore({ clock, random, endpoints: cluster.urls, prefix: '/flotilla' });
     });
     afterEach(async () => {
       await Promise.all([store.close(), other.close()]);
@@ -84,7 +85,7 @@ if (hasEtcd()) {
     });
 
     it('keeps to its prefix, and brings its watch up to revisions that others made', async () => {
-      const foreign = await openEtcdStore({ endpoints: cluster.urls, prefix: '/other' });
+      const foreign = await openEtcdStore({ clock, random, endpoints: cluster.urls, prefix: '/other' });
       let upTo = none;
       await store.watch('', none, (_, revision) => {
         upTo = revision;
@@ -142,7 +143,7 @@ if (hasEtcd()) {
 
     for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
       it(`loses no acknowledged write and no event when the leader gets ${how}`, async () => {
-        const store = await openEtcdStore({ endpoints: cluster.urls, prefix: `/${how}` });
+        const store = await openEtcdStore({ clock, random, endpoints: cluster.urls, prefix: `/${how}` });
         const start = await store.revision();
         const seen = new Map<string, bigint>();
         let order = 0n;
@@ -193,7 +194,9 @@ if (hasEtcd()) {
 
   describe('opening an etcd store', () => {
     it('says which server does not answer', async () => {
-      const error = await refusal(openEtcdStore({ endpoints: ['http://127.0.0.1:1'], prefix: '/flotilla' }));
+      const error = await refusal(
+        openEtcdStore({ clock, random, endpoints: ['http://127.0.0.1:1'], prefix: '/flotilla' }),
+      );
       expect(error.code).to.equal('unavailable');
       expect(error.message).to.equal(
         'no etcd server answers (--etcd-servers): http://127.0.0.1:1: the connection is refused; is etcd running there?',
@@ -203,7 +206,7 @@ if (hasEtcd()) {
     it('goes on with the members that answer', async () => {
       const cluster = await takeCluster();
       const endpoints = ['http://127.0.0.1:1', ...cluster.urls];
-      const store = await openEtcdStore({ endpoints, prefix: '/flotilla' });
+      const store = await openEtcdStore({ clock, random, endpoints, prefix: '/flotilla' });
       expect((await put(store, '/a', 'x')).ok).to.equal(true);
       await store.close();
       await cluster.stop();
@@ -212,7 +215,7 @@ if (hasEtcd()) {
     it('refuses members of different clusters', async () => {
       const [one, two] = [await takeCluster(), await takeCluster()];
       const endpoints = [...one.urls, ...two.urls];
-      const error = await refusal(openEtcdStore({ endpoints, prefix: '/flotilla' }));
+      const error = await refusal(openEtcdStore({ clock, random, endpoints, prefix: '/flotilla' }));
       expect(error.message).to.include('belong to different clusters');
       await Promise.all([one.stop(), two.stop()]);
     });
@@ -236,7 +239,7 @@ if (hasEtcd()) {
       const cluster = await startEtcdCluster({ tls });
       const { urls: endpoints } = cluster;
       try {
-        const store = await openEtcdStore({ endpoints, prefix: '/flotilla', tls });
+        const store = await openEtcdStore({ clock, random, endpoints, prefix: '/flotilla', tls });
         const seen: string[] = [];
         await store.watch('', none, (events) => seen.push(...events.map(({ key }) => key)));
         await put(store, '/a', 'x');
@@ -244,7 +247,7 @@ if (hasEtcd()) {
         await store.close();
         const stranger = createCertificateAuthority({ commonName: 'x', validityMs: 1e7, nowMs, random });
         const { ca: _, ...withoutCa } = tls;
-        const wrong: readonly (readonly [Parameters<typeof openEtcdStore>[0], string])[] = [
+        const wrong: readonly (readonly [Omit<EtcdStoreOptions, 'clock' | 'random'>, string])[] = [
           [
             { endpoints, prefix: '/f', tls: { ca: tls.ca } },
             'client certificate that it knows: --etcd-certfile',
@@ -261,7 +264,7 @@ if (hasEtcd()) {
           ],
         ];
         for (const [options, text] of wrong) {
-          const error = await refusal(openEtcdStore(options));
+          const error = await refusal(openEtcdStore({ clock, random, ...options }));
           expect(error.message, text).to.include(text);
           expect(error.message).not.to.include('\n');
         }

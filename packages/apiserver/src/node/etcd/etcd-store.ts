@@ -3,7 +3,7 @@
  * acknowledged once etcd has committed it and this process's watches have delivered its event; reads are linearizable.
  * A member that fails is replaced by the next; while none answers, calls fail within seconds as 'unavailable'.
  */
-import type { Logger } from '@flotilla/kube';
+import type { Logger, Random } from '@flotilla/kube';
 import { CompactionRequest, KVService, type RangeResponse } from '../../gen/etcd/etcd.js';
 import type {
   OnStoreEvents,
@@ -28,6 +28,8 @@ import { WriteGate, type WriteGateLimits } from './write-gate.js';
 export interface EtcdStoreOptions extends EtcdConnectionOptions {
   /** Under which all keys lie: begins with a slash and ends with none. */
   readonly prefix: string;
+  /** Chooses the member that is asked first. */
+  readonly random: Random;
   readonly log?: Logger;
   readonly limits?: Partial<WriteGateLimits>;
 }
@@ -36,7 +38,7 @@ export interface EtcdStoreOptions extends EtcdConnectionOptions {
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const connection = new EtcdConnection(options);
   try {
-    const version = await checkMembers(connection);
+    const version = await checkMembers(connection, options.random);
     const store = new EtcdStore(connection, options);
     const revision = await store.revision();
     const { endpoints, prefix } = options;

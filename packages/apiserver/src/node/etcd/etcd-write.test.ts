@@ -1,4 +1,6 @@
 /** Writes whose answers get lost, through a member in between that forwards to a real etcd. */
+
+import { createNodeEnv } from '@flotilla/kube/node';
 import {
   Client,
   credentials,
@@ -24,6 +26,7 @@ import { EtcdKeys } from './etcd-keys.js';
 import { executeWrite } from './etcd-write.js';
 
 const none = 0n as Revision;
+const { clock } = createNodeEnv();
 
 /** What becomes of the next transactions: the answer, or the request already, gets lost. */
 type Fate = 'answer lost' | 'request lost';
@@ -106,8 +109,8 @@ if (hasEtcd()) {
       cluster = await startEtcdCluster();
       middleman = new Middleman(cluster.urls[0] ?? '');
       await middleman.start();
-      through = new EtcdConnection({ endpoints: [middleman.url] });
-      direct = new EtcdConnection({ endpoints: cluster.urls });
+      through = new EtcdConnection({ clock, endpoints: [middleman.url] });
+      direct = new EtcdConnection({ clock, endpoints: cluster.urls });
     });
     after(async () => {
       through.close();
@@ -190,7 +193,7 @@ if (hasEtcd()) {
     });
 
     it('is called uncertain while nobody can tell', async () => {
-      const hasty = new EtcdConnection({ endpoints: [middleman.url], timeouts: { writeMs: 300 } });
+      const hasty = new EtcdConnection({ clock, endpoints: [middleman.url], timeouts: { writeMs: 300 } });
       middleman.fates.push(...Array.from({ length: 50 }, (): Fate => 'answer lost'));
       let failure: unknown;
       await executeWrite(put('/f', 'x'), { connection: hasty, keys, baseline: newest }).catch(
