@@ -1,5 +1,5 @@
-// Writes what is generated: the CRD files under deploy/crds, one for each kind of packages/api; the code of protobuf
-// messages under `src/gen`, where `protoc` (Debian: protobuf-compiler) is on PATH. What protoc makes is committed and
+// Writes what is generated: the CRD files under deploy/crds, one for each kind of packages/api; deploy/klusterlet as
+// code of the hub; the code of protobuf messages under `src/gen`, where `protoc` (Debian: protobuf-compiler) is on PATH. What protoc makes is committed and
 // needed only when a .proto changes: without protoc it is left as it is, and a line says so.
 // `--check` writes nothing and exits 1 when a file differs from what would be written.
 // Needs a build (`npm run build`) first.
@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { generateKlusterletBase } from './generate-klusterlet-base.mjs';
 import { generateProtobuf } from './generate-protobuf.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -36,7 +37,7 @@ const wanted = new Map(
     header + stringify(toCrd(kind), { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false }),
   ]),
 );
-for (const [file, text] of protobuf) wanted.set(file, text);
+for (const [file, text] of [...protobuf, generateKlusterletBase()]) wanted.set(file, text);
 
 const present = existsSync(path.join(root, directory))
   ? readdirSync(path.join(root, directory)).map((name) => path.join(directory, name))
@@ -54,8 +55,8 @@ if (process.argv.includes('--check')) {
     process.exit(1);
   }
 } else {
-  mkdirSync(path.join(root, directory), { recursive: true });
   for (const [file, text] of differing) {
+    mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
     writeFileSync(path.join(root, file), text);
     console.log(`wrote ${file}`);
   }

@@ -116,7 +116,7 @@ describe('the klusterlet with the rights of deploy/klusterlet', function () {
       }),
     );
     const address = ['--server', `https://127.0.0.1:${cluster.link.port}`];
-    const asked = ['token', 'create', '--cluster', cluster.name, '--manifest', ...address];
+    const asked = ['token', 'create', '--cluster', cluster.name, '--secret', ...address];
     const input = must(await fleet.hubCommand(...asked));
     must(await run('kubectl', ['--kubeconfig', cluster.kubeconfig, 'apply', '-f', '-'], { input }));
     // As kubelet would mount it.
@@ -252,7 +252,7 @@ describe('the klusterlet with the rights of deploy/klusterlet', function () {
     expect(refused.stderr).to.contain('nowhere does not exist, and nothing has joined from');
     const both = await ours('klusterlet', [...args, 'https://hub.example/?token=x']);
     expect(both.stderr).to.contain('give a join string or --join-file, not both');
-    const open = await fleet.hubCommand('token', 'create', '--manifest');
-    expect(open.stderr).to.contain('--manifest needs --cluster');
+    const open = await fleet.hubCommand('token', 'create', '--secret');
+    expect(open.stderr).to.contain('--secret needs --cluster');
   });
 });

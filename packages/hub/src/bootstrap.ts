@@ -14,6 +14,7 @@ import {
 } from '@flotilla/api';
 import { type Env, type KubeClient, type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
 import { expiredAgentsGroup } from './identity/expired-agent.js';
+import { invitationPath } from './invitations/invitation.js';
 import { bootstrapGroup } from './tokens/bootstrap-token.js';
 
 const rbacVersion = 'rbac.authorization.k8s.io/v1';
@@ -49,6 +50,31 @@ function bootstrapRole(): KubeObject[] {
   ];
 }
 
+/** Everybody may show an invitation: `kubectl apply -f URL` shows no credentials. Its secret is what counts. */
+function invitationRole(): KubeObject[] {
+  const name = 'flotilla.dev:join-invitations';
+  const apiGroup = 'rbac.authorization.k8s.io';
+  return [
+    {
+      apiVersion: rbacVersion,
+      kind: 'ClusterRole',
+      metadata: { name },
+      rules: [{ nonResourceURLs: [`/${invitationPath}/*`], verbs: ['get'] }],
+    },
+    {
+      apiVersion: rbacVersion,
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      roleRef: { apiGroup, kind: 'ClusterRole', name },
+      subjects: ['system:unauthenticated', 'system:authenticated'].map((group) => ({
+        kind: 'Group',
+        apiGroup,
+        name: group,
+      })),
+    },
+  ];
+}
+
 /** What an agent can do whose certificate has expired: ask for another. Admission says which. */
 function expiredAgentRole(): KubeObject[] {
   const rules = [
@@ -75,7 +101,7 @@ export async function installHubApi(client: KubeClient, env: Env, signal: AbortS
   const definitions = kinds
     .filter(({ plural }) => plural !== 'appliedmanifestworks')
     .map((kind) => toCrd(kind));
-  const roles = [...bootstrapRole(), ...expiredAgentRole()];
+  const roles = [...bootstrapRole(), ...expiredAgentRole(), ...invitationRole()];
   await Promise.all([
     ...definitions.map((crd) => apply(client, wellKnown.customResourceDefinitions, crd)),
     ...roles.map((object) =>

@@ -18,6 +18,8 @@ import { admissionRules } from './admission/rules.js';
 import { installHubApi } from './bootstrap.js';
 import { startHubControllers } from './controllers/start-hub.js';
 import { createCertificateGate } from './identity/certificate-gate.js';
+import { invitationPath } from './invitations/invitation.js';
+import { createInvitationEndpoint } from './invitations/invitation-endpoint.js';
 
 /** What the server under the hub is told is the operator's choice. */
 export interface EmbeddedHubOptions
@@ -59,6 +61,8 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
     admission: hubAdmission(client, env.clock),
     certificateRules: gate.rules,
     guard: createReadGuard(client),
+    paths: new Map([[invitationPath, createInvitationEndpoint({ env, client })]]),
+    secretPaths: new Set([invitationPath]),
     beforeReady: async (client, signal) => {
       ownClient = createClient(client.transport, { userAgent: 'hub' });
       await installHubApi(ownClient, env, signal);

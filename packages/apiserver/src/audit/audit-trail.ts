@@ -28,6 +28,8 @@ export interface AuditTrailOptions {
   /** Takes a line without its end. */
   readonly write: (line: string) => void;
   readonly decodeProtobuf: (bytes: Uint8Array) => unknown;
+  /** First segments of paths whose rest is not written. */
+  readonly secretPaths?: ReadonlySet<string> | undefined;
 }
 
 export class AuditTrail {
@@ -138,7 +140,7 @@ export class AuditTrail {
       level,
       auditID: auditId,
       stage,
-      requestURI: uriOf(request),
+      requestURI: uriOf(request, this.#options.secretPaths),
       verb: info.verb,
       user: user === undefined ? {} : shownUser(user),
       ...(this.#impersonated && { impersonatedUser: shownUser(this.#impersonated) }),
@@ -167,7 +169,10 @@ export class AuditTrail {
   }
 }
 
-function uriOf({ path, query }: ApiRequest): string {
+/** What lies below a secret path is not for the log. */
+function uriOf({ path, query }: ApiRequest, secretPaths: ReadonlySet<string> | undefined): string {
+  const [, first = '', ...more] = path.split('/');
+  if (more.length > 0 && secretPaths?.has(first) === true) return `/${first}/***`;
   const text = query.toString();
   return text === '' ? path : `${path}?${text}`;
 }

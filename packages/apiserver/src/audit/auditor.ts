@@ -23,6 +23,8 @@ export interface AuditBackend {
 export interface AuditorOptions extends AuditBackend {
   readonly now: () => number;
   readonly decodeProtobuf: (bytes: Uint8Array) => unknown;
+  /** First segments of paths whose rest opens something, and is not written. */
+  readonly secretPaths?: ReadonlySet<string> | undefined;
 }
 
 export interface AuditSubject {
@@ -37,13 +39,13 @@ export interface Auditor {
   begin(request: ApiRequest, subject: AuditSubject): AuditTrail | undefined;
 }
 
-export function createAuditor({ policy, sink, now, decodeProtobuf }: AuditorOptions): Auditor {
+export function createAuditor({ policy, sink, ...options }: AuditorOptions): Auditor {
   const write = (line: string): void => sink.write(line);
   return {
     begin(request, subject) {
       const decision = decideAudit(policy(), subject);
       if (decision.level === 'None') return undefined;
-      return new AuditTrail({ request, ...subject, decision, now, write, decodeProtobuf });
+      return new AuditTrail({ request, ...subject, decision, write, ...options });
     },
   };
 }

@@ -30,6 +30,7 @@ import { type ApiServer, createApiServer } from '../server/api-server.js';
 import { type ControlPlaneOptions, startControlPlane } from '../server/control-plane.js';
 import { type Loops, startElectedLoops } from '../server/elected-loops.js';
 import type { KubernetesVersion } from '../server/kubernetes-version.js';
+import type { PathHandler } from '../server/other-paths.js';
 import type { RequestGuard } from '../server/request-guard.js';
 import { adoptIdentity, ensureServerPki, proposeIdentity, type ServerPki } from '../server/server-pki.js';
 import { ensureSharedIdentity } from '../server/shared-identity.js';
@@ -62,6 +63,10 @@ export interface RunServerOptions {
   readonly admission?: readonly AdmissionPlugin[];
   readonly certificateRules?: CertificateRules;
   readonly guard?: RequestGuard;
+  /** Further paths that are no resources, by their first segment; guarded by RBAC like the others. */
+  readonly paths?: ReadonlyMap<string, PathHandler>;
+  /** First segments of those whose rest opens something: the audit log does not show it. */
+  readonly secretPaths?: ReadonlySet<string>;
   /** Names of admission plugins that do not run. */
   readonly disabledAdmission?: readonly string[];
   /** Where objects are kept, closed with the server; default: lmdb in the data directory. */
@@ -130,9 +135,11 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       serviceAccountTokens: authentication.serviceAccounts,
       authentication: authentication.settings,
       processMetrics: () => runtime.render(),
-      paths: new Map([
+      paths: new Map<string, PathHandler>([
+        ...(options.paths ?? []),
         ['flotilla.dev', createBackupHandler({ env, store, pkiDirectory: pkiDirectory(options) })],
       ]),
+      ...(options.secretPaths && { secretPaths: options.secretPaths }),
       authorizationMode: options.authorization?.authorizationMode ?? 'RBAC',
       fairness: { seats: seatsOf(options.serving ?? {}) },
       ...(options.serving?.requestTimeout !== undefined && {

@@ -100,6 +100,8 @@ export interface ApiServerOptions {
   readonly processMetrics?: () => string;
   /** Further paths that are no resources, by their first segment; guarded by RBAC like the others. */
   readonly paths?: ReadonlyMap<string, PathHandler>;
+  /** First segments of those whose rest opens something: the audit log does not show it. */
+  readonly secretPaths?: ReadonlySet<string>;
 }
 
 export interface ApiServer extends ApiHandler {
@@ -269,7 +271,12 @@ class AssembledServer implements ApiServer {
       freshness: createFreshness(store, this.cache),
       audit:
         audit &&
-        createAuditor({ ...audit, now: () => env.clock.now(), decodeProtobuf: decodeProtobufObject }),
+        createAuditor({
+          ...audit,
+          now: () => env.clock.now(),
+          decodeProtobuf: decodeProtobufObject,
+          secretPaths: this.#options.secretPaths,
+        }),
       connect: {
         authorizer,
         admission,

@@ -1,29 +1,21 @@
 /** The `hub` commands that ask a running hub something. Each opens one connection, prints, and closes it. */
-import {
-  clusterNameLabel,
-  formatJoinString,
-  type ManagedCluster,
-  type ManifestWork,
-  validateObjectName,
-} from '@flotilla/api';
+import { clusterNameLabel, type ManagedCluster, type ManifestWork } from '@flotilla/api';
 import { type Env, type KubeClient, wellKnown } from '@flotilla/kube';
 import {
   addCommand,
   type OutputFormat,
   outputOption,
   parseDuration,
-  parseHttpsUrl,
   renderList,
   UsageError,
 } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
-import { bootstrapTokenSecret, createBootstrapToken } from '../tokens/bootstrap-token.js';
-import { joinManifest } from '../tokens/join-manifest.js';
 import { type ApproveResult, approveCluster, decideCsr } from './approve.js';
 import { addConfirmDeletionCommand } from './confirm-deletion.js';
 import { type Connection, connect, kubeconfigOption } from './connect.js';
 import { addMembershipCommands } from './membership.js';
+import { addTokenCommand } from './token.js';
 import {
   clusterHeaders,
   clusterRow,
@@ -69,83 +61,12 @@ export function addAskingCommands(program: Command, context: CommandContext): Co
   return addWorksCommand(program, context);
 }
 
-interface TokenOptions {
-  readonly cluster?: string;
-  readonly ttl: number;
-  readonly server?: readonly string[];
-  readonly manifest?: boolean;
-  readonly kubeconfig?: string;
-}
-
-function addTokenCommand(program: Command, context: CommandContext): void {
-  const token = addCommand(program, 'token', {
-    description: 'make the tokens with which clusters join',
-    examples: ['hub token create', 'hub token create --cluster cluster1 --ttl 24h'],
-  });
-  addCommand(token, 'create', {
-    description: 'make a bootstrap token and print the join string for "klusterlet join"',
-    examples: [
-      'hub token create',
-      'klusterlet join "$(hub token create --cluster cluster1)" --name cluster1',
-      'hub token create --cluster cluster1 --manifest | kubectl --context cluster1 apply -f -',
-    ],
-  })
-    .option(
-      '--cluster <name>',
-      'the one cluster that may join with it, also when that name is already joined',
-    )
-    .addOption(
-      new Option('--ttl <duration>', 'how long it is valid')
-        .argParser(parseDuration)
-        .default(3_600_000, '1h'),
-    )
-    .option(
-      '--server <url>',
-      "the hub's URL as the cluster reaches it, given again for each further one; default: the server of the kubeconfig",
-      (text: string, urls: readonly string[] = []) => [...urls, parseHttpsUrl(text)],
-    )
-    .addOption(kubeconfigOption())
-    .option(
-      '--manifest',
-      'print it as the Secret that deploy/klusterlet reads, for "kubectl apply -f -" on the cluster; needs --cluster',
-    )
-    .action(async (options: TokenOptions) => {
-      if (options.cluster !== undefined) requireClusterName(options.cluster);
-      else if (options.manifest === true) throw new UsageError('--manifest needs --cluster');
-      if (options.ttl < 1000) throw new UsageError('--ttl must be at least 1s');
-      await withHub(context, options, async ({ client, env, server, caHash }) => {
-        const made = createBootstrapToken(env.random);
-        const pin = caHash();
-        await client.create(
-          wellKnown.secrets,
-          bootstrapTokenSecret(made, {
-            expiresAtMs: (await hubTimeMs(client, env)) + options.ttl,
-            ...(options.cluster !== undefined && { cluster: options.cluster }),
-          }),
-        );
-        const joinString = formatJoinString({
-          server: options.server?.[0] ?? server,
-          alternatives: options.server?.slice(1) ?? [],
-          token: `${made.id}.${made.secret}`,
-          caHash: pin,
-          ...(options.cluster !== undefined && { cluster: options.cluster }),
-        });
-        context.print(options.manifest === true ? joinManifest(joinString) : joinString);
-      });
-    });
-}
-
 /** Tokens live and die by the hub's clock; this machine's may be wrong. */
 export async function hubTimeMs(client: KubeClient, env: Env): Promise<number> {
   const response = await client.transport.request({ method: 'GET', path: '/version', timeoutMs: 10_000 });
   await response.bytes();
   const hubMs = Date.parse(response.headers['date'] ?? '');
   return Number.isNaN(hubMs) ? env.clock.now() : hubMs;
-}
-
-function requireClusterName(name: string): void {
-  const [error] = validateObjectName(name, 'label');
-  if (error !== undefined) throw new UsageError(`the cluster name is refused: ${error.message}`);
 }
 
 function addCsrCommands(program: Command, context: CommandContext): void {

@@ -12,6 +12,8 @@ export interface Connection {
   readonly server: string;
   /** Pin of the CA in the kubeconfig. @throws Error when the kubeconfig names none. */
   caHash(): string;
+  /** That CA as PEM; undefined when the kubeconfig names none. */
+  readonly ca: string | undefined;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export async function connect(env: Env, options: { kubeconfig?: string }): Promi
         `the kubeconfig ${path} holds no certificate-authority-data: a join string must pin the hub's CA`,
       );
     },
+    ca: kubeconfig.cluster.caData,
     close: () => transport.close(),
   };
 }

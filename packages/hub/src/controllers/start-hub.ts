@@ -10,6 +10,7 @@ import { createHubContext } from './context.js';
 import { createCsrApprover } from './csr-approver.js';
 import { createFinishedWorksController } from './finished-works.js';
 import { applySharedRoles, createManagedClusterController } from './managed-cluster.js';
+import { createOldInvitations } from './old-invitations.js';
 import { createOldPlansController } from './old-plans.js';
 import { createTokenConsumer } from './token-consumer.js';
 
@@ -24,6 +25,7 @@ export async function startHubControllers(
   signal: AbortSignal,
 ): Promise<RunningHub> {
   const context = createHubContext(client, env);
+  const invitations = createOldInvitations(context);
   const informers = [
     context.clusters,
     context.clusterSets,
@@ -33,6 +35,7 @@ export async function startHubControllers(
     context.leases,
     context.csrs,
     context.plans,
+    invitations.informer,
   ];
   const controllers = [
     createManagedClusterController(context),
@@ -46,6 +49,7 @@ export async function startHubControllers(
     createTokenConsumer(context),
     createFinishedWorksController(context),
     createOldPlansController(context),
+    invitations.controller,
   ];
   await applySharedRoles(context);
   for (const informer of informers) informer.start(signal);

@@ -1,28 +1,24 @@
-/**
- * A join string as deploy/klusterlet reads it: a Secret in the klusterlet's namespace. It goes through a pipe into
- * kubectl, not through a URL: a URL with the token in it would stand in histories and logs, and kubectl would not
- * trust the hub's own CA behind it. Pure.
- */
+/** A join string as deploy/klusterlet reads it: a Secret in the klusterlet's namespace. Pure. */
+import type { KubeObject } from '@flotilla/api';
+
 const namespace = 'open-cluster-management-agent';
 
-/** JSON of a List that `kubectl apply -f -` takes. Holds the token: it is for the managed cluster's eyes only. */
+/** Holds the token: it is for the managed cluster's eyes only. */
+export function joinSecret(joinString: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'klusterlet-join', namespace },
+    type: 'Opaque',
+    stringData: { 'join-string': joinString },
+  };
+}
+
+/** JSON of a List that `kubectl apply -f -` takes, also before deploy/klusterlet is there. */
 export function joinManifest(joinString: string): string {
-  return JSON.stringify(
-    {
-      apiVersion: 'v1',
-      kind: 'List',
-      items: [
-        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-        {
-          apiVersion: 'v1',
-          kind: 'Secret',
-          metadata: { name: 'klusterlet-join', namespace },
-          type: 'Opaque',
-          stringData: { 'join-string': joinString },
-        },
-      ],
-    },
-    undefined,
-    2,
-  );
+  const items = [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+    joinSecret(joinString),
+  ];
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, undefined, 2);
 }
