@@ -27,10 +27,12 @@ export {
   splitServerNames,
 } from './pki/extensions.js';
 export * from './pki/issue.js';
+export { createCertificateAuthority, issueCertificate } from './pki/issue.js';
 export { generateKeyPair, type KeyPair, type KeyType, publicKeyHashOf } from './pki/keys.js';
 export * from './pki/pem.js';
 export * from './pki/pki-error.js';
 export * from './pki/verify-chain.js';
+export { verifyChain } from './pki/verify-chain.js';
 export * from './queue/backoff.js';
 export * from './queue/work-queue.js';
 export * from './streams/channel.js';

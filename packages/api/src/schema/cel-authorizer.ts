@@ -4,7 +4,7 @@
  * Registered by cel-environment for the scopes of admission; bounded, as each question costs.
  */
 import type { Environment } from '@marcbachmann/cel-js';
-import { CelBudgetError } from './cel-meter.js';
+import { CelBudgetError } from './cel-budget.js';
 
 /** A question as authorization understands it: of a resource, or of a path. */
 export type CelAccess =

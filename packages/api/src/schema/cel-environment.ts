@@ -6,11 +6,12 @@
  */
 import type { ASTNode, Environment, ParseResult } from '@marcbachmann/cel-js';
 import { celAuthorizerType, registerAuthorizer } from './cel-authorizer.js';
+import type { CelBudget } from './cel-budget.js';
 import { registerConditionLibrary, registerKubernetesLibrary } from './cel-library.js';
-import { type CelBudget, charge, chargeAdditions, createMeter, guard } from './cel-meter.js';
+import { charge, chargeAdditions, createMeter, guard } from './cel-meter.js';
 import { celLibrary } from './cel-runtime.js';
 
-export { type CelBudget, CelBudgetError } from './cel-meter.js';
+export { type CelBudget, CelBudgetError } from './cel-budget.js';
 
 /** Steps of comprehensions that one rule, and all rules of one object, may take: about 50 ms and 0.5 s of work. */
 export const defaultBudgetOptions = Object.freeze({ stepsPerRule: 100_000, stepsPerObject: 1_000_000 });

@@ -5,18 +5,9 @@
  * cel-environment.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { type CelBudget, CelBudgetError } from './cel-budget.js';
 import { linearMatches } from './cel-library.js';
 import { TwoVariableMacro } from './cel-two-variables.js';
-
-/** What an object's rules may still spend. */
-export interface CelBudget {
-  steps: number;
-}
-
-/** Thrown out of an evaluation that ran too long. */
-export class CelBudgetError extends Error {
-  override readonly name = 'CelBudgetError';
-}
 
 /** What the evaluation under way may still spend: evaluations of one program never overlap. */
 export interface Meter {

@@ -5,7 +5,7 @@
  */
 import type { ASTNode, Environment } from '@marcbachmann/cel-js';
 import { isObject } from '../json.js';
-import { CelBudgetError } from './cel-meter.js';
+import { CelBudgetError } from './cel-budget.js';
 
 /** The parts of the library's checker, evaluator and contexts that its own macros use; it exports no types for them. */
 interface Context {

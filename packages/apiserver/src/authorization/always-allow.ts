@@ -3,7 +3,7 @@
  * and the check against escalation answer accordingly. Called when a server is put together.
  */
 import type { RbacAuthorizer } from './rbac-authorizer.js';
-import type { PolicyRule } from './rules.js';
+import { everything } from './rules.js';
 
 export function createAlwaysAllowAuthorizer(): RbacAuthorizer {
   return {
@@ -13,9 +13,3 @@ export function createAlwaysAllowAuthorizer(): RbacAuthorizer {
     close: () => undefined,
   };
 }
-
-/** Every permission there is. */
-export const everything: readonly PolicyRule[] = Object.freeze([
-  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-  { verbs: ['*'], nonResourceURLs: ['*'] },
-]);

@@ -5,11 +5,10 @@
 import type { KubeObject } from '@flotilla/api';
 import type { ObjectReader } from '../authentication/object-reader.js';
 import type { UserInfo } from '../authentication/user.js';
-import { everything } from './always-allow.js';
 import { type AccessAttributes, type Authorizer, type Decision, isNonResource } from './attributes.js';
 import { checkEscalation } from './escalation.js';
 import { type Grant, RbacIndex } from './rbac-index.js';
-import { type PolicyRule, ruleAllows } from './rules.js';
+import { everything, type PolicyRule, ruleAllows } from './rules.js';
 
 export { rbacGroup } from './escalation.js';
 

@@ -111,3 +111,9 @@ export function describeRule(rule: PolicyRule): string {
   ];
   return `{${parts.join(', ')}}`;
 }
+
+/** Every permission there is. */
+export const everything: readonly PolicyRule[] = Object.freeze([
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+]);

@@ -10,22 +10,17 @@ import { createStaticTokenAuthenticator, parseStaticTokens } from '../authentica
 import { readSigningKey, readVerificationKeys, type SigningKey } from '../service-accounts/token-keys.js';
 import type { TokenSettings } from '../service-accounts/tokens.js';
 import { type FrontProxyOptions, type LoadedFrontProxy, loadFrontProxy } from './front-proxy.js';
-import type { OidcOptions } from './oidc.js';
 import { checkedBundle } from './pem-bundle.js';
 import { type PublishedTrust, trustData } from './published-trust.js';
-import { loadTokenIssuers } from './token-issuers.js';
+import { loadTokenIssuers, type TokenIssuerOptions } from './token-issuers.js';
 import { readTextFile, type WatchedFileEnv, watchFiles } from './watched-file.js';
 
 /** Named as the flags of kube-apiserver that fill them. */
-export interface AuthenticationOptions extends FrontProxyOptions, OidcOptions {
-  /** Default true. */
-  readonly anonymousAuth?: boolean;
+export interface AuthenticationOptions extends FrontProxyOptions, TokenIssuerOptions {
   /** PEM bundle of issuers of client certificates, besides the server's own. */
   readonly clientCaFile?: string;
   /** Values `token,user,uid,"group1,group2"` in lines. */
   readonly tokenAuthFile?: string;
-  /** An AuthenticationConfiguration (YAML): issuers of tokens, and where anonymous requests are let in. */
-  readonly authenticationConfig?: string;
   /** PEM files of keys whose service account tokens are believed, besides the signing key. */
   readonly serviceAccountKeyFile?: readonly string[];
   /** PEM of the key that signs service account tokens; default: one of the server's own. */

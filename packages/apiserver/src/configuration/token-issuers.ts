@@ -4,11 +4,18 @@
  */
 import type { SlowTokenAuthenticator } from '../authentication/authenticator.js';
 import type { AuthenticationSettings } from '../authentication/settings.js';
-import type { AuthenticationOptions } from './authentication.js';
 import { type AuthenticationFile, parseAuthenticationFile } from './authentication-file.js';
 import { createIssuerAuthenticator, type JwtContext } from './jwt-issuers.js';
-import { loadOidc } from './oidc.js';
+import { loadOidc, type OidcOptions } from './oidc.js';
 import { type WatchedFileEnv, watchFiles } from './watched-file.js';
+
+/** Named as the flags of kube-apiserver that fill them. */
+export interface TokenIssuerOptions extends OidcOptions {
+  /** Default true. */
+  readonly anonymousAuth?: boolean;
+  /** An AuthenticationConfiguration (YAML): issuers of tokens, and where anonymous requests are let in. */
+  readonly authenticationConfig?: string;
+}
 
 export interface TokenIssuerContext extends JwtContext {
   readonly env: JwtContext['env'] & WatchedFileEnv;
@@ -18,7 +25,7 @@ export interface TokenIssuerContext extends JwtContext {
 
 /** @throws Error in one sentence that names the flag at fault. */
 export async function loadTokenIssuers(
-  options: AuthenticationOptions,
+  options: TokenIssuerOptions,
   context: TokenIssuerContext,
 ): Promise<Pick<AuthenticationSettings, 'slowTokens' | 'anonymous'>> {
   const { authenticationConfig: path, anonymousAuth } = options;

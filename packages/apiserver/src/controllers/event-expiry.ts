@@ -4,8 +4,8 @@
  */
 import { hasReason, type KubeObject, type ObjectMeta, parseTime } from '@flotilla/api';
 import { createController, wellKnown } from '@flotilla/kube';
+import type { ControlLoop, ControllerContext } from './control-loop.js';
 import { inBatches } from './in-batches.js';
-import type { ControlLoop, ControllerContext } from './start-controllers.js';
 
 export interface EventExpiryOptions {
   /** Default one hour. */

@@ -4,7 +4,7 @@
  */
 import { hasReason, type KubeObject } from '@flotilla/api';
 import { createController, createInformer, type ResourceRef } from '@flotilla/kube';
-import type { ControlLoop, ControllerContext } from './start-controllers.js';
+import type { ControlLoop, ControllerContext } from './control-loop.js';
 
 const services: ResourceRef = { group: '', version: 'v1', resource: 'services', namespaced: true };
 const name = 'kubernetes';

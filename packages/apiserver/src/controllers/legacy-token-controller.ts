@@ -12,7 +12,7 @@ import {
   legacyTokenIn,
   legacyTokenType,
 } from '../service-accounts/legacy-tokens.js';
-import type { ControlLoop, ControllerContext } from './start-controllers.js';
+import type { ControlLoop, ControllerContext } from './control-loop.js';
 
 export interface LegacyTokenContext extends ControllerContext {
   readonly reader: ObjectReader;

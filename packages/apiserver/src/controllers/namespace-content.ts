@@ -2,7 +2,7 @@
 import { hasReason, type KubeObject } from '@flotilla/api';
 import { createController, createInformer, type Informer, type ResourceRef, wellKnown } from '@flotilla/kube';
 import { textAt } from '../builtin/access.js';
-import type { ControlLoop, StartControllersOptions } from './start-controllers.js';
+import type { ControlLoop, StartControllersOptions } from './control-loop.js';
 
 const rootCaName = 'kube-root-ca.crt';
 

@@ -5,10 +5,10 @@
 import { type Condition, hasReason, type KubeObject, parseTime } from '@flotilla/api';
 import { createController, type Informer, wellKnown } from '@flotilla/kube';
 import type { ResourceDefinition } from '../registry/resource.js';
+import type { ControlLoop, ControllerContext } from './control-loop.js';
 import { deletableResources, refOf } from './deletable-resources.js';
 import { inBatches } from './in-batches.js';
 import { deletionConditions, type Emptying, type Remaining } from './namespace-conditions.js';
-import type { ControlLoop, ControllerContext } from './start-controllers.js';
 
 /** Finalizers of the content end without a word to the namespace: it is looked at again, less and less often. */
 const firstRecheckMs = 200;

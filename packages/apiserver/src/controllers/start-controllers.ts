@@ -5,63 +5,18 @@
  */
 
 import type { KubeObject } from '@flotilla/api';
-import {
-  type Controller,
-  createInformer,
-  dropManagedFields,
-  type Env,
-  type Informer,
-  type KubeClient,
-  spawn,
-  wellKnown,
-} from '@flotilla/kube';
+import { createInformer, dropManagedFields, type Informer, spawn, wellKnown } from '@flotilla/kube';
 import { createPolicyStatusLoops } from '../admission/policies/policy-status.js';
-import type { PendingUsage } from '../admission/quota/pending-usage.js';
 import { createQuotaLoops } from '../admission/quota/quota-controller.js';
-import type { ObjectReader } from '../authentication/object-reader.js';
-import type { ResourceRegistry } from '../registry/resource-registry.js';
-import type { LegacyTokenSubject } from '../service-accounts/legacy-tokens.js';
-import type { ControllerSelection } from './controller-selection.js';
+import type { ControlLoop, StartControllersOptions } from './control-loop.js';
 import { createEventExpiry } from './event-expiry.js';
 import { createGarbageCollector } from './garbage-collector.js';
 import { createKubernetesServiceLoop } from './kubernetes-service.js';
 import { createLegacyTokenController } from './legacy-token-controller.js';
 import { createNamespaceContentController } from './namespace-content.js';
 import { createNamespaceController } from './namespace-controller.js';
-import type { OwnershipCache } from './ownership-feed.js';
 import { createTokenCleaner } from './token-cleaner.js';
 import { createWorkloadSimulator } from './workload-simulator.js';
-import type { CommandRuns } from './workloads/command-runs.js';
-
-export interface ControllerContext {
-  readonly client: KubeClient;
-  readonly env: Env;
-  readonly registry: ResourceRegistry;
-}
-
-export interface StartControllersOptions extends ControllerContext {
-  /** Of the server that `client` reaches, for the garbage collector, which looks at every write. */
-  readonly cache: OwnershipCache;
-  /** The same, for what is counted. */
-  readonly reader: ObjectReader;
-  readonly pending: PendingUsage;
-  /** What plays the commands of simulated containers; undefined where there are none. */
-  readonly commands: CommandRuns | undefined;
-  /** Other servers write to the same store. */
-  readonly isShared: boolean;
-  readonly profile: 'hub' | 'cluster';
-  readonly controllers: ControllerSelection;
-  /** PEM, published as ConfigMap kube-root-ca.crt in every namespace. */
-  readonly ca: string;
-  readonly signLegacyToken: (subject: LegacyTokenSubject) => string;
-  readonly signal: AbortSignal;
-}
-
-/** One loop with what it watches. */
-export interface ControlLoop {
-  readonly informers: readonly Informer<KubeObject>[];
-  readonly controllers: readonly Controller[];
-}
 
 export interface RunningControllers {
   close(): Promise<void>;

@@ -5,7 +5,7 @@
 import { hasReason, type KubeObject, parseTime } from '@flotilla/api';
 import { createController, createInformer, keyOf, parseKey, wellKnown } from '@flotilla/kube';
 import { textAt } from '../builtin/access.js';
-import type { ControlLoop, ControllerContext } from './start-controllers.js';
+import type { ControlLoop, ControllerContext } from './control-loop.js';
 
 const keepExpiredMs = 3_600_000;
 /** No timer is longer: a clock may be set meanwhile. */

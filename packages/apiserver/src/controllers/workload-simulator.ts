@@ -4,7 +4,7 @@
  * give them a moment after they are applied. For demos and tests of what watches workloads; it can prove nothing
  * about the workloads themselves.
  */
-import type { ControlLoop, StartControllersOptions } from './start-controllers.js';
+import type { ControlLoop, StartControllersOptions } from './control-loop.js';
 import { createAutoscalerLoop } from './workloads/autoscalers.js';
 import { createDaemonSetLoop } from './workloads/daemon-sets.js';
 import { createDeploymentLoop } from './workloads/deployments.js';

@@ -27,7 +27,8 @@ import { type Exchange, http1Exchange, http2Exchange } from './http-exchange.js'
 import { defaultHttpFrontLimits, type HttpFrontLimits } from './http-limits.js';
 import { createReadBody, type ReadBody } from './read-body.js';
 import { createKeepApart, type KeepApart } from './repeated-headers.js';
-import { answerPlainly, handOver, type UpgradingConnection, upgradeProtocol } from './upgrade.js';
+import { answerPlainly, handOver, upgradeProtocol } from './upgrade.js';
+import type { UpgradingConnection } from './upgrading-connection.js';
 
 export interface HttpFrontOptions {
   readonly host: string;

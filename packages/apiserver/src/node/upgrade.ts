@@ -4,17 +4,10 @@
  * WebSocket.
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Logger } from '@flotilla/kube';
 import { createSocketChannel } from '@flotilla/kube/node';
 import type { ApiResponse, ConnectionUpgrade } from '../server/handler.js';
-
-export interface UpgradingConnection {
-  readonly request: IncomingMessage;
-  readonly socket: Socket;
-  /** Bytes that came after the request's head. */
-  readonly head: Buffer;
-}
+import type { UpgradingConnection } from './upgrading-connection.js';
 
 /** The protocol that the client asks for: the first of the header, lower-case. */
 export function upgradeProtocol({ headers }: IncomingMessage): string | undefined {

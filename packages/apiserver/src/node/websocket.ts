@@ -2,7 +2,7 @@
 import type { Channel, ChannelListener, Logger } from '@flotilla/kube';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { ApiResponse, ConnectionUpgrade } from '../server/handler.js';
-import type { UpgradingConnection } from './upgrade.js';
+import type { UpgradingConnection } from './upgrading-connection.js';
 
 export interface AcceptOptions {
   readonly protocol: string | undefined;

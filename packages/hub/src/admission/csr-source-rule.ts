@@ -3,7 +3,7 @@
  * address, and the rule the object: the user of the request, one object for each, is what they share.
  */
 import { flotillaKey } from '@flotilla/api';
-import type { GuardedRequest } from './read-guard.js';
+import type { GuardedRequest } from './guarded-request.js';
 import type { AdmissionRule, Requester } from './rule.js';
 
 /** On a CertificateSigningRequest; nobody but the hub says it. */

@@ -21,19 +21,8 @@ import {
   tokenClusterAnnotation,
 } from '../tokens/bootstrap-token.js';
 import { noteSource } from './csr-source-rule.js';
+import type { GuardedRequest } from './guarded-request.js';
 import { nameTaken } from './name-taken.js';
-import type { Requester } from './rule.js';
-
-/** An authorized request for a resource, as the API server shows it to its guard. */
-export interface GuardedRequest {
-  readonly user: Requester;
-  readonly verb: string;
-  readonly group: string;
-  readonly resource: string;
-  readonly name: string | undefined;
-  readonly query: URLSearchParams;
-  readonly remoteAddress: string;
-}
 
 /** Refuses by rejecting with a StatusError; undefined for what is none of its business. */
 export type ReadGuard = (request: GuardedRequest) => Promise<void> | undefined;

@@ -18,7 +18,7 @@ import {
   type ResourceRef,
   wellKnown,
 } from '@flotilla/kube';
-import { digestOf } from './finished-works.js';
+import { digestOf } from './work-digest.js';
 
 function refOf({ group, version, plural, namespaced }: KindDefinition): ResourceRef {
   return { group, version, resource: plural, namespaced };

@@ -1,6 +1,7 @@
 import type { ManifestWork } from '@flotilla/api';
 import { expect } from 'chai';
-import { digestOf, timeOfDeletion } from './finished-works.js';
+import { timeOfDeletion } from './finished-works.js';
+import { digestOf } from './work-digest.js';
 
 const completedAtMs = Date.UTC(2026, 0, 1);
 

@@ -3,7 +3,6 @@
  * hub does with its gate CleanUpCompletedManifestWork. Works of a ManifestWorkReplicaSet are that set's to delete.
  */
 import {
-  cleanupPriorityAnnotation,
   findCondition,
   hasReason,
   type ManifestWork,
@@ -57,27 +56,4 @@ export function timeOfDeletion({ metadata, spec, status }: ManifestWork): number
   const complete = findCondition(status?.conditions, workCondition.complete);
   if (complete?.status !== 'True') return undefined;
   return parseTime(complete.lastTransitionTime) + Math.max(0, Number(ttlSeconds)) * 1000;
-}
-
-/** What the hub's controllers keep of a work: its identity, and what its deletion and that of its cluster depend on. */
-export function digestOf({ apiVersion, kind, metadata, spec, status }: ManifestWork): ManifestWork {
-  const { name, namespace, uid, resourceVersion, labels, deletionTimestamp } = metadata;
-  const priority = metadata.annotations?.[cleanupPriorityAnnotation];
-  const ttl = spec?.deleteOption?.ttlSecondsAfterFinished;
-  const complete = ttl === undefined ? undefined : findCondition(status?.conditions, workCondition.complete);
-  return {
-    apiVersion,
-    kind,
-    metadata: {
-      ...(name !== undefined && { name }),
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-      ...(ttl !== undefined && labels !== undefined && { labels }),
-      ...(priority !== undefined && { annotations: { [cleanupPriorityAnnotation]: priority } }),
-      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-    },
-    ...(ttl !== undefined && { spec: { deleteOption: { ttlSecondsAfterFinished: ttl } } }),
-    ...(complete && { status: { conditions: [complete] } }),
-  };
 }

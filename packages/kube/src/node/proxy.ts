@@ -3,10 +3,9 @@
  * form of HTTPS_PROXY and NO_PROXY. Called by the dialler and the HTTPS transport.
  */
 import { BlockList, isIP, type Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { TransportError } from '../client/transport.js';
 import { onAbort } from '../env/abort.js';
-import type { StartTlsOptions } from './dial.js';
+import { dialTcp, startTls } from './dial-steps.js';
 import { formatPeer, type Peer, toTransportError } from './transport-errors.js';
 
 export interface ProxyOptions {
@@ -45,8 +44,6 @@ function inCidr(address: string, cidr: string): boolean {
 interface ConnectOptions {
   readonly proxyUrl: string;
   readonly signal: AbortSignal;
-  readonly dialTcp: (peer: Peer, signal: AbortSignal) => Promise<Socket>;
-  readonly startTls: (socket: Socket, options: StartTlsOptions) => Promise<TLSSocket>;
 }
 
 /** A connection to `peer` through the proxy, ready for TLS. */
@@ -58,10 +55,8 @@ export async function connectThroughProxy(peer: Peer, options: ConnectOptions): 
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
   };
-  const plain = await options.dialTcp(proxy, options.signal);
-  const socket = secure
-    ? await options.startTls(plain, { peer: proxy, tls: {}, signal: options.signal })
-    : plain;
+  const plain = await dialTcp(proxy, options.signal);
+  const socket = secure ? await startTls(plain, { peer: proxy, tls: {}, signal: options.signal }) : plain;
   const target = `${isIP(peer.host) === 6 ? `[${peer.host}]` : peer.host}:${peer.port}`;
   const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   const credentials =

@@ -27,9 +27,6 @@ import { oid } from './oids.js';
 import { allFromPem, fromPem } from './pem.js';
 import { PkiError } from './pki-error.js';
 
-export { createCertificateAuthority, issueCertificate } from './issue.js';
-export { verifyChain } from './verify-chain.js';
-
 export interface Certificate extends AlternativeNames {
   readonly der: Uint8Array;
   readonly subject: DistinguishedName;

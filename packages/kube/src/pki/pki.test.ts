@@ -5,13 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createNodeRandom } from '../node/random.js';
-import {
-  createCertificateAuthority,
-  issueCertificate,
-  parseCertificate,
-  publicKeyHash,
-} from './certificate.js';
+import { parseCertificate, publicKeyHash } from './certificate.js';
 import { createCertificateRequest, parseCertificateRequest } from './certificate-request.js';
+import { createCertificateAuthority, issueCertificate } from './issue.js';
 import { generateKeyPair } from './keys.js';
 import { fromPem, toPem } from './pem.js';
 

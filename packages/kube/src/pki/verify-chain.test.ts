@@ -4,16 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createNodeRandom } from '../node/random.js';
-import {
-  createCertificateAuthority,
-  issueCertificate,
-  parseCertificate,
-  verifyChain,
-} from './certificate.js';
-import type { CertificateAuthority } from './issue.js';
+import { parseCertificate } from './certificate.js';
+import { type CertificateAuthority, createCertificateAuthority, issueCertificate } from './issue.js';
 import { generateKeyPair } from './keys.js';
 import { fromPem } from './pem.js';
 import type { VerifyOptions } from './verify-chain.js';
+import { verifyChain } from './verify-chain.js';
 
 const random = createNodeRandom();
 const nowMs = Date.UTC(2026, 0, 1);

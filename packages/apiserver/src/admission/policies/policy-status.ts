@@ -4,7 +4,7 @@
  */
 import { equal, type JsonObject, type KubeObject } from '@flotilla/api';
 import { createController, createInformer, keyOf, type ResourceRef } from '@flotilla/kube';
-import type { ControlLoop, ControllerContext } from '../../controllers/start-controllers.js';
+import type { ControlLoop, ControllerContext } from '../../controllers/control-loop.js';
 import type { ResourceRegistry } from '../../registry/resource-registry.js';
 import { policySpec } from './policy-types.js';
 import { checkPolicyTypes, type KnownKinds } from './type-check.js';

@@ -7,7 +7,7 @@ import { equal, hasReason, type KubeObject } from '@flotilla/api';
 import { createController, createInformer, type Informer, keyOf, onAbort } from '@flotilla/kube';
 import type { ObjectReader } from '../../authentication/object-reader.js';
 import { at } from '../../builtin/access.js';
-import type { ControlLoop, ControllerContext } from '../../controllers/start-controllers.js';
+import type { ControlLoop, ControllerContext } from '../../controllers/control-loop.js';
 import { excess, readAmounts, writeAmounts } from './amounts.js';
 import { measureUsage, storedResources } from './measure.js';
 import { type PendingUsage, pendingMs } from './pending-usage.js';

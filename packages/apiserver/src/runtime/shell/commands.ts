@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto';
 import { linesOf } from '../byte-io.js';
 import { FileError, resolvePath } from '../file-system.js';
 import type { CommandFunction, Process } from './process.js';
-import { runShellCommand } from './sh.js';
+import { createShellCommand } from './sh.js';
 import { testExpression } from './test-expression.js';
 
 export function commandNamed(name: string): CommandFunction | undefined {
   const base = /^\/(usr\/)?(local\/)?s?bin\/([^/]+)$/.exec(name)?.[3] ?? name;
   return commands.get(base);
 }
+
+const runShellCommand = createShellCommand(commandNamed);
 
 const kilobyte = 1024;
 const maxTeeBytes = 8 * kilobyte * kilobyte;

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { emptyReader, type Reader, type Writer } from '../byte-io.js';
 import { FileSystem } from '../file-system.js';
+import { commandNamed } from './commands.js';
 import type { Process } from './process.js';
 import { Shell } from './shell.js';
 import { parseShell } from './syntax.js';
@@ -44,7 +45,7 @@ async function run(text: string, options: { stdin?: string; signal?: AbortSignal
     },
     signal,
   };
-  const code = await new Shell(process, { parameters: ['sh', 'first'] }).run(text);
+  const code = await new Shell(process, { parameters: ['sh', 'first'], commandNamed }).run(text);
   return { code, out: out.text(), err: err.text(), log: log.text() };
 }
 

@@ -5,8 +5,7 @@
 import { emptyReader, nullWriter, type Reader, type Writer } from '../byte-io.js';
 import { FileError, resolvePath } from '../file-system.js';
 import { BrokenPipe, createPipe } from '../pipe.js';
-import { commandNamed } from './commands.js';
-import type { Process } from './process.js';
+import type { CommandFunction, Process } from './process.js';
 import { parseShell } from './syntax.js';
 import {
   type Command,
@@ -20,6 +19,8 @@ import {
 export interface ShellOptions {
   /** `$0`, then `$1` and so on. */
   readonly parameters: readonly string[];
+  /** The program of that name or path; undefined when there is none. */
+  readonly commandNamed: (name: string) => CommandFunction | undefined;
 }
 
 /** Thrown by `exit`. */
@@ -31,11 +32,6 @@ class Exit extends Error {
   }
 }
 
-/** Runs a text; its exit code. Never rejects but with the reason of the aborted signal. */
-export async function runShell(text: string, process: Process, options: ShellOptions): Promise<number> {
-  return new Shell(process, options).run(text);
-}
-
 /** 128 and the number of SIGPIPE. */
 const brokenPipeCode = 141;
 /** Loops that never wait must not hold up everything else. */
@@ -44,12 +40,14 @@ const stepsPerTurn = 200;
 export class Shell {
   readonly #process: Process;
   readonly #parameters: readonly string[];
+  readonly #commandNamed: ShellOptions['commandNamed'];
   #lastCode = 0;
   #steps = 0;
 
-  constructor(process: Process, { parameters }: ShellOptions) {
+  constructor(process: Process, { parameters, commandNamed }: ShellOptions) {
     this.#process = process;
     this.#parameters = parameters;
+    this.#commandNamed = commandNamed;
   }
 
   /** One text after another, as an interactive shell does; `exited` tells that it called `exit`. */
@@ -209,7 +207,7 @@ export class Shell {
       process.state.folder = folder;
       return 0;
     }
-    const run = commandNamed(name);
+    const run = this.#commandNamed(name);
     if (run === undefined) {
       process.tellUnknown?.();
       await process.stderr.write(`sh: ${name}: not found\n`);
