@@ -33,8 +33,12 @@ export async function findProblems(world: World, user: User, drifts: Drifts): Pr
       else if (plan === undefined) problems.push(`work ${id}: nobody knows ${token}`);
       else works.push({ id, work, token, plan });
     }
-    const judge = new ClusterJudge(world.observer.cluster(cluster.name), works, user);
-    problems.push(...judge.judgeWorks(), ...judge.judgeRemains(cluster, drifts));
+    const judge = new ClusterJudge(world.observer.cluster(cluster.name), works, {
+      user,
+      drifts,
+      cluster: cluster.name,
+    });
+    problems.push(...judge.judgeWorks(), ...judge.judgeRemains());
     world.checks.add('P2', works.length);
     world.checks.add('P6');
     problems.push(...(await judge.judgeSaved(cluster)));
@@ -46,11 +50,19 @@ class ClusterJudge {
   readonly #view: ClusterView;
   readonly #works: readonly LiveWork[];
   readonly #user: User;
+  readonly #drifts: Drifts;
+  readonly #cluster: string;
 
-  constructor(view: ClusterView, works: readonly LiveWork[], user: User) {
+  constructor(
+    view: ClusterView,
+    works: readonly LiveWork[],
+    { user, drifts, cluster }: { readonly user: User; readonly drifts: Drifts; readonly cluster: string },
+  ) {
     this.#view = view;
     this.#works = works;
     this.#user = user;
+    this.#drifts = drifts;
+    this.#cluster = cluster;
   }
 
   judgeWorks(): string[] {
@@ -89,6 +101,11 @@ class ClusterJudge {
     const claimants = this.#claimants(key);
     const token = tokenOf(object) ?? 'nothing';
     if (!claimants.some((each) => each.token === token)) problems.push(`${key} is as of ${token}`);
+    const orphans = this.#drifts.disowned.has(`${this.#cluster} ${key}`)
+      ? []
+      : keysOfLeavers(object, claimants);
+    if (orphans.length > 0)
+      problems.push(`${key} still has ${orphans.join(', ')} of works that let go of it`);
     // Another strategy, or another work that holds the object too, lets keys be that the present one did not set.
     const isClear = !live.plan.orphan && !isShared(item) && this.#user.isOfOneMind(live.plan, key);
     const rest = isClear ? staleKeys(object, live) : [];
@@ -135,7 +152,7 @@ class ClusterJudge {
   }
 
   /** P6, and of P3 that foreign objects are there. */
-  judgeRemains({ name: cluster }: FleetCluster, drifts: Drifts): string[] {
+  judgeRemains(): string[] {
     const problems: string[] = [];
     const inventories = inventoriesOf(this.#view);
     const uids = new Set([...this.#view.objects.values()].map(({ object }) => object.metadata.uid));
@@ -152,7 +169,7 @@ class ClusterJudge {
       const mayStay =
         token === undefined ||
         this.#claimants(key).length > 0 ||
-        drifts.disowned.has(`${cluster} ${key}`) ||
+        this.#drifts.disowned.has(`${this.#cluster} ${key}`) ||
         this.#user.planOf(token)?.orphan === true ||
         this.#view.foreign.has(object.metadata.uid ?? '');
       if (!mayStay) problems.push(`${key} is left behind, as of ${token}`);
@@ -160,7 +177,7 @@ class ClusterJudge {
     for (const [uid, { key }] of this.#view.foreign) {
       if (this.#object(key)?.metadata.uid !== uid) problems.push(`the foreign ${key} is gone`);
     }
-    return problems.map((problem) => `${cluster}: ${problem}`);
+    return problems.map((problem) => `${this.#cluster}: ${problem}`);
   }
 
   async judgeSaved({ name, klusterlet }: FleetCluster): Promise<string[]> {
@@ -186,6 +203,16 @@ function wantedReplicas(object: KubeObject): number | undefined {
 function countOf(object: KubeObject | undefined, resource = ''): string | undefined {
   const isAsked = resource === 'configmaps' || resource === 'secrets';
   return isAsked ? object?.metadata.labels?.['count'] : undefined;
+}
+
+/** Data of a shared object that is from a work which does not have the object any more. */
+function keysOfLeavers(object: KubeObject, claimants: readonly LiveWork[]): string[] {
+  const data = object['data'];
+  if (!isShared({ name: object.metadata.name ?? '' }) || typeof data !== 'object' || data === null) return [];
+  return Object.keys(data).filter((key) => {
+    const leaver = /^from-(.*)\.\d+$/.exec(key)?.[1];
+    return leaver !== undefined && claimants.every(({ plan }) => plan.name !== leaver);
+  });
 }
 
 /** Data that only an earlier edition of the same work has put there. */

@@ -61,7 +61,7 @@ export function nameOf(item: Item): string {
 /** Names that several works use. */
 export const sharedNames = ['shared-1', 'shared-2'] as const;
 
-export function isShared({ name }: Item): boolean {
+export function isShared({ name }: Pick<Item, 'name'>): boolean {
   return (sharedNames as readonly string[]).includes(name);
 }
 

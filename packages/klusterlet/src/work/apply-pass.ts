@@ -25,13 +25,14 @@ import {
   untracked,
   withIntent,
 } from './inventory/applied-resources.js';
+import type { FieldClaims } from './inventory/field-claims.js';
 import type { Inventories } from './inventory/inventories.js';
 import { release } from './inventory/release.js';
 import type { WorkAgentOptions } from './options.js';
 import { forEachLimited } from './parallel.js';
 import { hasUnserved, type PlannedManifest, planManifests, type Target } from './planning/plan-manifests.js';
 import { groupByRank } from './planning/resource-rank.js';
-import { manifestId } from './saved-works.js';
+import { type FormerManifest, manifestId } from './saved-works.js';
 import { judgeRest, judgeTarget } from './status/judge-manifest.js';
 import { findOldEntry } from './status/manifest-status.js';
 import type { ManifestObservation } from './status/observation.js';
@@ -49,6 +50,7 @@ export interface ApplyPassDependencies {
   readonly options: WorkAgentOptions;
   /** The other work, if any, whose claim to the object comes before this one's. */
   readonly contestedBy: (work: string, target: Target) => string | undefined;
+  readonly claims: FieldClaims;
   /** The name under which a work tracks its objects. */
   readonly trackerOf: (work: string) => string;
 }
@@ -57,7 +59,7 @@ export interface PassInput {
   readonly work: ManifestWork;
   readonly inventory: AppliedManifestWork;
   /** Resolves with earlier manifests that may still be in effect, when the work is saved and may be acted on. */
-  readonly prepared: Promise<readonly KubeObject[]>;
+  readonly prepared: Promise<readonly FormerManifest[]>;
   readonly signal: AbortSignal;
 }
 
@@ -67,7 +69,7 @@ export interface PassResult {
   readonly failures: readonly string[];
   /** A time to come again that is not a failure's. */
   readonly retryAfterMs: number | undefined;
-  /** True when every manifest is in effect. */
+  /** True when every manifest is in effect, and none that was before. */
   readonly complete: boolean;
   /** Records what was applied. To be awaited, but the status need not wait for it. */
   readonly recorded: Promise<unknown>;
@@ -97,7 +99,7 @@ class ApplyPass {
   readonly #after = new Map<string, ObjectMemory>();
   #inventory: AppliedManifestWork;
   #planned: readonly PlannedManifest[] = [];
-  #previous: readonly KubeObject[] = [];
+  #previous: readonly FormerManifest[] = [];
   /** Claims change one list: they take turns. */
   #claims: Promise<void> = Promise.resolve();
 
@@ -129,7 +131,7 @@ class ApplyPass {
       observations,
       failures: [...soon, ...pruned.failures],
       retryAfterMs: pruned.pending.length > 0 ? Math.min(5000, ...retries) : minimum(retries),
-      complete: observations.every(({ applied }) => applied.status === 'True'),
+      complete: pruned.pending.length === 0 && observations.every(({ applied }) => applied.status === 'True'),
       recorded: this.#deps.inventories.record(this.#inventory, resources, this.#input.signal),
     };
   }
@@ -280,7 +282,7 @@ class ApplyPass {
 
   #previousOf(target: Target): readonly KubeObject[] {
     const id = manifestId(target.manifest);
-    return this.#previous.filter((manifest) => manifestId(manifest) === id);
+    return this.#previous.flatMap(({ manifest }) => (manifestId(manifest) === id ? [manifest] : []));
   }
 
   #resultOf(target: Target): TargetResult {
@@ -292,7 +294,7 @@ class ApplyPass {
 
   /** Lets go of what the work had and has not any more; one that fails keeps its place in the inventory. */
   async #prune(): Promise<{ pending: AppliedResource[]; failures: string[] }> {
-    const { client, discovery, options } = this.#deps;
+    const { client, discovery, claims, options } = this.#deps;
     const pending: AppliedResource[] = [];
     const failures: string[] = [];
     const uids = this.#targets().flatMap((target) => this.#resultOf(target).uid ?? []);
@@ -301,6 +303,7 @@ class ApplyPass {
       client,
       actor: actingAs(client, accountOf(this.#input.work.spec?.executor)),
       discovery,
+      claims,
       inventory: this.#inventory,
       keepUids: new Set(uids),
       signal: this.#input.signal,

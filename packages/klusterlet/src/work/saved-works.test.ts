@@ -10,6 +10,8 @@ const configMap = (name: string, value: string): KubeObject => ({
   data: { value },
 });
 
+const former = (manifest: KubeObject) => ({ manifest, configs: [] });
+
 function work(manifests: readonly KubeObject[], generation = 1, uid = 'u'): ManifestWork {
   return {
     apiVersion: 'work.open-cluster-management.io/v1',
@@ -38,16 +40,49 @@ describe('saved works', () => {
     const again = createSavedWorks({ env, directory: '/works' });
     await again.load();
     const { previous } = await again.save(work([configMap('a', '3'), configMap('b', '1')], 3));
-    expect(previous).to.deep.equal([configMap('a', '1'), configMap('gone', '1'), configMap('a', '2')]);
+    expect(previous).to.deep.equal([
+      former(configMap('a', '1')),
+      former(configMap('gone', '1')),
+      former(configMap('a', '2')),
+    ]);
     await again.settle('web');
     const settled = await again.save(work([configMap('a', '4'), configMap('b', '1')], 4));
-    expect(settled.previous).to.deep.equal([configMap('a', '3')]);
+    expect(settled.previous).to.deep.equal([former(configMap('a', '3'))]);
   });
 
   it('know nothing of an earlier work of the same name', async () => {
     const saved = createSavedWorks({ env: createTestEnv(), directory: '/works' });
     await saved.save(work([configMap('a', '1')]));
     expect((await saved.save(work([configMap('a', '2')], 1, 'another'))).previous).to.deep.equal([]);
+  });
+
+  it('keep with an earlier manifest how it was to be applied', async () => {
+    const saved = createSavedWorks({ env: createTestEnv(), directory: '/works' });
+    const strategy = (name: string, type: 'ServerSideApply' | 'CreateOnly') => ({
+      resourceIdentifier: { resource: 'configmaps', name, namespace: 'd' },
+      updateStrategy: { type },
+    });
+    const first = work([configMap('a', '1'), configMap('b', '1')]);
+    const manifestConfigs = [strategy('a', 'ServerSideApply'), strategy('b', 'CreateOnly')];
+    await saved.save({ ...first, spec: { ...first.spec, manifestConfigs } });
+    const { previous } = await saved.save(work([configMap('b', '1')], 2));
+    expect(previous).to.deep.equal([
+      { manifest: configMap('a', '1'), configs: [strategy('a', 'ServerSideApply')] },
+    ]);
+  });
+
+  it('keep a retired work for the release of its objects only, and for a work that follows it', async () => {
+    const env = createTestEnv();
+    const saved = createSavedWorks({ env, directory: '/works' });
+    await saved.save(work([configMap('a', '1')]));
+    await saved.retire('web');
+    const again = createSavedWorks({ env, directory: '/works' });
+    expect(await again.load()).to.deep.equal([]);
+    expect(again.names()).to.deep.equal(['web']);
+    expect(again.get('web')?.work.spec).to.deep.equal(work([configMap('a', '1')]).spec);
+    const { previous } = await again.save(work([configMap('a', '2')], 1, 'another'));
+    expect(previous).to.deep.equal([former(configMap('a', '1'))]);
+    expect(again.get('web')?.retired).to.equal(undefined);
   });
 
   it('write nothing when nothing changed', async () => {

@@ -25,6 +25,7 @@ import { planWork, type WorkPlanInput } from './dry-run/plan-work.js';
 import { createDiagnoses } from './health/diagnoses.js';
 import { createHubWriter } from './hub-writer.js';
 import { recordedResources } from './inventory/applied-resources.js';
+import { createFieldClaims } from './inventory/field-claims.js';
 import { createInventories } from './inventory/inventories.js';
 import { InventoryReconciler } from './inventory/inventory-reconciler.js';
 import { defaultWorkAgentOptions, type WorkAgentOptions } from './options.js';
@@ -141,7 +142,8 @@ function assemble(setup: WorkAgentSetup): Assembled {
     return version === undefined || metadata?.resourceVersion !== version;
   };
 
-  const shared = { env, client: managed, discovery, inventories, watches, options };
+  const claims = createFieldClaims({ source, saved, inventories });
+  const shared = { env, client: managed, discovery, inventories, watches, claims, options };
   const diagnoses = createDiagnoses({
     env,
     client: managed,
@@ -239,7 +241,7 @@ function assemble(setup: WorkAgentSetup): Assembled {
       for (const part of [source, inventories, discovery, definitions, watches]) part.start(signal);
       await Promise.all([inventories.synced(signal), untilReady(discovery, signal)]);
       await Promise.race([source.completed(signal), sleep(env.clock, options.firstWordMs, signal)]);
-      for (const name of source.names()) works.enqueue(name);
+      for (const name of new Set([...source.names(), ...saved.names()])) works.enqueue(name);
       for (const part of [works, remains, hubWriter, diagnoses, guard, plans]) part.start(signal);
     },
     close: async () => {

@@ -3,13 +3,7 @@
  * of it. Works from the source alone, so that it makes no difference whether the hub can be reached. Called by the
  * agent's controller with the name of a work, never twice at a time for one name.
  */
-import {
-  type AppliedManifestWork,
-  isPlan,
-  type KubeObject,
-  type ManifestWork,
-  manifestWorkFinalizer,
-} from '@flotilla/api';
+import { type AppliedManifestWork, isPlan, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
 import { type ReconcileResult, TransportError } from '@flotilla/kube';
 import { type ApplyPassDependencies, type PassInput, planIntent, runApplyPass } from './apply-pass.js';
 import type { DeletionGuard } from './deletion-guard.js';
@@ -17,7 +11,7 @@ import type { AnnotatedPlans } from './dry-run/annotated-plans.js';
 import type { Diagnoses } from './health/diagnoses.js';
 import type { HubWriter } from './hub-writer.js';
 import type { Target } from './planning/plan-manifests.js';
-import type { SavedWorks } from './saved-works.js';
+import type { FormerManifest, SavedWorks } from './saved-works.js';
 import type { WorkSource } from './work-source.js';
 
 export interface WorkReconcilerDependencies extends Omit<ApplyPassDependencies, 'contestedBy'> {
@@ -74,14 +68,15 @@ export class WorkReconciler {
     }
   }
 
-  /** The hub does not have the work. What it left in the cluster is the eviction's. */
+  /** The hub does not have the work. What it left in the cluster is the eviction's, which asks what it had set. */
   async #forget(name: string): Promise<undefined> {
-    const { memory, watches, hubWriter, diagnoses, saved, trackerOf } = this.#deps;
+    const { memory, watches, hubWriter, diagnoses, saved, inventories, trackerOf } = this.#deps;
     memory.forget(name);
     diagnoses.forget(name);
     watches.track(trackerOf(name), []);
     hubWriter.forget(name);
-    await saved.remove(name);
+    if (inventories.get(inventories.nameFor(name)) === undefined) await saved.remove(name);
+    else await saved.retire(name);
   }
 
   /** Asks for the deletion of the inventory, which brings everything else about, and releases the work after it. */
@@ -120,7 +115,7 @@ export class WorkReconciler {
   }
 
   /** What must be done before the first object is touched; resolves with earlier manifests. */
-  async #prepare(work: ManifestWork, signal: AbortSignal): Promise<readonly KubeObject[]> {
+  async #prepare(work: ManifestWork, signal: AbortSignal): Promise<readonly FormerManifest[]> {
     const { source, saved, hubWriter } = this.#deps;
     // A saved work got its finalizer when it was first seen; the hub is asked about it when it is there again.
     const isAtHub = source.isFromHub(work.metadata.name ?? '');

@@ -65,7 +65,8 @@ async function planDeletion(
   const what = { group, version: ref.version, kind: live.kind, resource: ref.resource, name, namespace };
   const step = planRelease(live, resource, { inventory, keepUids });
   if (step === 'disown') {
-    const message = 'stays, since another work has it too: only the ownership ends';
+    const message =
+      'stays, since another work has it too: the ownership ends, and what only this work has set goes';
     return { ...what, action: 'change', message };
   }
   if (step !== 'delete') return undefined;

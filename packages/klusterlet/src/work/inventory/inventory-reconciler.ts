@@ -13,6 +13,7 @@ import { groupByRank } from '../planning/resource-rank.js';
 import type { ObjectWatches, Tracked } from '../watching/object-watches.js';
 import { type AppliedResource, recordedExecutor, recordedResources } from './applied-resources.js';
 import { planEviction } from './eviction.js';
+import type { FieldClaims } from './field-claims.js';
 import type { Inventories } from './inventories.js';
 import { release } from './release.js';
 
@@ -22,6 +23,7 @@ export interface InventoryReconcilerDependencies {
   readonly discovery: Discovery;
   readonly inventories: Inventories;
   readonly watches: ObjectWatches;
+  readonly claims: FieldClaims;
   readonly agentId: string;
   readonly guard: Pick<DeletionGuard, 'mayEvict'>;
   readonly options: WorkAgentOptions;
@@ -110,7 +112,7 @@ export class InventoryReconciler {
     inventory: AppliedManifestWork,
     signal: AbortSignal,
   ): Promise<{ left: AppliedResource[]; failures: unknown[]; reasons: string[] }> {
-    const { client, discovery, options, env } = this.#deps;
+    const { client, discovery, claims, options, env } = this.#deps;
     const resources = recordedResources(inventory);
     const left = new Set<AppliedResource>(resources);
     const failures: unknown[] = [];
@@ -125,6 +127,7 @@ export class InventoryReconciler {
             client,
             actor,
             discovery,
+            claims,
             inventory,
             keepUids: new Set(),
             signal,

@@ -60,6 +60,8 @@ function cluster(serves: string) {
 }
 
 const { signal } = new AbortController();
+/** Nobody else has these objects. */
+const claims = () => undefined;
 
 describe('release', () => {
   it('deletes the object in another version when the one it was applied in is not served any more', async () => {
@@ -71,7 +73,15 @@ describe('release', () => {
         known = servedIn('v1');
       },
     };
-    const options = { client, actor: client, discovery, inventory, keepUids: new Set<string>(), signal };
+    const options = {
+      client,
+      actor: client,
+      discovery,
+      inventory,
+      claims,
+      keepUids: new Set<string>(),
+      signal,
+    };
     expect(await release(resource, options)).to.deep.equal({ state: 'gone' });
     expect(isThere()).to.equal(false);
   });
@@ -79,7 +89,15 @@ describe('release', () => {
   it('does not take a path that is not served for the absence of the object', async () => {
     const { client } = cluster('v1');
     const discovery = { served: () => [servedIn('v1beta1')], refresh: async () => undefined };
-    const options = { client, actor: client, discovery, inventory, keepUids: new Set<string>(), signal };
+    const options = {
+      client,
+      actor: client,
+      discovery,
+      inventory,
+      claims,
+      keepUids: new Set<string>(),
+      signal,
+    };
     const error = await release(resource, options).catch((each: unknown) => each);
     expect(String(error)).to.contain('are not served any more');
   });

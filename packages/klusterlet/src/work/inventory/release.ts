@@ -1,6 +1,6 @@
 /**
- * Lets go of one applied object: deletes it when this work is its last owner, only takes our reference away when
- * another work owns it too, and leaves alone what is not ours (any more). Every write is bound to the very object
+ * Lets go of one applied object: deletes it when this work is its last owner, takes our reference away, and with it
+ * what only this work has set, when another work owns it too, and leaves alone what is not ours (any more). Every write is bound to the very object
  * that was read. Nothing is deleted by name alone. Called for pruned manifests and for deleted works.
  */
 import {
@@ -8,18 +8,22 @@ import {
   defaultFieldManager,
   hasReason,
   isObject,
+  type JsonObject,
   type KubeObject,
   type OwnerReference,
 } from '@flotilla/api';
 import { type Discovery, type KubeClient, type ObjectKey, type ResourceRef, toRef } from '@flotilla/kube';
 import { isInventoryReference } from '../apply/owner-references.js';
 import type { AppliedResource } from './applied-resources.js';
+import type { FieldClaims } from './field-claims.js';
+import { planFieldRelease } from './plan-field-release.js';
 
 export interface ReleaseOptions {
   /** Looks, and takes our owner reference away. */
   readonly client: KubeClient;
-  /** Deletes: the executor where the work has one. */
+  /** Deletes objects and fields: the executor where the work has one. */
   readonly actor: KubeClient;
+  readonly claims: FieldClaims;
   readonly discovery: Pick<Discovery, 'served' | 'refresh'>;
   readonly inventory: AppliedManifestWork;
   /** Objects that the work still has, perhaps under another group's name. */
@@ -143,19 +147,43 @@ async function readIfThere(
   }
 }
 
+/** One write: our reference must not be gone while fields that nobody would ever take away are still there. */
 async function disown(
   ref: ResourceRef,
   { key, live }: { readonly key: ObjectKey; readonly live: KubeObject },
-  { client, inventory, signal }: ReleaseOptions,
+  { client, actor, claims, inventory, signal }: ReleaseOptions,
 ): Promise<void> {
   const { uid, resourceVersion, ownerReferences = [] } = live.metadata;
   const kept: OwnerReference[] = ownerReferences.filter(
     (reference) => reference.uid !== inventory.metadata.uid,
   );
-  await client.patch(ref, key, {
-    type: 'merge',
-    body: { metadata: { uid, resourceVersion, ownerReferences: kept } },
-    fieldManager: defaultFieldManager,
-    signal,
-  });
+  const send = (by: KubeClient, body: JsonObject, more: JsonObject): Promise<unknown> =>
+    by.patch(ref, key, {
+      type: 'merge',
+      body: {
+        ...body,
+        metadata: {
+          ...(body['metadata'] as JsonObject | undefined), // as the plan makes it
+          ...more,
+          uid,
+          resourceVersion,
+          ownerReferences: kept,
+        },
+      },
+      fieldManager: defaultFieldManager,
+      signal,
+    });
+  const known = claims({ ref, live, inventory });
+  const fields = known && planFieldRelease(live, known);
+  if (fields === undefined) {
+    await send(client, {}, {});
+    return;
+  }
+  const { body, managedFields } = fields;
+  try {
+    await send(actor, body, managedFields === undefined ? {} : { managedFields });
+  } catch (error) {
+    if (!hasReason(error, 'Invalid')) throw error;
+    await send(client, {}, {}); // such an object cannot be without them
+  }
 }
