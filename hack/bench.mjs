@@ -1,6 +1,7 @@
 // `npm run bench`: measures the budgets of the design with real processes over TLS on 127.0.0.1, and prints one table.
 //   npm run bench                        everything, three times, the median of each figure; under four minutes
 //   npm run bench -- --only work         one part: start, klusterlet, commands, work, thousand, join, server
+//   npm run bench -- --only manifests    one klusterlet with 10,000 objects
 //   npm run bench -- --only scale        the API server with 100,000 objects; and watchers: with 10,000 of them
 //   npm run bench -- --runs 1            fewer repetitions
 //   npm run bench -- --json FILE         also write machine, figures and single runs to a file
@@ -11,7 +12,18 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setUp } from './setup.mjs';
 
-const parts = ['start', 'klusterlet', 'commands', 'work', 'thousand', 'join', 'server', 'scale', 'watchers'];
+const parts = [
+  'start',
+  'klusterlet',
+  'commands',
+  'work',
+  'thousand',
+  'join',
+  'server',
+  'manifests',
+  'scale',
+  'watchers',
+];
 const options = readOptions();
 if (!options['no-build']) setUp();
 const { runBenchmark } = await import('./bench/run.mjs');

@@ -5,7 +5,7 @@ import { cpuSeconds, residentMiB } from './machine.mjs';
 import { follow, isTrue, must } from './parts.mjs';
 import { forEachIndex, median, percentile } from './statistics.mjs';
 
-const namespace = 'cluster1';
+export const namespace = 'cluster1';
 const oneWorkCount = 200;
 const manyWorksCount = 1000;
 
@@ -155,7 +155,7 @@ async function createAndSettle(client, { prefix, count }) {
 }
 
 /** Watches the cluster's works on the hub and tells when each is Applied and Available in its newest generation. */
-async function followWorks(client) {
+export async function followWorks(client) {
   const waiting = new Map();
   const stop = await follow(client, wellKnown.manifestWorks, {
     namespace,

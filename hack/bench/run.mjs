@@ -9,6 +9,7 @@ import { renderTable, summarize } from './figures.mjs';
 import { commands, klusterletMemory, manyWorks, oneWork } from './fleet.mjs';
 import { joins } from './joins.mjs';
 import { describeMachine, loadNow } from './machine.mjs';
+import { manifests } from './manifests.mjs';
 import { profileInto, startFleet } from './parts.mjs';
 import { scale } from './scale.mjs';
 import { startAndMemory } from './start-and-memory.mjs';
@@ -23,11 +24,12 @@ const allParts = [
   manyWorks,
   joins,
   apiServer,
+  manifests,
   scale,
   watchers,
 ];
 /** Minutes each: only when they are asked for by name. */
-const onRequest = [scale, watchers];
+const onRequest = [manifests, scale, watchers];
 const partTimeoutMs = 60_000;
 /** No repetition is begun that would end later; no part either, but for the first of each asked for by name. */
 const totalMs = 220_000;
