@@ -1,3 +1,4 @@
+import { createSavedWorks } from '@flotilla/klusterlet';
 import { wellKnown } from '@flotilla/kube';
 import { expect } from 'chai';
 import {
@@ -111,8 +112,10 @@ describe('work agent that cannot reach its hub', () => {
     world.startAgent({ evictionGracePeriodMs: 600_000 });
     await settle(world, 300_000);
     expect(await find(world.managed, wellKnown.configMaps, key)).to.not.equal(undefined);
-    expect(world.env.files.paths()).to.deep.equal([]);
+    const saved = createSavedWorks({ env: world.env, directory: '/data/works' });
+    expect(await saved.load()).to.deep.equal([]);
     await settle(world, 310_000);
+    expect(world.env.files.paths()).to.deep.equal([]);
     expect(await find(world.managed, wellKnown.configMaps, key)).to.equal(undefined);
     const { items } = await world.managed.list(wellKnown.appliedManifestWorks);
     expect(items).to.deep.equal([]);
