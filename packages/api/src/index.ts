@@ -6,6 +6,7 @@ export * from './json.js';
 export * from './key-fingerprint.js';
 export * from './kinds/applied-manifest-work.js';
 export * from './kinds/cluster-claim.js';
+export * from './kinds/cluster-profile.js';
 export * from './kinds/crd.js';
 export * from './kinds/kind.js';
 export * from './kinds/kinds.js';

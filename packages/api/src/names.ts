@@ -38,6 +38,10 @@ export const addonFeatureLabelPrefix = 'feature.open-cluster-management.io/addon
 /** Before the hash of a hub; on a namespace that a cluster set of this hub manages. */
 export const clusterSetNamespaceLabelPrefix = 'clusterset.open-cluster-management.io/';
 
+/** On a ClusterProfile: who writes it, and the exclusive set of its cluster (KEP-4322). */
+export const profileManagerLabel = 'x-k8s.io/cluster-manager';
+export const profileSetLabel = 'multicluster.x-k8s.io/clusterset';
+
 // Annotations
 
 /** On a ManagedCluster that the hub accepted by itself; the value is the time. */
@@ -282,6 +286,18 @@ export const clusterSetReason = {
   clustersSelected: 'ClustersSelected',
   bound: 'ClusterSetBound',
   notFound: 'ClusterSetNotFound',
+} as const;
+
+export const profileCondition = { healthy: 'ControlPlaneHealthy', joined: 'Joined' } as const;
+/** The manager that ClusterProfiles of a hub name, OCM's and ours. */
+export const profileManager = 'open-cluster-management';
+
+export const addonCondition = { available: 'Available' } as const;
+/** Values of an add-on's feature label on its cluster. */
+export const addonFeature = {
+  available: 'available',
+  unhealthy: 'unhealthy',
+  unreachable: 'unreachable',
 } as const;
 
 /** Conditions of a work. All but the last two may also stand on a manifest. */

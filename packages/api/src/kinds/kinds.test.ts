@@ -16,13 +16,14 @@ function* nodes(schema: Schema, path = ''): Generator<[string, Schema]> {
 }
 
 describe('kinds', () => {
-  it('are OCM kinds, then our own, in their groups and versions', () => {
+  it('are the kinds of OCM, then our own, in their groups and versions', () => {
     expect(kinds.map((kind) => `${kind.plural}.${kind.group}/${kind.version}`)).to.deep.equal([
       'managedclusters.cluster.open-cluster-management.io/v1',
       'managedclustersets.cluster.open-cluster-management.io/v1beta2',
       'managedclustersetbindings.cluster.open-cluster-management.io/v1beta2',
       'clusterclaims.cluster.open-cluster-management.io/v1alpha1',
       'managedclusteraddons.addon.open-cluster-management.io/v1beta1',
+      'clusterprofiles.multicluster.x-k8s.io/v1alpha1',
       'manifestworks.work.open-cluster-management.io/v1',
       'appliedmanifestworks.work.open-cluster-management.io/v1',
       'manifestworkrevisions.flotilla.dev/v1alpha1',

@@ -1,6 +1,7 @@
 /** The list of all kinds that this project defines, in the order in which their CRDs are installed. */
 import { appliedManifestWorkKind } from './applied-manifest-work.js';
 import { clusterClaimKind } from './cluster-claim.js';
+import { clusterProfileKind } from './cluster-profile.js';
 import type { KindDefinition } from './kind.js';
 import { managedClusterKind } from './managed-cluster.js';
 import { managedClusterAddOnKind } from './managed-cluster-addon.js';
@@ -15,6 +16,7 @@ export const kinds: readonly KindDefinition[] = [
   managedClusterSetBindingKind,
   clusterClaimKind,
   managedClusterAddOnKind,
+  clusterProfileKind,
   manifestWorkKind,
   appliedManifestWorkKind,
   manifestWorkRevisionKind,

@@ -101,6 +101,12 @@ const managedCluster = agentRule(
 /** Conditions that are the hub's word about the cluster. */
 const hubConditions = [clusterCondition.hubAccepted, clusterCondition.clockSynced, clusterCondition.deleting];
 
+/** Without what the agent says of them. */
+function managedNamespacesOf(cluster: KubeObject): object[] {
+  const { managedNamespaces = [] } = (cluster as ManagedCluster).status ?? {}; // the rule's own resource
+  return managedNamespaces.map(({ name, clusterSet }) => ({ name, clusterSet }));
+}
+
 const managedClusterStatus = agentRule(
   {
     name: 'agent-managedcluster-status',
@@ -117,7 +123,10 @@ const managedClusterStatus = agentRule(
           findCondition(conditionsOf(oldObject), type) ?? null,
         ),
     );
-    return changed === undefined ? undefined : `the condition ${changed}, which is the hub's`;
+    if (changed !== undefined) return `the condition ${changed}, which is the hub's`;
+    return equal(managedNamespacesOf(object), managedNamespacesOf(oldObject))
+      ? undefined
+      : 'which namespaces its cluster sets manage';
   },
 );
 

@@ -6,28 +6,23 @@ import {
   autoUpdateAnnotation,
   type ConditionUpdate,
   clusterSetCondition,
-  clusterSetLabel,
   clusterSetReason,
   defaultClusterSetName,
   equal,
   globalClusterSetName,
   hasReason,
   hubFieldManager,
-  labelSelectorFromObject,
   type ManagedCluster,
   type ManagedClusterSet,
-  matchesLabels,
-  nothingSelector,
-  type ParsedLabelSelector,
   setCondition,
 } from '@flotilla/api';
 import { type Controller, createController } from '@flotilla/kube';
 import { yieldingToOthers } from './cluster-write.js';
 import { clusterSetsRef, type HubContext } from './context.js';
+import { isInSet } from './set-membership.js';
 
 const countDelayMs = 1000;
 
-type Labels = Readonly<Record<string, string>> | undefined;
 type Selector = NonNullable<ManagedClusterSet['spec']>['clusterSelector'];
 
 /** What the sets of every hub select. */
@@ -38,20 +33,10 @@ const standardSelectors: ReadonlyMap<string, NonNullable<Selector>> = new Map([
 
 export function createClusterSetController(context: HubContext): Controller {
   const { clusters, clusterSets } = context;
-  const bySet = clusters.cache.addIndex(({ metadata }) => {
-    const set = metadata.labels?.[clusterSetLabel];
-    return set === undefined ? [] : [set];
-  });
-  const count = (set: ManagedClusterSet): number => {
-    if (isExclusive(set)) return bySet(set.metadata.name ?? '').length;
-    const selector = labelSelectorOf(set);
-    if (selector.requirements.length === 0) return selector.matchesNothing ? 0 : clusters.cache.size;
-    return clusters.cache.list().filter(({ metadata }) => matchesLabels(selector, metadata.labels)).length;
-  };
   const controller = createController({
     name: 'cluster-sets',
     env: context.env,
-    reconcile: yieldingToOthers((name) => reconcile(context, { name, count })),
+    reconcile: yieldingToOthers((name) => reconcile(context, name)),
   });
   clusterSets.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
   clusters.onChange(({ type, object, old }) => {
@@ -67,8 +52,8 @@ export function createClusterSetController(context: HubContext): Controller {
 }
 
 async function reconcile(
-  { client, env, clusterSets }: HubContext,
-  { name, count }: { name: string; count: (set: ManagedClusterSet) => number },
+  { client, env, clusterSets, membership }: HubContext,
+  name: string,
 ): Promise<undefined> {
   const set = clusterSets.cache.get(name);
   const standard = standardSelectors.get(name);
@@ -86,7 +71,7 @@ async function reconcile(
     return;
   }
   const before = set.status?.conditions ?? [];
-  const conditions = setCondition(before, planEmptyCondition(count(set)), env.clock.now());
+  const conditions = setCondition(before, planEmptyCondition(membership.countOf(set)), env.clock.now());
   if (conditions === before) return;
   await client.patch(
     clusterSetsRef,
@@ -153,27 +138,6 @@ export function changedSets(
   { before, after }: { before: ManagedCluster | undefined; after: ManagedCluster | undefined },
 ): string[] {
   return sets
-    .filter((set) => isIn(set, before) !== isIn(set, after))
+    .filter((set) => isInSet(set, before) !== isInSet(set, after))
     .map(({ metadata }) => metadata.name ?? '');
-}
-
-function isIn(set: ManagedClusterSet, cluster: ManagedCluster | undefined): boolean {
-  if (cluster === undefined) return false;
-  const labels: Labels = cluster.metadata.labels;
-  if (isExclusive(set)) return labels?.[clusterSetLabel] === set.metadata.name;
-  return matchesLabels(labelSelectorOf(set), labels);
-}
-
-function isExclusive(set: ManagedClusterSet): boolean {
-  return set.spec?.clusterSelector?.selectorType !== 'LabelSelector';
-}
-
-/** The schema lets operators pass that no selector has; a set with one has no clusters. */
-function labelSelectorOf(set: ManagedClusterSet): ParsedLabelSelector {
-  try {
-    return labelSelectorFromObject(set.spec?.clusterSelector?.labelSelector);
-  } catch (error) {
-    if (hasReason(error, 'BadRequest')) return nothingSelector;
-    throw error;
-  }
 }

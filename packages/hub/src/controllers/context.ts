@@ -1,8 +1,11 @@
 /** What the hub's controllers share: the client, the world, and one informer for each kind that they watch. */
 import {
+  type ClusterProfile,
+  clusterProfileKind,
   type KindDefinition,
   type KubeObject,
   type ManagedCluster,
+  type ManagedClusterAddOn,
   type ManagedClusterSet,
   type ManagedClusterSetBinding,
   type ManifestWork,
@@ -18,6 +21,9 @@ import {
   type ResourceRef,
   wellKnown,
 } from '@flotilla/kube';
+import type { HubPolicies } from '../policies.js';
+import { digestOfAddon } from './addon-health.js';
+import { createSetMembership, type SetMembership } from './set-membership.js';
 import { digestOf } from './work-digest.js';
 
 function refOf({ group, version, plural, namespaced }: KindDefinition): ResourceRef {
@@ -25,32 +31,42 @@ function refOf({ group, version, plural, namespaced }: KindDefinition): Resource
 }
 
 export const clusterSetsRef = refOf(managedClusterSetKind);
+export const clusterProfilesRef = refOf(clusterProfileKind);
 export const clusterSetBindingsRef = refOf(managedClusterSetBindingKind);
 
 export interface HubContext {
   readonly client: KubeClient;
   readonly env: Env;
+  readonly policies: HubPolicies;
   readonly clusters: Informer<ManagedCluster>;
   readonly clusterSets: Informer<ManagedClusterSet>;
   readonly clusterSetBindings: Informer<ManagedClusterSetBinding>;
   readonly works: Informer<ManifestWork>;
-  readonly addons: Informer<KubeObject>;
+  readonly addons: Informer<ManagedClusterAddOn>;
+  readonly profiles: Informer<ClusterProfile>;
   readonly leases: Informer<KubeObject>;
   readonly csrs: Informer<KubeObject>;
   /** Metadata only. */
   readonly plans: Informer<KubeObject>;
+  readonly membership: SetMembership;
 }
 
-export function createHubContext(client: KubeClient, env: Env): HubContext {
+export function createHubContext(client: KubeClient, env: Env, policies: HubPolicies): HubContext {
+  const clusters = createInformer<ManagedCluster>(client, wellKnown.managedClusters, { env });
   return {
     client,
     env,
-    clusters: createInformer<ManagedCluster>(client, wellKnown.managedClusters, { env }),
+    policies,
+    clusters,
+    membership: createSetMembership(clusters),
     clusterSets: createInformer<ManagedClusterSet>(client, clusterSetsRef, { env }),
     clusterSetBindings: createInformer<ManagedClusterSetBinding>(client, clusterSetBindingsRef, { env }),
     works: createInformer<ManifestWork>(client, wellKnown.manifestWorks, { env, transform: digestOf }),
-    // Add-ons are only counted and deleted: metadata is enough, whatever they hold.
-    addons: createInformer<KubeObject>(client, wellKnown.managedClusterAddOns, { env, metadataOnly: true }),
+    addons: createInformer<ManagedClusterAddOn>(client, wellKnown.managedClusterAddOns, {
+      env,
+      transform: digestOfAddon,
+    }),
+    profiles: createInformer<ClusterProfile>(client, clusterProfilesRef, { env }),
     leases: createInformer<KubeObject>(client, wellKnown.leases, {
       env,
       fieldSelector: 'metadata.name=managed-cluster-lease',

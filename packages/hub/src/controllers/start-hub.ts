@@ -1,8 +1,11 @@
 /** All of the hub's controllers as one part: started once the API that they work on answers, closed together. */
 import type { Env, KubeClient } from '@flotilla/kube';
+import { defaultHubPolicies, type HubPolicies } from '../policies.js';
+import { createAddonHealthController } from './addon-health.js';
 import { createAgentKeyRecorder } from './agent-keys.js';
 import { createClusterClockController } from './cluster-clock.js';
 import { createClusterLeaseController } from './cluster-lease.js';
+import { createClusterProfileController } from './cluster-profiles.js';
 import { createClusterSetBindingController } from './cluster-set-bindings.js';
 import { createClusterSetController } from './cluster-sets.js';
 import { createClusterTaintController } from './cluster-taints.js';
@@ -10,8 +13,10 @@ import { createHubContext } from './context.js';
 import { createCsrApprover } from './csr-approver.js';
 import { createFinishedWorksController } from './finished-works.js';
 import { applySharedRoles, createManagedClusterController } from './managed-cluster.js';
+import { createManagedNamespaceController } from './managed-namespaces.js';
 import { createOldInvitations } from './old-invitations.js';
 import { createOldPlansController } from './old-plans.js';
+import { createProfileStatusController } from './profile-status.js';
 import { createTokenConsumer } from './token-consumer.js';
 
 export interface RunningHub {
@@ -22,9 +27,9 @@ export interface RunningHub {
 export async function startHubControllers(
   client: KubeClient,
   env: Env,
-  signal: AbortSignal,
+  { signal, policies = defaultHubPolicies }: { signal: AbortSignal; policies?: HubPolicies },
 ): Promise<RunningHub> {
-  const context = createHubContext(client, env);
+  const context = createHubContext(client, env, policies);
   const invitations = createOldInvitations(context);
   const informers = [
     context.clusters,
@@ -32,6 +37,7 @@ export async function startHubControllers(
     context.clusterSetBindings,
     context.works,
     context.addons,
+    context.profiles,
     context.leases,
     context.csrs,
     context.plans,
@@ -44,6 +50,10 @@ export async function startHubControllers(
     createClusterTaintController(context),
     createClusterSetController(context),
     createClusterSetBindingController(context),
+    createManagedNamespaceController(context),
+    createClusterProfileController(context),
+    createProfileStatusController(context),
+    createAddonHealthController(context),
     createCsrApprover(context),
     createAgentKeyRecorder(context),
     createTokenConsumer(context),
