@@ -20,6 +20,7 @@ import { startHubControllers } from './controllers/start-hub.js';
 import { createCertificateGate } from './identity/certificate-gate.js';
 import { invitationPath } from './invitations/invitation.js';
 import { createInvitationEndpoint } from './invitations/invitation-endpoint.js';
+import { defaultHubPolicies, type HubPolicies } from './policies.js';
 
 /** What the server under the hub is told is the operator's choice. */
 export interface EmbeddedHubOptions
@@ -36,6 +37,7 @@ export interface EmbeddedHubOptions
     | 'audit'
   > {
   readonly env: Env;
+  readonly policies: HubPolicies;
 }
 
 export interface EmbeddedHub {
@@ -45,7 +47,7 @@ export interface EmbeddedHub {
 
 /** Resolves when `/readyz` answers 200. @throws Error in one sentence; nothing is left running then. */
 export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<EmbeddedHub> {
-  const { env } = options;
+  const { env, policies } = options;
   // Rules ask through the server that they guard: its client exists once it runs.
   let ownClient: KubeClient | undefined;
   const client = (): KubeClient => {
@@ -58,7 +60,7 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
     ...options,
     profile: 'hub',
     kubernetesVersion: hubKubernetesVersion,
-    admission: hubAdmission(client, env.clock),
+    admission: hubAdmission(client, env.clock, policies),
     certificateRules: gate.rules,
     guard: createReadGuard(client),
     paths: new Map([[invitationPath, createInvitationEndpoint({ env, client })]]),
@@ -71,7 +73,7 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
     loops: {
       lease: 'flotilla-hub',
       start: (client, signal) =>
-        startHubControllers(createClient(client.transport, { userAgent: 'hub' }), env, signal),
+        startHubControllers(createClient(client.transport, { userAgent: 'hub' }), env, { signal, policies }),
     },
   });
   disconnect = running.disconnect;
@@ -79,11 +81,18 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
 }
 
 /** The hub's rules as plugins of the API server. */
-export function hubAdmission(client: () => KubeClient, clock: Pick<Clock, 'now'>): AdmissionPlugin[] {
+export function hubAdmission(
+  client: () => KubeClient,
+  clock: Pick<Clock, 'now'>,
+  policies: HubPolicies = defaultHubPolicies,
+): AdmissionPlugin[] {
   return admissionRules.map((rule) => {
     const check = async (attributes: AdmissionAttributes): Promise<void> => {
       if (attributes.object !== undefined)
-        await rule.check({ ...toRequest(attributes, attributes.object), nowMs: clock.now() }, client());
+        await rule.check(
+          { ...toRequest(attributes, attributes.object), nowMs: clock.now(), policies },
+          client(),
+        );
     };
     return {
       name: rule.name,
@@ -106,7 +115,10 @@ function handles(
   );
 }
 
-function toRequest(attributes: AdmissionAttributes, object: KubeObject): Omit<AdmissionRequest, 'nowMs'> {
+function toRequest(
+  attributes: AdmissionAttributes,
+  object: KubeObject,
+): Omit<AdmissionRequest, 'nowMs' | 'policies'> {
   const { operation, name, namespace, oldObject, user, dryRun } = attributes;
   return {
     operation: operation === 'CREATE' ? 'CREATE' : 'UPDATE',

@@ -5,4 +5,5 @@ export { startHubControllers } from './controllers/start-hub.js';
 export { type EmbeddedHub, type EmbeddedHubOptions, hubAdmission, startEmbeddedHub } from './embedded.js';
 export { createCertificateGate } from './identity/certificate-gate.js';
 export { revokeAgents } from './identity/revocations.js';
+export { defaultHubPolicies, type HubPolicies } from './policies.js';
 export { bootstrapTokenSecret, createBootstrapToken } from './tokens/bootstrap-token.js';

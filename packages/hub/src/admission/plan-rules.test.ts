@@ -1,6 +1,7 @@
 import type { KubeObject } from '@flotilla/api';
 import type { KubeClient } from '@flotilla/kube';
 import { expect } from 'chai';
+import { defaultHubPolicies } from '../policies.js';
 import { annotatedPlanRule } from './plan-rules.js';
 
 function work(plan: string | undefined, value = 'a', more: object = {}): KubeObject {
@@ -37,6 +38,7 @@ async function problem(
     user: { username: 'ann', groups: [] },
     dryRun: false,
     nowMs: 0,
+    policies: defaultHubPolicies,
   };
   try {
     await annotatedPlanRule.check(request, hub(claims));

@@ -4,6 +4,7 @@
  */
 import type { KubeObject } from '@flotilla/api';
 import { type KubeClient, wellKnown } from '@flotilla/kube';
+import type { HubPolicies } from '../policies.js';
 
 export interface Requester {
   readonly username: string;
@@ -24,6 +25,7 @@ export interface AdmissionRequest {
   readonly dryRun: boolean;
   /** When the write is made, milliseconds since the epoch. */
   readonly nowMs: number;
+  readonly policies: HubPolicies;
 }
 
 export interface AdmissionRule {

@@ -29,6 +29,7 @@ import {
 } from '../tokens/bootstrap-token.js';
 import { agentCsrRule } from './agent-csr-rule.js';
 import { agentRules } from './agent-rules.js';
+import { autoAcceptRule, isAutoAccepted } from './auto-accept-rule.js';
 import { clusterSetBindingRule, clusterSetRule, taintTimeRule } from './cluster-rules.js';
 import { csrSourceRule } from './csr-source-rule.js';
 import { checkExecutor } from './executor.js';
@@ -58,7 +59,8 @@ const managedClusterRule: AdmissionRule = {
   resource: 'managedclusters',
   operations: ['CREATE', 'UPDATE'],
   mutating: false,
-  check: async ({ object, oldObject, user, name }, client) => {
+  check: async (request, client) => {
+    const { object, oldObject, user, name } = request;
     const cluster = object as ManagedCluster; // the rule's own resource
     const old = oldObject as ManagedCluster | undefined;
     requireClusterName(name);
@@ -71,6 +73,7 @@ const managedClusterRule: AdmissionRule = {
     }
     if (cluster.spec?.hubAcceptsClient !== true || old?.spec?.hubAcceptsClient === true) return;
     await requireNamespaceStays(client, name);
+    if (isAutoAccepted(request)) return;
     const { group, resource, subresource, verb } = virtualPermissions.acceptCluster;
     if (await isAllowed(client, { user, attributes: { group, resource, subresource, verb, name } })) return;
     throw newForbidden(
@@ -211,6 +214,7 @@ async function isJoinedByAnother(
 export const admissionRules: readonly AdmissionRule[] = [
   clusterSetRule,
   taintTimeRule,
+  autoAcceptRule,
   tokenClusterRule,
   managedClusterRule,
   clusterSetBindingRule,

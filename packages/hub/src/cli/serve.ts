@@ -10,6 +10,7 @@ import type { Env } from '@flotilla/kube';
 import { addCommand, type Listen, parseHttpsUrl, parseListen } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import { adminKubeconfigPath, defaultDataDir } from './connect.js';
+import { addPolicyOptions, type PolicyFlags, policiesOf } from './policy-options.js';
 
 export interface ServeContext {
   readonly env: Env;
@@ -17,7 +18,7 @@ export interface ServeContext {
   readonly stopped: () => Promise<void>;
 }
 
-interface ServeOptions extends ServerFlags, StorageFlags {
+interface ServeOptions extends ServerFlags, StorageFlags, PolicyFlags {
   readonly dataDir: string;
   readonly listen: Listen;
   readonly advertise?: string;
@@ -49,7 +50,7 @@ export function addServeCommand(program: Command, context: ServeContext): void {
       '--kubeconfig <file>',
       'where it writes the admin kubeconfig; default: admin.kubeconfig in the data directory',
     );
-  addStorageOptions(addServerOptions(command)).action(async (options: ServeOptions) => {
+  addStorageOptions(addServerOptions(addPolicyOptions(command))).action(async (options: ServeOptions) => {
     const { env } = context;
     const stopped = context.stopped();
     const kubeconfig = resolve(options.kubeconfig ?? adminKubeconfigPath(options.dataDir));
@@ -65,6 +66,7 @@ export function addServeCommand(program: Command, context: ServeContext): void {
       authorization: options,
       etcd: options,
       audit: options,
+      policies: policiesOf(options),
       ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
     });
     env.log.info('hub ready', { url: hub.url, kubeconfig });

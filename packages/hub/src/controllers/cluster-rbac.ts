@@ -23,6 +23,8 @@ import {
 const apiVersion = 'rbac.authorization.k8s.io/v1';
 const apiGroup = 'rbac.authorization.k8s.io';
 
+type Labels = Readonly<Record<string, string>>;
+
 interface Rule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
@@ -39,8 +41,8 @@ function rule(apiGroups: string | readonly string[], resources: string, verbs: s
 }
 
 /** The two ClusterRoles that all clusters share. */
-export function sharedClusterRoles(): KubeObject[] {
-  const labels = { [clusterNameLabel]: '' };
+export function sharedClusterRoles(more: Labels = {}): KubeObject[] {
+  const labels = { ...more, [clusterNameLabel]: '' };
   return [
     {
       apiVersion,
@@ -70,7 +72,10 @@ export function sharedClusterRoles(): KubeObject[] {
 }
 
 /** The ClusterRole of one cluster: what it may do once accepted, or only see itself once denied. */
-export function clusterRole(cluster: string, options: { accepted: boolean }): KubeObject {
+export function clusterRole(
+  cluster: string,
+  options: { readonly accepted: boolean; readonly labels?: Labels },
+): KubeObject {
   const own = { resourceNames: [cluster] };
   const rules: Rule[] = options.accepted
     ? [
@@ -85,7 +90,7 @@ export function clusterRole(cluster: string, options: { accepted: boolean }): Ku
   return {
     apiVersion,
     kind: 'ClusterRole',
-    metadata: { name: clusterRoleName(cluster), labels: { [clusterNameLabel]: cluster } },
+    metadata: { name: clusterRoleName(cluster), labels: { ...options.labels, [clusterNameLabel]: cluster } },
     rules,
   };
 }
@@ -98,19 +103,19 @@ function subjects(cluster: string): object[] {
   }));
 }
 
-export function clusterRoleBinding(cluster: string): KubeObject {
+export function clusterRoleBinding(cluster: string, labels: Labels = {}): KubeObject {
   return {
     apiVersion,
     kind: 'ClusterRoleBinding',
-    metadata: { name: clusterRoleName(cluster), labels: { [clusterNameLabel]: cluster } },
+    metadata: { name: clusterRoleName(cluster), labels: { ...labels, [clusterNameLabel]: cluster } },
     roleRef: { apiGroup, kind: 'ClusterRole', name: clusterRoleName(cluster) },
     subjects: subjects(cluster),
   };
 }
 
 /** RoleBindings in the cluster's namespace; the one for works stays, by its finalizer, until no work is left. */
-export function clusterRoleBindings(cluster: string): KubeObject[] {
-  const labels = { [clusterNameLabel]: cluster };
+export function clusterRoleBindings(cluster: string, more: Labels = {}): KubeObject[] {
+  const labels = { ...more, [clusterNameLabel]: cluster };
   return [
     {
       apiVersion,
@@ -134,10 +139,10 @@ export function clusterRoleBindings(cluster: string): KubeObject[] {
   ];
 }
 
-export function clusterNamespace(cluster: string): KubeObject {
+export function clusterNamespace(cluster: string, labels: Labels = {}): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Namespace',
-    metadata: { name: cluster, labels: { [clusterNameLabel]: cluster } },
+    metadata: { name: cluster, labels: { ...labels, [clusterNameLabel]: cluster } },
   };
 }

@@ -1,18 +1,23 @@
 /**
  * Approves the renewal of an agent's certificate when the agent itself asks, with the identity it already has, and
- * may still renew. First certificates are an operator's decision (`hub approve`), never this controller's.
+ * may still renew. First certificates are an operator's decision (`hub approve`), but for users whom the operator has
+ * named (`--auto-approve-users`).
  * registration.md 2.5; unlike OCM it also refuses alternative names and foreign usages (10.6).
  */
 import {
   addonNameLabel,
   agentGroups,
   agentUserName,
+  automaticallyAcceptedOnAnnotation,
+  clusterCondition,
   clusterNameLabel,
   csrAutoApprovedReason,
   formatTime,
   hubFieldManager,
+  isConditionTrue,
   type KubeObject,
   kubeClientSigner,
+  type ManagedCluster,
   parseAgentUserName,
   virtualPermissions,
 } from '@flotilla/api';
@@ -118,13 +123,23 @@ export function createCsrApprover(context: HubContext): Controller {
   context.csrs.onChange(({ type, object }) => {
     if (type !== 'deleted') controller.enqueue(object.metadata.name ?? '');
   });
+  if (context.policies.autoApproveUsers.length === 0) return controller;
+  const byCluster = context.csrs.cache.addIndex(({ metadata }) => [
+    metadata.labels?.[clusterNameLabel] ?? '',
+  ]);
+  context.clusters.onChange(({ type, object }) => {
+    if (type === 'deleted' || !isAwaited(object)) return;
+    for (const { metadata } of byCluster(object.metadata.name ?? '')) controller.enqueue(metadata.name ?? '');
+  });
   return controller;
 }
 
-async function reconcile({ client, env, csrs }: HubContext, name: string): Promise<undefined> {
+async function reconcile(context: HubContext, name: string): Promise<undefined> {
+  const { client, env, csrs } = context;
   const csr = csrs.cache.get(name) as CertificateSigningRequest | undefined; // the informer's kind
   if (csr === undefined || !isPending(csr)) return;
   const requester = csr.spec.username ?? '';
+  if (context.policies.autoApproveUsers.includes(requester)) return approveFirst(context, csr);
   // One that comes with an expired certificate has been let in by the admission rule for it (`agent-csr-rule.ts`).
   const expired = parseExpiredAgent(requester);
   const own = expired ?? parseAgentUserName(requester);
@@ -143,17 +158,51 @@ async function reconcile({ client, env, csrs }: HubContext, name: string): Promi
     env.log.info('renewal not approved', { csr: name, why: 'the cluster is not accepted' });
     return;
   }
-  const approved = withCsrCondition(csr, {
-    type: 'Approved',
-    reason: csrAutoApprovedReason,
-    message: 'Auto approving Managed cluster agent certificate after SubjectAccessReview.',
-    nowMs: env.clock.now(),
+  await approve(context, csr, 'Auto approving Managed cluster agent certificate after SubjectAccessReview.');
+  env.log.info('renewal approved', { csr: name, cluster: request.cluster });
+}
+
+/**
+ * The first certificate of a cluster that was accepted because of who asked (`auto-accept-rule.ts`). Once it has
+ * joined, another key of the same name is an operator's decision: the credential to join with may be everybody's.
+ */
+async function approveFirst(context: HubContext, csr: CertificateSigningRequest): Promise<undefined> {
+  const { env, clusters } = context;
+  const { name = '' } = csr.metadata;
+  const request = readAgentRequest(csr);
+  if (!request.ok) {
+    env.log.info('certificate request not approved', { csr: name, why: request.why });
+    return;
+  }
+  const cluster = clusters.cache.get(request.cluster);
+  if (cluster === undefined || !isAwaited(cluster)) return; // its event brings the request back here
+  await approve(context, csr, `Auto approving the first certificate of a cluster of ${csr.spec.username}.`);
+  env.log.info('first certificate approved', {
+    csr: name,
+    cluster: request.cluster,
+    user: csr.spec.username,
   });
+}
+
+function isAwaited(cluster: ManagedCluster): boolean {
+  return (
+    cluster.spec?.hubAcceptsClient === true &&
+    cluster.metadata.annotations?.[automaticallyAcceptedOnAnnotation] !== undefined &&
+    !isConditionTrue(cluster, clusterCondition.joined)
+  );
+}
+
+async function approve(
+  { client, env }: HubContext,
+  csr: CertificateSigningRequest,
+  message: string,
+): Promise<void> {
+  const reason = csrAutoApprovedReason;
+  const approved = withCsrCondition(csr, { type: 'Approved', reason, message, nowMs: env.clock.now() });
   await client.update(wellKnown.certificateSigningRequests, approved, {
     subresource: 'approval',
     fieldManager: hubFieldManager,
   });
-  env.log.info('renewal approved', { csr: name, cluster: request.cluster });
 }
 
 async function mayRenew(

@@ -58,8 +58,9 @@ export function createManagedClusterController(context: HubContext): Controller 
 }
 
 /** Applied once at start, before any cluster is looked at. */
-export async function applySharedRoles(context: Pick<HubContext, 'client'>): Promise<void> {
-  for (const role of sharedClusterRoles()) await apply(context, wellKnown.clusterRoles, role);
+export async function applySharedRoles(context: Pick<HubContext, 'client' | 'policies'>): Promise<void> {
+  for (const role of sharedClusterRoles(context.policies.labels))
+    await apply(context, wellKnown.clusterRoles, role);
 }
 
 async function reconcile(
@@ -79,10 +80,7 @@ async function reconcile(
     return { requeueAfterMs: resyncMs };
   }
   settled.delete(name);
-  if (cluster === undefined) {
-    await removeRights(context, name);
-    return undefined;
-  }
+  if (cluster === undefined) return removeTraces(context, name);
   if (cluster.metadata.deletionTimestamp !== undefined) return remove(context, cluster, name);
   if (findCondition(cluster.status?.conditions, clusterCondition.hubAccepted) !== undefined) {
     await deny(context, cluster, name);
@@ -92,10 +90,12 @@ async function reconcile(
 
 async function accept(context: HubContext, cluster: ManagedCluster, name: string): Promise<void> {
   const held = await addFinalizers(context, cluster, [managedClusterFinalizer, resourceCleanupFinalizer]);
-  await apply(context, wellKnown.namespaces, clusterNamespace(name));
-  await apply(context, wellKnown.clusterRoles, clusterRole(name, { accepted: true }));
-  await apply(context, wellKnown.clusterRoleBindings, clusterRoleBinding(name));
-  for (const binding of clusterRoleBindings(name)) await apply(context, wellKnown.roleBindings, binding);
+  const { labels } = context.policies;
+  await apply(context, wellKnown.namespaces, clusterNamespace(name, labels));
+  await apply(context, wellKnown.clusterRoles, clusterRole(name, { accepted: true, labels }));
+  await apply(context, wellKnown.clusterRoleBindings, clusterRoleBinding(name, labels));
+  for (const binding of clusterRoleBindings(name, labels))
+    await apply(context, wellKnown.roleBindings, binding);
   await writeCondition(context, held, {
     type: clusterCondition.hubAccepted,
     status: 'True',
@@ -105,7 +105,11 @@ async function accept(context: HubContext, cluster: ManagedCluster, name: string
 }
 
 async function deny(context: HubContext, cluster: ManagedCluster, name: string): Promise<void> {
-  await apply(context, wellKnown.clusterRoles, clusterRole(name, { accepted: false }));
+  await apply(
+    context,
+    wellKnown.clusterRoles,
+    clusterRole(name, { accepted: false, labels: context.policies.labels }),
+  );
   await deleteIfThere(context, wellKnown.roleBindings, {
     namespace: name,
     name: registrationRoleBindingName(name),
@@ -125,10 +129,7 @@ async function remove(
   cluster: ManagedCluster,
   name: string,
 ): Promise<{ requeueAfterMs: number } | undefined> {
-  const step = nextCleanupStep([
-    { kind: 'managedClusterAddOns', objects: context.addons.cache.list(name) },
-    { kind: 'manifestWorks', objects: context.works.cache.list(name) },
-  ]);
+  const step = cleanupStep(context, name);
   if (step !== undefined) {
     const what = step.kind === 'manifestWorks' ? 'ManifestWorks' : 'ManagedClusterAddOns';
     await writeCondition(context, cluster, {
@@ -137,13 +138,45 @@ async function remove(
       reason: clusterReason.resourceRemaining,
       message: `${step.left} ${what} are not yet gone from the cluster`,
     });
-    for (const { metadata } of step.doomed) {
-      await deleteIfThere(context, wellKnown[step.kind], { namespace: name, name: metadata.name ?? '' });
-    }
-    return { requeueAfterMs: removalRetryMs };
+    return clean(context, name, step);
   }
   await removeRights(context, name);
   await removeFinalizers(context, cluster, [managedClusterFinalizer, resourceCleanupFinalizer]);
+  return undefined;
+}
+
+type Step = NonNullable<ReturnType<typeof cleanupStep>>;
+
+function cleanupStep({ addons, works }: HubContext, name: string) {
+  return nextCleanupStep([
+    { kind: 'managedClusterAddOns', objects: addons.cache.list(name) },
+    { kind: 'manifestWorks', objects: works.cache.list(name) },
+  ]);
+}
+
+async function clean(context: HubContext, name: string, step: Step): Promise<{ requeueAfterMs: number }> {
+  for (const { metadata } of step.doomed) {
+    await deleteIfThere(context, wellKnown[step.kind], { namespace: name, name: metadata.name ?? '' });
+  }
+  return { requeueAfterMs: removalRetryMs };
+}
+
+/**
+ * Of a cluster that is gone without waiting for its finalizers. Its binding for works tells that it was accepted here:
+ * works of a namespace whose cluster has yet to come are left alone.
+ */
+async function removeTraces(
+  context: HubContext,
+  name: string,
+): Promise<{ requeueAfterMs: number } | undefined> {
+  const step = cleanupStep(context, name);
+  if (step !== undefined) {
+    const key = { namespace: name, name: workRoleBindingName(name) };
+    if ((await getIfThere(context, wellKnown.roleBindings, key)) !== undefined) {
+      return clean(context, name, step);
+    }
+  }
+  await removeRights(context, name);
   return undefined;
 }
 

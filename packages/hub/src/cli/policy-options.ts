@@ -1,0 +1,49 @@
+/** The flags of `hub serve` that are policies of the hub. */
+import { validateLabels } from '@flotilla/api';
+import { UsageError } from '@flotilla/kube/cli';
+import { type Command, Option } from 'commander';
+import type { HubPolicies } from '../policies.js';
+
+export interface PolicyFlags {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly autoApproveUsers?: readonly string[];
+}
+
+export function addPolicyOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--labels <key=value,...>',
+        'labels for the namespaces and RBAC objects that the hub makes for clusters',
+      ).argParser(parseLabels),
+    )
+    .addOption(
+      new Option(
+        '--auto-approve-users <user,...>',
+        'users whose clusters are accepted and get their first certificate without "hub approve"',
+      ).argParser((text) => listOf('--auto-approve-users', text)),
+    );
+}
+
+export function policiesOf({ labels = {}, autoApproveUsers = [] }: PolicyFlags): HubPolicies {
+  return { labels, autoApproveUsers };
+}
+
+function listOf(flag: string, text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.some((item) => item === '')) throw new UsageError(`${flag}: there is nothing between two commas`);
+  return items;
+}
+
+function parseLabels(text: string): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const item of listOf('--labels', text)) {
+    const [key = '', value, ...rest] = item.split('=');
+    if (value === undefined || rest.length > 0)
+      throw new UsageError(`--labels: ${JSON.stringify(item)} is not key=value`);
+    labels[key] = value;
+  }
+  const [error] = validateLabels(labels, '--labels');
+  if (error !== undefined) throw new UsageError(`--labels is refused: ${error.message}`);
+  return labels;
+}

@@ -1,0 +1,13 @@
+/** What the operator decides about all clusters of a hub at once. Given to controllers and admission rules. */
+
+export interface HubPolicies {
+  /** On the namespaces and RBAC objects that the hub makes for clusters, besides its own labels. */
+  readonly labels: Readonly<Record<string, string>>;
+  /**
+   * User names: a cluster that one of them asks to join is accepted, and its first certificate approved, without an
+   * operator. What an operator decides later stays. OCM's gate accepts every cluster, whoever asks.
+   */
+  readonly autoApproveUsers: readonly string[];
+}
+
+export const defaultHubPolicies: HubPolicies = Object.freeze({ labels: {}, autoApproveUsers: [] });
