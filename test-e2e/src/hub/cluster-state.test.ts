@@ -1,154 +1,54 @@
 /** The hub's controllers and rules about clusters and their sets, with the real API server in this process. */
 import {
   type HasConditions,
-  hasReason,
   type KubeObject,
   type ManagedCluster,
   type ManagedClusterSet,
   managedClusterLeaseName,
 } from '@flotilla/api';
-import {
-  type ApiServer,
-  createApiServer,
-  createMemoryStore,
-  hubKubernetesVersion,
-  type UserInfo,
-} from '@flotilla/apiserver';
-import {
-  bootstrapTokenSecret,
-  createBootstrapToken,
-  hubAdmission,
-  installHubApi,
-  startHubControllers,
-} from '@flotilla/hub';
-import {
-  createClient,
-  createStopController,
-  generateKeyPair,
-  type KubeClient,
-  type ResourceRef,
-  wellKnown,
-} from '@flotilla/kube';
-import { createTestEnv, type TestEnv } from '@flotilla/kube/testing';
+import type { UserInfo } from '@flotilla/apiserver';
+import { bootstrapTokenSecret, createBootstrapToken } from '@flotilla/hub';
+import { createClient, type KubeClient, wellKnown } from '@flotilla/kube';
+import type { TestEnv } from '@flotilla/kube/testing';
 import { expect } from 'chai';
+import { bindingsRef, cluster, clusterGroup, HubWorld, refused, setLabel, setsRef } from './hub-world.js';
 
-const group = 'cluster.open-cluster-management.io';
-const setsRef: ResourceRef = {
-  group,
-  version: 'v1beta2',
-  resource: 'managedclustersets',
-  namespaced: false,
-};
-const bindingsRef: ResourceRef = { ...setsRef, resource: 'managedclustersetbindings', namespaced: true };
-const setLabel = `${group}/clusterset`;
-const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
 const plain: UserInfo = { username: 'plain', groups: ['system:authenticated'] };
 
 describe('clusters and their sets on the hub', () => {
+  const world = new HubWorld();
   let env: TestEnv;
-  let server: ApiServer;
   let hub: KubeClient;
-  let close: () => Promise<void>;
 
   before(async () => {
-    env = createTestEnv();
-    server = createApiServer({
-      store: createMemoryStore(),
-      env,
-      profile: 'hub',
-      kubernetesVersion: hubKubernetesVersion,
-      advertiseUrl: 'https://hub.example:6443',
-      clientCa: () => '',
-      serviceAccountKey: generateKeyPair().privateKeyPem,
-      admission: hubAdmission(() => createClient(server.transport()), env.clock),
-    });
-    await server.start();
-    const own = createClient(server.transport(), { userAgent: 'hub' });
-    const stop = createStopController();
-    const started = installHubApi(own, env, stop.signal).then(() =>
-      startHubControllers(own, env, stop.signal),
-    );
-    for (let i = 0; i < 40; i++) await env.clock.advance(50);
-    const running = await started;
-    hub = as(admin);
-    close = () => running.close();
-    await allow('plain', [
-      { apiGroups: [group], resources: ['managedclusters', 'managedclustersetbindings'], verbs: ['*'] },
+    await world.start();
+    ({ env, hub } = world);
+    await world.allow('plain', [
+      {
+        apiGroups: [clusterGroup],
+        resources: ['managedclusters', 'managedclustersetbindings'],
+        verbs: ['*'],
+      },
     ]);
-    for (const name of ['users', 'kube-system']) {
-      await hub.create(wellKnown.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-    }
+    for (const name of ['users', 'kube-system']) await world.createNamespace(name);
   });
-  after(async () => {
-    await close();
-    server.close();
-  });
+  after(() => world.close());
 
-  const as = (user: UserInfo): KubeClient => createClient(server.transport(user));
-  const settle = (): Promise<void> => env.clock.advance(2000);
-  const get = (name: string): Promise<ManagedCluster> => hub.get(wellKnown.managedClusters, { name });
+  const settle = (): Promise<void> => world.settle();
+  const get = (name: string): Promise<ManagedCluster> => world.getCluster(name);
   const getSet = (name: string): Promise<ManagedClusterSet> => hub.get(setsRef, { name });
   const keys = (cluster: ManagedCluster): string[] =>
-    (cluster.spec?.taints ?? []).map(({ key }) => key.replace(`${group}/`, ''));
+    (cluster.spec?.taints ?? []).map(({ key }) => key.replace(`${clusterGroup}/`, ''));
   const condition = (object: HasConditions, type: string): string | undefined =>
     object.status?.conditions?.find((one) => one.type === type)?.reason;
-
-  async function allow(user: string, rules: object[]): Promise<void> {
-    const name = `${user}-${env.random.uuid()}`;
-    const apiVersion = 'rbac.authorization.k8s.io/v1';
-    const apiGroup = 'rbac.authorization.k8s.io';
-    await hub.create(wellKnown.clusterRoles, { apiVersion, kind: 'ClusterRole', metadata: { name }, rules });
-    await hub.create(wellKnown.clusterRoleBindings, {
-      apiVersion,
-      kind: 'ClusterRoleBinding',
-      metadata: { name },
-      roleRef: { apiGroup, kind: 'ClusterRole', name },
-      subjects: [{ apiGroup, kind: 'User', name: user }],
-    });
-    await settle();
-  }
-
-  function cluster(name: string, options: { labels?: object; spec?: object } = {}): KubeObject {
-    return {
-      apiVersion: `${group}/v1`,
-      kind: 'ManagedCluster',
-      metadata: { name, ...(options.labels && { labels: options.labels as Record<string, string> }) },
-      spec: options.spec ?? {},
-    };
-  }
-
-  const create = (object: KubeObject, user = admin): Promise<KubeObject> =>
-    as(user).create(wellKnown.managedClusters, object);
-  const patch = (name: string, body: object, user = admin): Promise<ManagedCluster> =>
-    as(user).patch(wellKnown.managedClusters, { name }, { type: 'merge', body });
-
-  async function report(name: string, status: string): Promise<void> {
-    const conditions = ((await get(name)).status?.conditions ?? []).filter(
-      ({ type }) => type !== 'ManagedClusterConditionAvailable',
-    );
-    const lastTransitionTime = new Date(env.clock.now()).toISOString();
-    const available = { type: 'ManagedClusterConditionAvailable', status, reason: 'R', message: '' };
-    await hub.patch(
-      wellKnown.managedClusters,
-      { name },
-      {
-        type: 'merge',
-        subresource: 'status',
-        body: { status: { conditions: [...conditions, { ...available, lastTransitionTime }] } },
-      },
-    );
-    await settle();
-  }
-
-  async function refused(attempt: Promise<unknown>): Promise<string> {
-    try {
-      await attempt;
-    } catch (error) {
-      if (hasReason(error, 'Forbidden', 'BadRequest', 'Invalid')) return error.message;
-      throw error;
-    }
-    return expect.fail('it was not refused');
-  }
+  const as = (user: UserInfo): KubeClient => world.as(user);
+  const allow = (user: string, rules: object[]): Promise<void> => world.allow(user, rules);
+  const create = (object: KubeObject, user?: UserInfo): Promise<KubeObject> =>
+    world.createCluster(object, user);
+  const patch = (name: string, body: object, user?: UserInfo): Promise<ManagedCluster> =>
+    world.patchCluster(name, body, user);
+  const report = (name: string, status: string): Promise<void> =>
+    world.report(name, { conditions: { ManagedClusterConditionAvailable: status } });
 
   it('taints a cluster as its Available condition tells', async () => {
     await create(cluster('taints', { spec: { taints: [{ key: 'mine', effect: 'NoSelect' }] } }));
@@ -242,7 +142,7 @@ describe('clusters and their sets on the hub', () => {
     expect(empty?.message).to.equal(`${clusters} ManagedClusters selected`);
 
     await hub.create(setsRef, {
-      apiVersion: `${group}/v1beta2`,
+      apiVersion: `${clusterGroup}/v1beta2`,
       kind: 'ManagedClusterSet',
       metadata: { name: 'team' },
     });
@@ -258,7 +158,7 @@ describe('clusters and their sets on the hub', () => {
 
   it('tells of a binding whether its set exists, and who may make it', async () => {
     const binding = (name: string, clusterSet = name): KubeObject => ({
-      apiVersion: `${group}/v1beta2`,
+      apiVersion: `${clusterGroup}/v1beta2`,
       kind: 'ManagedClusterSetBinding',
       metadata: { name, namespace: 'users' },
       spec: { clusterSet },
@@ -276,7 +176,7 @@ describe('clusters and their sets on the hub', () => {
     await hub.create(bindingsRef, binding('later'));
     expect(await bound('later')).to.equal('ClusterSetNotFound');
     await hub.create(setsRef, {
-      apiVersion: `${group}/v1beta2`,
+      apiVersion: `${clusterGroup}/v1beta2`,
       kind: 'ManagedClusterSet',
       metadata: { name: 'later' },
     });
@@ -292,7 +192,7 @@ describe('clusters and their sets on the hub', () => {
     const move = { metadata: { labels: { [setLabel]: 'team' } } };
     expect(await refused(patch('unlabelled', move, plain))).to.contain('ManagedClusterSet "default"');
     const join = (set: string): object => ({
-      apiGroups: [group],
+      apiGroups: [clusterGroup],
       resources: ['managedclustersets/join'],
       verbs: ['create'],
       resourceNames: [set],
@@ -307,9 +207,9 @@ describe('clusters and their sets on the hub', () => {
 
   it('lets somebody without the permission write a cluster that is older than its label', async () => {
     // The server's own user passes the rules by, as a cluster of a former version did.
-    await createClient(server.transport()).create(wellKnown.managedClusters, cluster('old'));
+    await createClient(world.server.transport()).create(wellKnown.managedClusters, cluster('old'));
     const nobody: UserInfo = { username: 'editor', groups: ['system:authenticated'] };
-    await allow('editor', [{ apiGroups: [group], resources: ['managedclusters'], verbs: ['patch'] }]);
+    await allow('editor', [{ apiGroups: [clusterGroup], resources: ['managedclusters'], verbs: ['patch'] }]);
     const written = await patch('old', { metadata: { labels: { a: 'b' } } }, nobody);
     expect(written.metadata.labels).to.deep.equal({ a: 'b', [setLabel]: 'default' });
   });
@@ -335,7 +235,7 @@ describe('clusters and their sets on the hub', () => {
     const time = '2020-01-01T00:00:00Z';
     const chosen = { spec: { taints: [{ key: 'b', effect: 'NoSelect', timeAdded: time }] } };
     expect(await refused(patch('times', chosen))).to.equal(
-      'It is not allowed to set TimeAdded of Taint "b".',
+      'BadRequest: It is not allowed to set TimeAdded of Taint "b".',
     );
     for (const taints of ['none', ['none'], [null], { a: 1 }]) {
       expect(await refused(create(cluster('bad', { spec: { taints } })))).to.contain('spec.taints');

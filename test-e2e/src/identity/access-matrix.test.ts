@@ -273,7 +273,9 @@ describe('the access matrix of registration', () => {
     hub = as(admin);
     const client = createClient(server.transport(), { userAgent: 'hub' });
     const { signal } = createStopController();
-    const started = installHubApi(client, env, signal).then(() => startHubControllers(client, env, signal));
+    const started = installHubApi(client, env, signal).then(() =>
+      startHubControllers(client, env, { signal }),
+    );
     for (let i = 0; i < 40; i++) await env.clock.advance(50);
     const running = await started;
     close = () => running.close();

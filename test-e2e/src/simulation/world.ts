@@ -215,7 +215,7 @@ export class World {
         await installHubApi(client, life.env, signal);
         gate = newGate(life.env);
         await gate.start(client, signal);
-        await startHubControllers(client, life.env, signal);
+        await startHubControllers(client, life.env, { signal });
       },
       onEvent: (event) => this.observer.hearHub(event),
       onFailure: (error) => this.breach('start', `the hub: ${String(error)}`),

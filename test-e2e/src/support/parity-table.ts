@@ -1,0 +1,37 @@
+/** A table in docs/ that names tests for each case of another suite; the check that each of them exists. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { root } from './processes.js';
+
+/** Declares the test. `document`: a file of docs/; its tables have the columns `case` and `tests`. */
+export function itNamesTestsThatExist(document: string): void {
+  it('names tests that exist, for every case', () => {
+    const lines = readFileSync(join(root, 'docs', document), 'utf8').split('\n');
+    const heads = lines.filter((line) => /^\| (case|---) \|/.test(line)).length;
+    const rows = readRows(lines);
+    expect(rows.length).to.equal(lines.filter((line) => line.startsWith('|')).length - heads);
+    for (const [what, tests] of rows) {
+      for (const entry of tests.split('<br>')) {
+        const [, file, title] = /^`(.+?)`: (.+)$/.exec(entry) ?? [];
+        if (file === undefined || title === undefined) throw new Error(`${what}: names no test: ${entry}`);
+        const path = join(root, 'test-e2e', 'src', `${file}.test.ts`);
+        expect(existsSync(path), `${what}: ${file}`).to.equal(true);
+        const calls = readFileSync(path, 'utf8').matchAll(/\bit\(\s*(['"`])(.+)\1/g);
+        const titles = [...calls].map(([, , text]) => text ?? '');
+        expect(
+          titles.some((each) => each.includes(title)),
+          `${what}: ${file}: ${title}`,
+        ).to.equal(true);
+      }
+    }
+  });
+}
+
+/** Rows without headings: a case and the tests that assert it. */
+function readRows(lines: readonly string[]): [what: string, tests: string][] {
+  return lines.flatMap((line): [string, string][] => {
+    const [, what, tests] = /^\| (.+?) \| (`.+) \|$/.exec(line) ?? [];
+    return what === undefined || tests === undefined ? [] : [[what, tests]];
+  });
+}
