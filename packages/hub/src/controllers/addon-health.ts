@@ -8,7 +8,6 @@ import {
   addonFeature,
   addonFeatureLabelPrefix,
   type Condition,
-  cleanupPriorityAnnotation,
   clusterCondition,
   findCondition,
   hasReason,
@@ -124,29 +123,4 @@ function featureOf({ status }: ManagedClusterAddOn): string {
   const available = findCondition(status?.conditions, addonCondition.available)?.status;
   if (available === 'True') return addonFeature.available;
   return available === 'False' ? addonFeature.unhealthy : addonFeature.unreachable;
-}
-
-/** What the hub's controllers keep of an add-on: its identity, how it is, and what its deletion depends on. */
-export function digestOfAddon({
-  apiVersion,
-  kind,
-  metadata,
-  status,
-}: ManagedClusterAddOn): ManagedClusterAddOn {
-  const { name, namespace, uid, resourceVersion, deletionTimestamp } = metadata;
-  const priority = metadata.annotations?.[cleanupPriorityAnnotation];
-  const { conditions } = status ?? {};
-  return {
-    apiVersion,
-    kind,
-    metadata: {
-      ...(name !== undefined && { name }),
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-      ...(priority !== undefined && { annotations: { [cleanupPriorityAnnotation]: priority } }),
-      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-    },
-    ...(conditions && { status: { conditions } }),
-  };
 }

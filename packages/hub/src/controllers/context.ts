@@ -22,7 +22,7 @@ import {
   wellKnown,
 } from '@flotilla/kube';
 import type { HubPolicies } from '../policies.js';
-import { digestOfAddon } from './addon-health.js';
+import { digestOfAddon } from './addon-digest.js';
 import { createSetMembership, type SetMembership } from './set-membership.js';
 import { digestOf } from './work-digest.js';
 
