@@ -42,7 +42,7 @@ describe('hub commands on a fleet', () => {
   for (const [command, table, kind] of [
     [
       ['clusters'],
-      /^NAME +ACCEPTED +JOINED +AVAILABLE +VERSION +AGE\nedge +true +True +True +v1\.32/,
+      /^NAME +ACCEPTED +JOINED +AVAILABLE +REASON +VERSION +LAST SEEN +AGE\nedge +true +True +True +ManagedClusterAvailable +v1\.32\S* +\d+s ago +\d+s$/m,
       'ManagedCluster',
     ],
     [
@@ -56,13 +56,23 @@ describe('hub commands on a fleet', () => {
       'CertificateSigningRequest',
     ],
   ] as const) {
-    it(`hub ${command.join(' ')} prints a table, JSON or YAML`, async () => {
+    it(`hub ${command.join(' ')} prints a table, wide or not, JSON, YAML or names`, async () => {
       expect(must(await fleet.hubCommand(...command))).to.match(table);
       const json = JSON.parse(must(await fleet.hubCommand(...command, '-o', 'json'))) as Listed;
       expect(json.kind).to.equal('List');
       expect(json.items.map((item) => item.kind)).to.deep.equal([kind]);
       const yaml = parse(must(await fleet.hubCommand(...command, '-o', 'yaml'))) as Listed;
       expect(yaml.items[0]?.metadata.name).to.equal(json.items[0]?.metadata.name);
+      // kubectl understands these names.
+      const named = must(await fleet.hubCommand(...command, '-o', 'name')).trim();
+      const found = must(
+        await fleet.kubectl('get', named, ...(kind === 'ManifestWork' ? ['-n', 'edge'] : [])),
+      );
+      expect(found).to.contain(json.items[0]?.metadata.name);
+      const wide = must(await fleet.hubCommand(...command, '-o', 'wide'));
+      expect(wide.startsWith(table.source.slice(1, 5))).to.equal(true);
+      if (kind === 'ManagedCluster')
+        expect(wide).to.match(/ AGE +SET +LABELS +CPU +MEMORY +MESSAGE\n.* default /);
     });
   }
 

@@ -29,6 +29,7 @@ const commands: readonly Words[] = [
   ['hub', 'works', 'undo'],
   ['hub', 'works', 'plan'],
   ['hub', 'why'],
+  ['hub', 'completion'],
   ['hub', 'backup'],
   ['hub', 'restore'],
   ['klusterlet'],
@@ -36,6 +37,7 @@ const commands: readonly Words[] = [
   ['klusterlet', 'run'],
   ['klusterlet', 'status'],
   ['klusterlet', 'leave'],
+  ['klusterlet', 'completion'],
   ['apiserver'],
   ['apiserver', 'envtest-assets'],
   ['apiserver', 'backup'],
@@ -58,6 +60,7 @@ describe('the command line', () => {
         expect(code).to.equal(0);
         expect(stderr).to.equal('');
         expect(stdout).to.match(new RegExp(`^Usage: ${key(words)}( |$)`, 'm'));
+        expect(stdout).to.match(/^Exit codes: 0 [a-z ,]+, 1 [a-z ,]+, 2 used wrongly/m);
         const examples = /\nExamples:\n([\s\S]+)$/.exec(stdout)?.[1] ?? '';
         expect(examples).to.contain(key(words));
       });
@@ -113,7 +116,10 @@ describe('the command line', () => {
       ],
       [['hub', 'token', 'create', '--server', 'hub'], /^error: option '--server.*give a URL such as https:/],
       [['hub', 'approve', 'a', '--wait', 'long'], /^error: option '--wait.*give a duration/],
-      [['hub', 'clusters', '-o', 'xml'], /^error: option '-o.*Allowed choices are table, json, yaml/],
+      [
+        ['hub', 'clusters', '-o', 'xml'],
+        /^error: option '-o.*Allowed choices are table, wide, json, yaml, name/,
+      ],
       [['klusterlet', 'status', '-o', 'wide'], /^error: option '-o.*Allowed choices are table, json, yaml/],
       [['hub', 'serve', '--listen', '6443'], /^error: option '--listen.*give HOST:PORT/],
       [

@@ -1,9 +1,11 @@
 /** The `hub` command: the only file of this package that knows the process it runs in. */
-import { createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
+import { basename } from 'node:path';
+import { addCompletionCommand, createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
 import type { Command } from 'commander';
 import { addHubBackupCommands } from './cli/backup.js';
 import { addAskingCommands } from './cli/commands.js';
+import { hubNames } from './cli/completion.js';
 import { addHistoryCommands } from './cli/history.js';
 import { addPlanCommand } from './cli/plan.js';
 import { addServeCommand } from './cli/serve.js';
@@ -11,16 +13,19 @@ import { addWhyCommand } from './cli/why.js';
 
 // Timers keep no process alive on their own, and a command that waits for a cluster has nothing else.
 const keepAlive = setInterval(() => undefined, 60_000);
+// kubectl finds its plugin by this name.
+const name = basename(process.argv[1] ?? '').startsWith('kubectl-hub') ? 'kubectl hub' : 'hub';
 process.exitCode = await runProgram(buildProgram, {
   argv: process.argv,
   stderr: (text) => void process.stderr.write(text),
   debug: process.env['FLOTILLA_DEBUG'] === '1',
+  names: () => hubNames(createNodeEnv({ logLevel: 'silent' })),
 });
 clearInterval(keepAlive);
 
 function buildProgram(): Command {
   const program = createProgram({
-    name: 'hub',
+    name,
     description:
       'The hub of a fleet: serves it, and asks it. Commands other than serve talk to a running hub.',
     version: '0.1.0',
@@ -39,6 +44,7 @@ function buildProgram(): Command {
   const context = {
     env: createNodeEnv({ logLevel: parseLogLevel(process.env['FLOTILLA_LOG_LEVEL']) }),
     print: (text: string) => void process.stdout.write(`${text}\n`),
+    write: (text: string) => void process.stdout.write(text),
     note: (text: string) => void process.stderr.write(`${text}\n`),
     stopped: () =>
       new Promise<void>((resolve) => {
@@ -46,6 +52,7 @@ function buildProgram(): Command {
       }),
   };
   addServeCommand(program, context);
+  addCompletionCommand(program, context.print);
   const works = addAskingCommands(program, context);
   addHistoryCommands(works, context);
   addPlanCommand(works, context);

@@ -1,6 +1,6 @@
 /** The `klusterlet` command: the only file of this package that knows the process it runs in. */
 import { createStopController } from '@flotilla/kube';
-import { createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
+import { addCompletionCommand, createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
 import type { Command } from 'commander';
 import { addCommands } from './cli/commands.js';
@@ -22,6 +22,7 @@ function buildProgram(): Command {
     version: '0.1.0',
     examples: ["klusterlet join 'JOIN STRING' --name cluster1", 'klusterlet status', 'klusterlet leave'],
   });
+  addCompletionCommand(program, (text) => void process.stdout.write(`${text}\n`));
   addCommands(program, { env, print: (text) => void process.stdout.write(`${text}\n`), stopSignal });
   return program;
 }

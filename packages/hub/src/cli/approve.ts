@@ -9,6 +9,7 @@ import {
   type ManagedCluster,
 } from '@flotilla/api';
 import { type Env, type KubeClient, sleep, wellKnown } from '@flotilla/kube';
+import { didYouMean } from '@flotilla/kube/cli';
 import {
   type CertificateSigningRequest,
   isPending,
@@ -188,5 +189,6 @@ async function notAskedYet(client: KubeClient, cluster: string): Promise<string>
     .filter(({ spec }) => spec?.hubAcceptsClient !== true)
     .map(({ metadata }) => metadata.name);
   const hint = waiting.length === 0 ? 'no cluster is waiting' : `waiting: ${waiting.join(', ')}`;
-  return `the cluster ${JSON.stringify(cluster)} has not asked to join (${hint}); run "klusterlet join" on it first`;
+  const names = items.map(({ metadata }) => metadata.name ?? '');
+  return `the cluster ${JSON.stringify(cluster)} has not asked to join (${hint}); run "klusterlet join" on it first${didYouMean(cluster, names)}`;
 }

@@ -1,42 +1,32 @@
 /** The `hub` commands that ask a running hub something. Each opens one connection, prints, and closes it. */
-import { clusterNameLabel, type ManagedCluster, type ManifestWork } from '@flotilla/api';
-import { type Env, type KubeClient, wellKnown } from '@flotilla/kube';
 import {
-  addCommand,
-  type OutputFormat,
-  outputOption,
-  parseDuration,
-  renderList,
-  UsageError,
-} from '@flotilla/kube/cli';
+  clusterNameLabel,
+  type KubeObject,
+  type ManagedCluster,
+  type ManifestWork,
+  managedClusterLeaseName,
+} from '@flotilla/api';
+import { type Env, type KubeClient, wellKnown } from '@flotilla/kube';
+import { addCommand, parseDuration, UsageError } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
 import { type ApproveResult, approveCluster, decideCsr } from './approve.js';
 import { addConfirmDeletionCommand } from './confirm-deletion.js';
 import { type Connection, connect, kubeconfigOption } from './connect.js';
+import { type ListingOptions, runListing, withListingOptions } from './listing.js';
 import { addMembershipCommands } from './membership.js';
 import { addTokenCommand } from './token.js';
-import {
-  clusterHeaders,
-  clusterRow,
-  csrHeaders,
-  csrRow,
-  manifestHeaders,
-  manifestRows,
-  workHeaders,
-  workRow,
-} from './views.js';
+import { clusterView, csrView, manifestView, workView } from './views.js';
 
 export interface CommandContext {
   readonly env: Env;
   readonly print: (text: string) => void;
+  /** To standard output as it is. */
+  readonly write: (text: string) => void;
   /** For what is no part of the answer: standard error. */
   readonly note: (text: string) => void;
-}
-
-interface CommonOptions {
-  readonly kubeconfig?: string;
-  readonly output: OutputFormat;
+  /** Resolves at SIGINT or SIGTERM, which end other commands at once. */
+  readonly stopped: () => Promise<void>;
 }
 
 export async function withHub<T>(
@@ -74,24 +64,19 @@ function addCsrCommands(program: Command, context: CommandContext): void {
     description: 'see and decide the certificate requests of klusterlets',
     examples: ['hub csr list', 'hub csr approve cluster1-x2x5c', 'hub csr deny cluster1-x2x5c'],
   });
-  addCommand(csr, 'list', { description: 'list certificate requests', examples: ['hub csr list -o yaml'] })
-    .addOption(outputOption())
-    .addOption(kubeconfigOption())
-    .action((options: CommonOptions) =>
-      withHub(context, options, async ({ client, env }) => {
-        const { items } = await client.list<CertificateSigningRequest>(wellKnown.certificateSigningRequests, {
-          labelSelector: clusterNameLabel,
-        });
-        const known = await client.list<ManagedCluster>(wellKnown.managedClusters);
-        const clusters = new Map(known.items.map((each) => [each.metadata.name, each]));
-        const rows = items.map((item) => {
-          const cluster = item.metadata.labels?.[clusterNameLabel] ?? '';
-          return csrRow(item, { nowMs: env.clock.now(), cluster, managed: clusters.get(cluster) });
-        });
-        const empty = 'no klusterlet has asked for a certificate';
-        context.print(renderList(options.output, { headers: csrHeaders, rows, objects: items, empty }));
-      }),
-    );
+  withListingOptions(
+    addCommand(csr, 'list', {
+      description: 'list certificate requests',
+      examples: ['hub csr list', 'hub csr list --watch', 'hub csr list -o yaml'],
+    }),
+  ).action((options: ListingOptions) =>
+    runListing<CertificateSigningRequest, ManagedCluster>(context, options, {
+      ref: wellKnown.certificateSigningRequests,
+      labelSelector: clusterNameLabel,
+      beside: { ref: wellKnown.managedClusters },
+      view: csrView,
+    }),
+  );
   for (const type of ['Approved', 'Denied'] as const) {
     const verb = type === 'Approved' ? 'approve' : 'deny';
     addCommand(csr, `${verb} <name...>`, {
@@ -165,20 +150,19 @@ function describeApproval({ cluster, accepted, csr, asked, request }: ApproveRes
 }
 
 function addClustersCommand(program: Command, context: CommandContext): Command {
-  return addCommand(program, 'clusters', {
+  const command = addCommand(program, 'clusters', {
     description: 'list the fleet',
-    examples: ['hub clusters', 'hub clusters -o json'],
-  })
-    .addOption(outputOption())
-    .addOption(kubeconfigOption())
-    .action((options: CommonOptions) =>
-      withHub(context, options, async ({ client, env }) => {
-        const { items } = await client.list<ManagedCluster>(wellKnown.managedClusters);
-        const rows = items.map((item) => clusterRow(item, env.clock.now()));
-        const empty = 'no cluster has joined yet; make a join string with "hub token create"';
-        context.print(renderList(options.output, { headers: clusterHeaders, rows, objects: items, empty }));
+    examples: ['hub clusters', 'hub clusters --watch', 'hub clusters -o wide', 'hub clusters -o name'],
+  }).option('-l, --selector <selector>', 'only clusters with these labels, as kubectl takes it');
+  return withListingOptions(command.enablePositionalOptions()).action(
+    ({ selector, ...options }: ListingOptions & { selector?: string }) =>
+      runListing<ManagedCluster, KubeObject>(context, options, {
+        ref: wellKnown.managedClusters,
+        ...(selector !== undefined && { labelSelector: selector }),
+        beside: { ref: wellKnown.leases, fieldSelector: `metadata.name=${managedClusterLeaseName}` },
+        view: clusterView,
       }),
-    );
+  );
 }
 
 function addWorksCommand(program: Command, context: CommandContext): Command {
@@ -187,25 +171,22 @@ function addWorksCommand(program: Command, context: CommandContext): Command {
     examples: ['hub works', 'hub works cluster1', 'hub works cluster1 --manifests'],
   });
   addConfirmDeletionCommand(works, context);
-  works
-    .enablePositionalOptions() // as in the program: options after the name of a command below are that command's
-    .option('--manifests', 'a row for each manifest: version, applied, available, feedback')
-    .addOption(outputOption())
-    .addOption(kubeconfigOption())
-    .action((cluster: string | undefined, options: CommonOptions & { manifests?: boolean }) =>
-      withHub(context, options, async ({ client, env }) => {
-        const { items } = await client.list<ManifestWork>(wellKnown.manifestWorks, {
-          ...(cluster !== undefined && { namespace: cluster }),
-        });
-        const nowMs = env.clock.now();
-        const list =
-          options.manifests === true
-            ? { headers: manifestHeaders, rows: items.flatMap((item) => manifestRows(item)) }
-            : { headers: workHeaders, rows: items.map((item) => workRow(item, nowMs)) };
-        const empty =
-          cluster === undefined ? 'there is no ManifestWork' : `the cluster ${cluster} has no ManifestWork`;
-        context.print(renderList(options.output, { ...list, objects: items, empty }));
+  withListingOptions(
+    works
+      .enablePositionalOptions() // as in the program: options after the name of a command below are that command's
+      .option('--manifests', 'a row for each manifest: version, applied, available, feedback'),
+  ).action((cluster: string | undefined, options: ListingOptions & { manifests?: boolean }) =>
+    runListing<ManifestWork>(context, options, {
+      ref: wellKnown.manifestWorks,
+      ...(cluster !== undefined && { namespace: cluster }),
+      beside: undefined,
+      view: (items, { nowMs }) => ({
+        ...(options.manifests === true ? manifestView(items) : workView(items, nowMs)),
+        objects: items,
+        empty:
+          cluster === undefined ? 'there is no ManifestWork' : `the cluster ${cluster} has no ManifestWork`,
       }),
-    );
+    }),
+  );
   return works;
 }

@@ -9,11 +9,12 @@ import {
   newNotFound,
 } from '@flotilla/api';
 import { type KubeClient, parseCertificate, type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
-import { addCommand, parseDuration, UsageError } from '@flotilla/kube/cli';
+import { addCommand, didYouMean, ExitCode, parseDuration, UsageError } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import { type CertificateSigningRequest, isPending } from '../controllers/csr-approver.js';
 import { issuedAtMs, revokeAgents } from '../identity/revocations.js';
 import { decideCsr } from './approve.js';
+import { confirm } from './ask.js';
 import { type CommandContext, hubTimeMs, withHub } from './commands.js';
 import type { Connection } from './connect.js';
 import { kubeconfigOption } from './connect.js';
@@ -85,16 +86,23 @@ function addRevokeCommand(clusters: Command, context: CommandContext): void {
       'void all certificates of a cluster at once, also on open connections; it stays a member and has to join again with a new token',
     examples: ['hub clusters revoke cluster1', 'hub token create --cluster cluster1'],
   })
+    .option('-y, --yes', 'do not ask; without a terminal nobody is asked')
     .addOption(kubeconfigOption())
-    .action((name: string, options: HubOption) =>
+    .action((name: string, options: HubOption & { yes?: boolean }) =>
       withHub(context, options, async (hub) => {
         await getCluster(hub.client, name);
+        await mustWant(options, `void all certificates of ${name}?`);
         await revoke(hub, name, 'hub clusters revoke');
         context.print(
           `${name}: all its certificates are void; to let it in again: "hub token create --cluster ${name}" and "klusterlet join" there`,
         );
       }),
     );
+}
+
+/** @throws ExitCode 1 when whoever sits at the terminal says no. */
+async function mustWant({ yes }: { yes?: boolean }, question: string): Promise<void> {
+  if (yes !== true && !(await confirm(question))) throw new ExitCode(1);
 }
 
 /** Resolves when certificates that are issued from now on count. */
@@ -131,10 +139,12 @@ function addRemoveCommand(clusters: Command, context: CommandContext): void {
         .argParser(parseDuration)
         .default(300_000, '5m'),
     )
+    .option('-y, --yes', 'do not ask; without a terminal nobody is asked')
     .addOption(kubeconfigOption())
-    .action((name: string, options: HubOption & { force?: boolean; wait: number }) =>
+    .action((name: string, options: HubOption & { force?: boolean; wait: number; yes?: boolean }) =>
       withHub(context, options, async (hub) => {
         await getCluster(hub.client, name);
+        await mustWant(options, `remove ${name}, and delete what its works applied?`);
         if (options.force === true) {
           context.note(
             `warning: ${name} is removed without its klusterlet: what its works applied stays in the cluster, and nobody watches over it`,
@@ -228,11 +238,14 @@ async function isThere(client: KubeClient, name: string): Promise<boolean> {
   }
 }
 
-/** @throws StatusError 404 in the words of the API. */
+/** @throws Error in the words of the API, with a name that may be meant. */
 async function getCluster(client: KubeClient, name: string): Promise<ManagedCluster> {
   const { items } = await client.list<ManagedCluster>(wellKnown.managedClusters, {
     fieldSelector: `metadata.name=${name}`,
   });
   if (items[0] !== undefined) return items[0];
-  throw newNotFound({ group: clusterGroupName, resource: 'managedclusters', name });
+  const all = await client.list<ManagedCluster>(wellKnown.managedClusters, { metadataOnly: true });
+  const names = all.items.map(({ metadata }) => metadata.name ?? '');
+  const { message } = newNotFound({ group: clusterGroupName, resource: 'managedclusters', name });
+  throw new Error(`${message}${didYouMean(name, names)}`);
 }

@@ -45,8 +45,12 @@ const wouldChange = 3;
 export function addPlanCommand(works: Command, context: CommandContext): void {
   addCommand(works, 'plan', {
     description:
-      'tell what the ManifestWorks of a file would do to their clusters, by dry runs there; nothing is written.\n' +
-      'Exit code: 0 nothing would change, 3 something would, 1 something would be refused or cannot be told, 2 usage',
+      'tell what the ManifestWorks of a file would do to their clusters, by dry runs there; nothing is written',
+    exitCodes: {
+      0: 'nothing would change',
+      1: 'something would be refused, or cannot be told',
+      3: 'something would change',
+    },
     examples: [
       'hub works plan -f web.work.yaml',
       'hub works plan -f web.work.yaml -n cluster2',
@@ -72,7 +76,7 @@ export function addPlanCommand(works: Command, context: CommandContext): void {
       await withHub(context, options, async ({ client, env }) => {
         const answers = await ask(client, works, { env, timeoutMs: options.timeout });
         const rows = answers.map((plan) => describePlan(plan));
-        if (options.output === 'table') context.print(rows.join('\n'));
+        if (options.output === 'table' || options.output === 'wide') context.print(rows.join('\n'));
         else
           context.print(renderList(options.output, { headers: [], rows: [], objects: answers, empty: '' }));
         finish(answers);

@@ -1,6 +1,6 @@
 import type { ManagedCluster, ManifestWork } from '@flotilla/api';
 import { expect } from 'chai';
-import { clusterRow, csrState, manifestRows, workRow } from './views.js';
+import { clusterRow, clusterView, csrState, manifestRows, whyOf, workRow } from './views.js';
 
 const nowMs = Date.UTC(2026, 0, 1, 0, 1);
 const creationTimestamp = '2026-01-01T00:00:00Z';
@@ -25,8 +25,50 @@ describe('what the hub command shows', () => {
         version: { kubernetes: 'v1.32.0' },
       },
     } as ManagedCluster;
-    expect(clusterRow(cluster, nowMs)).to.deep.equal(['c1', 'true', 'True', '', 'v1.32.0', '60s']);
+    expect(clusterRow(cluster, { seenMs: nowMs - 5000, nowMs }).slice(0, 8)).to.deep.equal([
+      ...['c1', 'true', 'True', '', 'WaitingForKlusterlet', 'v1.32.0', '5s ago', '60s'],
+    ]);
+    const { headers, wideHeaders = [], rows } = clusterView([cluster], { beside: [], nowMs });
+    expect(rows[0]).to.have.length(headers.length + wideHeaders.length);
+    expect(rows[0]?.[headers.indexOf('Last seen')]).to.equal('');
   });
+
+  const bare = { apiVersion: 'cluster.open-cluster-management.io/v1', kind: 'ManagedCluster' };
+  const condition = (type: string, status: 'True' | 'False', reason: string) => ({
+    ...{ type, status, reason, message: 'm' },
+    lastTransitionTime: creationTimestamp,
+  });
+  for (const [state, cluster, reason] of [
+    ['has just asked', { ...bare, metadata: { name: 'c' } }, 'WaitingForApproval'],
+    [
+      'was denied',
+      {
+        ...bare,
+        metadata: { name: 'c' },
+        status: { conditions: [condition('HubAcceptedManagedCluster', 'False', 'HubClusterAdminDenied')] },
+      },
+      'HubClusterAdminDenied',
+    ],
+    [
+      'is not available',
+      {
+        ...bare,
+        metadata: { name: 'c' },
+        spec: { hubAcceptsClient: true },
+        status: { conditions: [condition('ManagedClusterConditionAvailable', 'False', 'Because')] },
+      },
+      'Because',
+    ],
+    [
+      'is being removed',
+      { ...bare, metadata: { name: 'c', deletionTimestamp: creationTimestamp } },
+      'Deleting',
+    ],
+  ] as const) {
+    it(`why a cluster ${state}`, () => {
+      expect(whyOf(cluster as unknown as ManagedCluster).reason).to.equal(reason);
+    });
+  }
 
   const work = (observedGeneration: number): ManifestWork =>
     ({

@@ -1,6 +1,8 @@
 /** What `hub clusters`, `hub works` and `hub csr list` show: rows of tables from objects. Pure. */
 import {
   clusterCondition,
+  clusterNameLabel,
+  clusterSetLabel,
   findCondition,
   formatAge,
   type KubeObject,
@@ -9,6 +11,7 @@ import {
   parseTime,
   workCondition,
 } from '@flotilla/api';
+import type { ListView } from '@flotilla/kube/cli';
 import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
 import { viewRequest } from './request-view.js';
 
@@ -17,21 +20,80 @@ function age(object: KubeObject | ManagedCluster | ManifestWork, nowMs: number):
   return created ? formatAge(nowMs - parseTime(created)) : '<unknown>';
 }
 
-export const clusterHeaders = ['Name', 'Accepted', 'Joined', 'Available', 'Version', 'Age'];
+export function clusterView(
+  clusters: readonly ManagedCluster[],
+  { beside: leases, nowMs }: { beside: readonly KubeObject[]; nowMs: number },
+): ListView {
+  const seen = new Map(leases.map((lease) => [lease.metadata.namespace, renewedMs(lease)]));
+  return {
+    headers: ['Name', 'Accepted', 'Joined', 'Available', 'Reason', 'Version', 'Last seen', 'Age'],
+    wideHeaders: ['Set', 'Labels', 'CPU', 'Memory', 'Message'],
+    rows: clusters.map((cluster) =>
+      clusterRow(cluster, { seenMs: seen.get(cluster.metadata.name ?? ''), nowMs }),
+    ),
+    objects: clusters,
+    empty: 'no cluster has joined yet; make a join string with "hub token create"',
+  };
+}
 
-export function clusterRow(cluster: ManagedCluster, nowMs: number): string[] {
-  const status = (type: string): string => findCondition(cluster.status?.conditions, type)?.status ?? '';
+/** When the klusterlet last renewed the lease; undefined: the hub made it, and it was never renewed. */
+function renewedMs({ spec }: KubeObject): number | undefined {
+  const { renewTime } = (spec ?? {}) as { renewTime?: string }; // coordination.k8s.io/v1 LeaseSpec
+  return renewTime === undefined ? undefined : parseTime(renewTime);
+}
+
+export function clusterRow(
+  cluster: ManagedCluster,
+  { seenMs, nowMs }: { seenMs: number | undefined; nowMs: number },
+): string[] {
+  const { metadata, spec, status } = cluster;
+  const shown = (type: string): string => findCondition(status?.conditions, type)?.status ?? '';
+  const cause = whyOf(cluster);
+  // The hub makes the lease when it accepts the cluster; before it has joined, nobody was seen.
+  const isSeen = seenMs !== undefined && shown(clusterCondition.joined) === 'True';
+  const labels = Object.entries(metadata.labels ?? {}).filter(([key]) => key !== clusterSetLabel);
   return [
-    cluster.metadata.name ?? '',
-    cluster.spec?.hubAcceptsClient === true ? 'true' : 'false',
-    status(clusterCondition.joined),
-    status(clusterCondition.available),
-    cluster.status?.version?.kubernetes ?? '',
+    metadata.name ?? '',
+    spec?.hubAcceptsClient === true ? 'true' : 'false',
+    shown(clusterCondition.joined),
+    shown(clusterCondition.available),
+    cause.reason,
+    status?.version?.kubernetes ?? '',
+    isSeen ? `${formatAge(Math.max(0, nowMs - seenMs))} ago` : '',
     age(cluster, nowMs),
+    metadata.labels?.[clusterSetLabel] ?? '',
+    labels.map(([key, value]) => `${key}=${value}`).join(','),
+    String(status?.allocatable?.['cpu'] ?? ''),
+    String(status?.allocatable?.['memory'] ?? ''),
+    cause.message,
   ];
 }
 
-export const workHeaders = ['Cluster', 'Name', 'Manifests', 'Applied', 'Available', 'Healthy', 'Age'];
+/** The one condition that tells most about the state that a cluster is in. */
+export function whyOf({ metadata, spec, status }: ManagedCluster): { reason: string; message: string } {
+  const find = (type: string) => findCondition(status?.conditions, type);
+  if (metadata.deletionTimestamp !== undefined)
+    return find(clusterCondition.deleting) ?? { reason: 'Deleting', message: 'the cluster is being removed' };
+  const accepted = find(clusterCondition.hubAccepted);
+  if (spec?.hubAcceptsClient !== true) {
+    return accepted?.status === 'False'
+      ? accepted
+      : { reason: 'WaitingForApproval', message: `"hub approve ${metadata.name}" accepts it` };
+  }
+  const available = find(clusterCondition.available);
+  if (available !== undefined) return available;
+  return { reason: 'WaitingForKlusterlet', message: 'the klusterlet has not reported itself yet' };
+}
+
+export function workView(works: readonly ManifestWork[], nowMs: number): Pick<ListView, 'headers' | 'rows'> {
+  return { headers: workHeaders, rows: works.map((work) => workRow(work, nowMs)) };
+}
+
+export function manifestView(works: readonly ManifestWork[]): Pick<ListView, 'headers' | 'rows'> {
+  return { headers: manifestHeaders, rows: works.flatMap((work) => manifestRows(work)) };
+}
+
+const workHeaders = ['Cluster', 'Name', 'Manifests', 'Applied', 'Available', 'Healthy', 'Age'];
 
 export function workRow(work: ManifestWork, nowMs: number): string[] {
   const shown = (type: string): string => {
@@ -51,7 +113,7 @@ export function workRow(work: ManifestWork, nowMs: number): string[] {
   ];
 }
 
-export const manifestHeaders = [
+const manifestHeaders = [
   'Cluster',
   'Work',
   'Manifest',
@@ -88,16 +150,23 @@ export function manifestRows(work: ManifestWork): string[][] {
   });
 }
 
-export const csrHeaders = [
-  'Name',
-  'Cluster',
-  'Requestor',
-  'Source',
-  'Fingerprint',
-  'Key',
-  'Condition',
-  'Age',
-];
+const csrHeaders = ['Name', 'Cluster', 'Requestor', 'Source', 'Fingerprint', 'Key', 'Condition', 'Age'];
+
+export function csrView(
+  requests: readonly CertificateSigningRequest[],
+  { beside, nowMs }: { beside: readonly ManagedCluster[]; nowMs: number },
+): ListView {
+  const clusters = new Map(beside.map((cluster) => [cluster.metadata.name, cluster]));
+  return {
+    headers: csrHeaders,
+    rows: requests.map((request) => {
+      const cluster = request.metadata.labels?.[clusterNameLabel] ?? '';
+      return csrRow(request, { nowMs, cluster, managed: clusters.get(cluster) });
+    }),
+    objects: requests,
+    empty: 'no klusterlet has asked for a certificate',
+  };
+}
 
 export function csrRow(
   csr: CertificateSigningRequest,

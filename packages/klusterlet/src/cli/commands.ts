@@ -3,7 +3,13 @@
 import { homedir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import type { Env } from '@flotilla/kube';
-import { addCommand, type OutputFormat, outputOption, renderObject, UsageError } from '@flotilla/kube/cli';
+import {
+  addCommand,
+  type ObjectFormat,
+  objectOutputOption,
+  renderObject,
+  UsageError,
+} from '@flotilla/kube/cli';
 import { lockDirectory } from '@flotilla/kube/node';
 import type { Command } from 'commander';
 import { defaultAgentOptions, runAgent } from '../agent.js';
@@ -150,8 +156,8 @@ function addStatusCommand(program: Command, context: CommandContext): void {
   const command = addCommand(program, 'status', {
     description: 'show hub, certificate, connection and works of this klusterlet',
     examples: ['klusterlet status', 'klusterlet status -o json'],
-  }).addOption(outputOption());
-  withDataDir(command).action(async (options: DataDirOption & { output: OutputFormat }) => {
+  }).addOption(objectOutputOption());
+  withDataDir(command).action(async (options: DataDirOption & { output: ObjectFormat }) => {
     const state = new KlusterletState(context.env.files, options.dataDir);
     const config = await mustConfig(state);
     const status = await readStatus({

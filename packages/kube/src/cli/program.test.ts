@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { parseDuration, parseHttpsUrl, parseListen, renderList, renderObject } from './program.js';
+import { renderList, renderObject } from './output.js';
+import { parseDuration, parseHttpsUrl, parseListen } from './program.js';
 import { formatTable } from './table.js';
 
 describe('command line helpers', () => {

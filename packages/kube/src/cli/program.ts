@@ -3,13 +3,12 @@
  * and errors are the same everywhere. Exit codes: 0 done, 1 failed, 2 used wrongly.
  * An error reaches the user as one sentence; a stack trace only with FLOTILLA_DEBUG=1.
  */
-import { StatusError, stringifyYaml } from '@flotilla/api';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { StatusError } from '@flotilla/api';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { TransportError } from '../client/transport.js';
 import type { LogLevel } from '../node/logger.js';
-import { formatTable } from './table.js';
-
-export type OutputFormat = 'table' | 'json' | 'yaml';
+import type { NameLookup } from './completion.js';
+import { answerCompletion, isCompletionRequest } from './completion-scripts.js';
 
 /** A mistake in how the command was called: exit code 2. */
 export class UsageError extends Error {
@@ -43,24 +42,28 @@ export function createProgram(options: ProgramOptions): Command {
     // Else a command with commands of its own would take an option of theirs for its own.
     .enablePositionalOptions()
     .exitOverride();
-  return withExamples(withHint(program, options.name), options.examples);
+  return withFooter(withHint(program, options.name), options);
 }
 
 function withHint(command: Command, path: string): Command {
   return command.showHelpAfterError(`(see "${path} --help")`);
 }
 
+interface CommandText {
+  readonly description: string;
+  /** Each begins with the words of the command. */
+  readonly examples: readonly string[];
+  /** Codes of its own, and what they say; those of all commands need not be named. */
+  readonly exitCodes?: Readonly<Record<number, string>>;
+}
+
 /** A sub-command in the same frame. */
-export function addCommand(
-  parent: Command,
-  usage: string,
-  options: { description: string; examples: readonly string[] },
-): Command {
+export function addCommand(parent: Command, usage: string, options: CommandText): Command {
   const command = parent
     .command(usage)
     .description(options.description)
     .helpOption('-h, --help', 'show this help');
-  return withExamples(withHint(command.exitOverride(), pathOf(command)), options.examples);
+  return withFooter(withHint(command.exitOverride(), pathOf(command)), options);
 }
 
 /** `hub token create`: the words that lead to a command. */
@@ -68,41 +71,15 @@ function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
-function withExamples(command: Command, examples: readonly string[]): Command {
-  if (examples.length === 0) return command;
-  return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
-}
+const commonExitCodes: Readonly<Record<number, string>> = { 0: 'done', 1: 'failed', 2: 'used wrongly' };
 
-/** `-o table|json|yaml`. */
-export function outputOption(): Option {
-  return new Option('-o, --output <format>', 'how to print')
-    .choices(['table', 'json', 'yaml'])
-    .default('table');
-}
-
-/** Lists as the user asked: a table of `rows`, or the objects themselves. */
-export function renderList(
-  format: OutputFormat,
-  list: {
-    headers: readonly string[];
-    rows: readonly (readonly string[])[];
-    objects: readonly unknown[];
-    empty: string;
-  },
-): string {
-  if (format === 'table') return list.rows.length === 0 ? list.empty : formatTable(list.headers, list.rows);
-  const value = { apiVersion: 'v1', kind: 'List', metadata: {}, items: list.objects };
-  return format === 'json' ? JSON.stringify(value, null, 2) : stringifyYaml(value).trimEnd();
-}
-
-/** One thing as the user asked: a table with a row for each field, or the thing itself. */
-export function renderObject(
-  format: OutputFormat,
-  object: Readonly<Record<string, string>>,
-  headers: readonly string[],
-): string {
-  if (format === 'table') return formatTable(headers, Object.entries(object));
-  return format === 'json' ? JSON.stringify(object, null, 2) : stringifyYaml(object).trimEnd();
+function withFooter(
+  command: Command,
+  { examples, exitCodes }: Pick<CommandText, 'examples' | 'exitCodes'>,
+): Command {
+  const codes = Object.entries({ ...commonExitCodes, ...exitCodes }).map(([code, what]) => `${code} ${what}`);
+  const shown = examples.length === 0 ? [] : ['', 'Examples:', ...examples.map((example) => `  ${example}`)];
+  return command.addHelpText('after', [`\nExit codes: ${codes.join(', ')}`, ...shown].join('\n'));
 }
 
 /** Reads `90s`, `5m`, `1h`, `2d` or plain seconds into milliseconds; for commander's argument parser. */
@@ -165,6 +142,8 @@ export interface RunContext {
   readonly argv: readonly string[];
   readonly stderr: (text: string) => void;
   readonly debug: boolean;
+  /** For the completion of names in the shell; absent: none is asked for. */
+  readonly names?: () => NameLookup;
 }
 
 /** Builds the program, parses and runs; returns the exit code. What building throws is told like the rest. */
@@ -174,6 +153,11 @@ export async function runProgram(build: () => Command, context: RunContext): Pro
     stream.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
   }
   try {
+    if (isCompletionRequest(context.argv)) {
+      const names = context.names?.() ?? (() => Promise.resolve([]));
+      process.stdout.write(`${await answerCompletion(build(), context.argv, names)}\n`);
+      return 0;
+    }
     await build().parseAsync([...context.argv]);
     return 0;
   } catch (error) {
