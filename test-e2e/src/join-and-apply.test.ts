@@ -22,8 +22,8 @@ describe('a fleet of real processes', () => {
   it('shows both clusters as accepted, joined and available', async () => {
     const { stdout } = await fleet.hubCommand('clusters');
     expect(stdout)
-      .to.match(/^cluster1 +true +True +True +v1\.20/m)
-      .and.to.match(/^cluster2 +true +True +True +v1\.32/m);
+      .to.match(/^cluster1 +true +True +True +ManagedClusterAvailable +v1\.20/m)
+      .and.to.match(/^cluster2 +true +True +True +ManagedClusterAvailable +v1\.32/m);
     const listed = must(await fleet.kubectl('get', 'managedclusters'));
     expect(listed.split('\n')[0]).to.match(
       /NAME +HUB ACCEPTED +MANAGED CLUSTER URLS +JOINED +AVAILABLE +AGE/,
