@@ -263,6 +263,10 @@ export const clusterReason = {
   available: 'ManagedClusterAvailable',
   apiServerUnavailable: 'ManagedClusterKubeAPIServerUnavailable',
   leaseUpdateStopped: 'ManagedClusterLeaseUpdateStopped',
+  /** Ours: no heartbeat comes, and the agent's certificates have been revoked. */
+  agentRevoked: 'ManagedClusterAgentRevoked',
+  /** Ours: no heartbeat comes, and the agent's certificate has ended. */
+  agentCertificateExpired: 'ManagedClusterAgentCertificateExpired',
   clockSynced: 'ManagedClusterClockSynced',
   clockOutOfSync: 'ManagedClusterClockOutOfSync',
   certificateUpdated: 'ClientCertificateUpdated',
@@ -380,6 +384,18 @@ export const klusterletFieldManager = 'flotilla-klusterlet';
 export function flotillaKey(name: string): string {
   return `${flotillaPrefix}${name}`;
 }
+
+/**
+ * On a ManagedCluster, of the hub: hashes of the public keys of the authorities that a klusterlet is to trust, sorted,
+ * separated by commas. Their certificates are in the ConfigMap `kube-root-ca.crt` of the cluster's namespace.
+ */
+export const hubAuthoritiesAnnotation = flotillaKey('hub-authorities');
+/** On a ManagedCluster, of its agent: the hashes of the authorities that it trusts, in the same form. */
+export const agentTrustsAnnotation = `${agentAnnotationPrefix}/flotilla-trusts`;
+/** On a ManagedCluster, of its agent: the hash of the authority that has issued the certificate that it uses. */
+export const agentIssuerAnnotation = `${agentAnnotationPrefix}/flotilla-issued-by`;
+/** In every namespace: the authorities of the API server, key `ca.crt`. */
+export const rootCaConfigMapName = 'kube-root-ca.crt';
 
 /** On a ManagedCluster: the hold of a mass deletion that is confirmed. */
 export const confirmDeletionAnnotation = flotillaKey('confirm-deletion');

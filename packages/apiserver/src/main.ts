@@ -208,6 +208,7 @@ async function serve(options: Options): Promise<void> {
     serving: options,
     authentication: options,
     authorization: options,
+    certificates: options,
     etcd: options,
     audit: options,
     ...(options.storage === 'memory' && { store: createMemoryStore({ clock: env.clock }) }),

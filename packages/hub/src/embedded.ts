@@ -33,6 +33,7 @@ export interface EmbeddedHubOptions
     | 'serving'
     | 'authentication'
     | 'authorization'
+    | 'certificates'
     | 'etcd'
     | 'audit'
   > {

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { addCompletionCommand, createProgram, parseLogLevel, runProgram } from '@flotilla/kube/cli';
 import { createNodeEnv } from '@flotilla/kube/node';
 import type { Command } from 'commander';
+import { addAuthorityCommands } from './cli/authority.js';
 import { addHubBackupCommands } from './cli/backup.js';
 import { addAskingCommands } from './cli/commands.js';
 import { hubNames } from './cli/completion.js';
@@ -57,6 +58,7 @@ function buildProgram(): Command {
   addHistoryCommands(works, context);
   addPlanCommand(works, context);
   addWhyCommand(program, context);
+  addAuthorityCommands(program, context);
   addHubBackupCommands(program, context);
   return program;
 }

@@ -1,4 +1,5 @@
 /** What the operator decides about all clusters of a hub at once. Given to controllers and admission rules. */
+import { leaseDurationTimes } from '@flotilla/api';
 
 export interface HubPolicies {
   /** On the namespaces and RBAC objects that the hub makes for clusters, besides its own labels. */
@@ -8,6 +9,12 @@ export interface HubPolicies {
    * operator. What an operator decides later stays. OCM's gate accepts every cluster, whoever asks.
    */
   readonly autoApproveUsers: readonly string[];
+  /** After how many lease durations without a heartbeat a cluster is Unknown; OCM's 5 unless told otherwise. */
+  readonly heartbeatGrace: number;
 }
 
-export const defaultHubPolicies: HubPolicies = Object.freeze({ labels: {}, autoApproveUsers: [] });
+export const defaultHubPolicies: HubPolicies = Object.freeze({
+  labels: {},
+  autoApproveUsers: [],
+  heartbeatGrace: leaseDurationTimes,
+});

@@ -3,7 +3,7 @@
  * The work agent starts at once from the saved works, whether or not the hub can be reached; everything that talks
  * to the hub waits for it.
  */
-import { kinds, type ManagedCluster, parseAgentUserName, StatusError, toCrd } from '@flotilla/api';
+import { kinds, type ManagedCluster, StatusError, toCrd } from '@flotilla/api';
 import {
   createClient,
   createController,
@@ -17,33 +17,20 @@ import {
   spawn,
   type Transport,
   wellKnown,
-  writeHubKubeconfig,
 } from '@flotilla/kube';
+import { adopt, adoptAuthorities, type LiveConfig, savedCredentials } from './agent-credentials.js';
+import { type HubAddress, hubAt } from './hub-address.js';
 import { patiently } from './patiently.js';
 import { bootstrap, DeniedError, isFinal } from './registration/bootstrap.js';
 import { createCertificateRotation } from './registration/certificate-rotation.js';
+import { createHubAuthoritiesFollower, isOfOldAuthority } from './registration/hub-authorities.js';
 import { createLeaseRenewer } from './registration/lease-renewer.js';
 import { proveKnown, recoverCredentials, refusalOf } from './registration/recovery.js';
 import { isExpired, requestRenewal } from './registration/renewal.js';
-import { readSecondCopy, writeSecondCopy } from './registration/second-copy.js';
+import { writeSecondCopy } from './registration/second-copy.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
 import { createStatusController } from './registration/status-controller.js';
 import { createWorkAgent } from './work/work-agent.js';
-
-/** How a hub is reached; the certificate may change while the transport lives. */
-export interface HubAddress {
-  readonly server: string;
-  /** Asked in turn when the one before cannot be reached. */
-  readonly alternatives?: readonly string[];
-  readonly ca: string;
-  readonly credentials?: () => HubCredentials | undefined;
-  readonly token?: string;
-}
-
-/** Where the hub of a configuration is. */
-export function hubAt({ hubServer, hubAlternatives, hubCa }: KlusterletConfig): HubAddress {
-  return { server: hubServer, ca: hubCa, ...(hubAlternatives && { alternatives: hubAlternatives }) };
-}
 
 export interface AgentOptions {
   readonly env: Env;
@@ -68,7 +55,9 @@ export const defaultAgentOptions = Object.freeze({
  * has asked to join waits for a hub or a managed cluster that is away; at a first join the user is told at once.
  * @throws what bootstrap throws when the hub refuses an agent for good that has never joined.
  */
-export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+export async function runAgent(given: AgentOptions, signal: AbortSignal): Promise<void> {
+  // The hub's authorities change while the agent runs: see `adoptAuthorities`.
+  const options: RunningOptions = { ...given, config: { ...given.config } };
   const { state } = options;
   const isFirst = !(await state.isBound());
   if (isFirst) await installManagedCrds(options);
@@ -90,6 +79,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   }
 }
 
+interface RunningOptions extends AgentOptions {
+  readonly config: LiveConfig;
+}
+
 interface CredentialHolder {
   /** Undefined while there are none; expired ones stay until there are others. */
   current: HubCredentials | undefined;
@@ -98,12 +91,13 @@ interface CredentialHolder {
 }
 
 async function runJoined(
-  options: AgentOptions,
+  options: RunningOptions,
   { holder, signal }: { holder: CredentialHolder; signal: AbortSignal },
 ): Promise<void> {
   const { config } = options;
   const transport = options.dialHub({
     ...hubAt(config),
+    ca: () => config.hubCa,
     credentials: () => holder.current,
   });
   try {
@@ -152,34 +146,6 @@ async function installManagedCrds({ managed, env }: AgentOptions): Promise<void>
   }
 }
 
-/** This agent's credentials from its directory, else from their second copy; they may be expired. */
-async function savedCredentials(options: AgentOptions): Promise<HubCredentials | undefined> {
-  const { state, config, env, managed } = options;
-  const saved = await state.readCredentials();
-  if (saved !== undefined && isOwn(saved, config)) {
-    if (await state.isWriteUnfinished()) await saveCredentials(options, saved);
-    return saved;
-  }
-  if (!(await state.hasJoined())) return undefined;
-  try {
-    const copy = await readSecondCopy(managed, config);
-    if (copy === undefined || !isOwn(copy.credentials, config)) return undefined;
-    env.log.warn('hub credentials restored from their copy in the managed cluster', {
-      because: saved === undefined ? 'the files are damaged' : 'the files are of another agent',
-    });
-    await saveCredentials(options, copy.credentials);
-    return copy.credentials;
-  } catch (error) {
-    env.log.warn('the copy of the hub credentials could not be read', { error: String(error) });
-    return undefined;
-  }
-}
-
-function isOwn({ certificatePem }: HubCredentials, config: KlusterletConfig): boolean {
-  const identity = parseAgentUserName(parseCertificate(certificatePem).subject.commonName);
-  return identity?.cluster === config.clusterName && identity.agent === config.agentId;
-}
-
 async function bootstrapToken({ state }: AgentOptions): Promise<string | undefined> {
   const kubeconfig = await state.readBootstrapKubeconfig();
   return kubeconfig === undefined ? undefined : loadKubeconfig(kubeconfig).user.token;
@@ -221,20 +187,6 @@ function refusedToken(error: unknown, hubServer: string): unknown {
   const why = error.message.replace(/^Unauthorized: /, '');
   const remedy = why.includes('hub token create') ? '' : '; make a new join string with "hub token create"';
   return new Error(`the hub at ${hubServer} refused the token (token): ${why}${remedy}`, { cause: error });
-}
-
-async function saveCredentials({ state, config }: AgentOptions, credentials: HubCredentials): Promise<void> {
-  const { clusterName, agentId, hubServer, hubCa } = config;
-  const kubeconfig = writeHubKubeconfig({ server: hubServer, ca: hubCa, clusterName: 'hub' });
-  await state.writeCredentials(credentials, { kubeconfig, clusterName, agentId });
-}
-
-/** Saved first: the requests that led to it are forgotten only then. */
-async function adopt(options: AgentOptions, credentials: HubCredentials): Promise<void> {
-  await saveCredentials(options, credentials);
-  await options.state.forgetPending();
-  await options.state.forgetRenewal();
-  await options.state.forgetProblem();
 }
 
 /** Until the hub knows this agent again, or the signal aborts. */
@@ -282,7 +234,7 @@ async function recover(
 }
 
 async function asHub<T>(
-  { dialHub, config }: AgentOptions,
+  { dialHub, config }: Pick<AgentOptions, 'dialHub' | 'config'>,
   credentials: HubCredentials,
   ask: (hub: KubeClient) => Promise<T>,
 ): Promise<T> {
@@ -301,6 +253,9 @@ function problemOf({ current, refusal }: CredentialHolder, env: Env): string {
   return `the hub certificate expired at ${new Date(notAfterMs).toISOString()}`;
 }
 
+/** How soon a copy that somebody has deleted or changed is written again. */
+const copyCheckMs = 30_000;
+
 interface RegistrationContext {
   readonly hub: KubeClient;
   readonly holder: CredentialHolder;
@@ -308,7 +263,7 @@ interface RegistrationContext {
 }
 
 async function runRegistration(
-  options: AgentOptions,
+  options: RunningOptions,
   { hub, holder, signal }: RegistrationContext,
 ): Promise<void> {
   const { env, managed, config, state } = options;
@@ -323,7 +278,10 @@ async function runRegistration(
     name: 'credentials-copy',
     env,
     maxDelayMs: 5 * 60_000,
-    reconcile: () => writeSecondCopy(managed, { ...config, credentials: credentials() }),
+    reconcile: async () => {
+      await writeSecondCopy(managed, { ...config, credentials: credentials() });
+      return { requeueAfterMs: copyCheckMs };
+    },
   });
   const cluster = createInformer<ManagedCluster>(hub, wellKnown.managedClusters, {
     env,
@@ -347,17 +305,37 @@ async function runRegistration(
       await adopt(options, renewed);
       holder.current = renewed;
       copier.enqueue(clusterName);
+      authorities.enqueue(clusterName);
     },
     recover: async (until) => {
       if (await recover(options, { holder, signal: until })) copier.enqueue(clusterName);
     },
+    isOutdated: () => isOfOldAuthority(credentials().certificatePem, config.hubCa),
     isRefused: () => holder.refusal !== undefined,
+  });
+  const authorities = createHubAuthoritiesFollower({
+    clusterName,
+    hub,
+    env,
+    cluster,
+    trusted: () => config.hubCa,
+    certificatePem: () => credentials().certificatePem,
+    prove: (hubCa) =>
+      asHub({ ...options, config: { ...config, hubCa } }, credentials(), (asked) =>
+        proveKnown(asked, clusterName),
+      ),
+    adopt: async (hubCa) => {
+      await adoptAuthorities(options, { hubCa, credentials: credentials() });
+      rotation.enqueue(clusterName);
+      copier.enqueue(clusterName);
+    },
   });
   const controllers = [
     createStatusController({ ...options, clusterName, hub, cluster, nodes, claims }),
     createLeaseRenewer({ clusterName, hub, env, cluster }),
     rotation,
     copier,
+    authorities,
   ];
   for (const informer of [cluster, nodes, claims]) informer.start(signal);
   for (const controller of controllers) controller.start(signal);

@@ -1,4 +1,5 @@
-export { type AgentOptions, defaultAgentOptions, type HubAddress, runAgent } from './agent.js';
+export { type AgentOptions, defaultAgentOptions, runAgent } from './agent.js';
+export type { HubAddress } from './hub-address.js';
 export { type KlusterletConfig, KlusterletState } from './registration/state.js';
 export type { WorkAgentOptions } from './work/options.js';
 export { createSavedWorks, type SavedWorks } from './work/saved-works.js';

@@ -1,7 +1,7 @@
 /** What `klusterlet status` shows: the data directory's word, and whether the hub answers this agent now. */
 import { clusterCondition, findCondition, type ManagedCluster } from '@flotilla/api';
 import { createClient, type Env, parseCertificate, type Transport, wellKnown } from '@flotilla/kube';
-import { type HubAddress, hubAt } from './agent.js';
+import { type HubAddress, hubAt } from './hub-address.js';
 import type { KlusterletConfig, KlusterletState } from './registration/state.js';
 import { createSavedWorks } from './work/saved-works.js';
 

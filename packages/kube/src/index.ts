@@ -16,6 +16,7 @@ export * from './informer/object-key.js';
 export * from './kubeconfig/kubeconfig.js';
 export * from './kubeconfig/write-kubeconfig.js';
 export * from './leader-election/leader-election.js';
+export * from './pki/authority-bundle.js';
 export * from './pki/certificate.js';
 export * from './pki/certificate-request.js';
 export type { DistinguishedName, NameParts } from './pki/distinguished-name.js';

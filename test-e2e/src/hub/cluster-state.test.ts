@@ -83,7 +83,7 @@ describe('clusters and their sets on the hub', () => {
     await renew(301_000);
     const wrong = await get('beats');
     expect(condition(wrong, 'ManagedClusterConditionClockSynced')).to.equal('ManagedClusterClockOutOfSync');
-    await renew(400_000);
+    await renew(320_000);
     expect((await get('beats')).metadata.resourceVersion).to.equal(wrong.metadata.resourceVersion);
     await patch('beats', {
       metadata: { annotations: { 'registration.open-cluster-management.io/skip-clock-sync-check': 'true' } },

@@ -57,14 +57,18 @@ export function signingRequest(user: string, groups: readonly string[]): { reque
 }
 
 /** For a server on 127.0.0.1; the authority's certificate comes after the leaf. */
-export function servingCertificate(ca: CertificateAuthority, commonName = 'server'): ClientIdentity {
+export function servingCertificate(
+  ca: CertificateAuthority,
+  commonName = 'server',
+  lifeMs = hourMs / 2,
+): ClientIdentity {
   const { privateKeyPem, publicKeyDer } = generateKeyPair();
   const certificate = issueCertificate({
     ca,
     publicKeyDer,
     subject: { commonName },
     notBeforeMs: Date.now() - hourMs / 2,
-    notAfterMs: Date.now() + hourMs / 2,
+    notAfterMs: Date.now() + lifeMs,
     usages: ['digital signature', 'key encipherment', 'server auth'],
     ipAddresses: ['127.0.0.1'],
     random,

@@ -54,6 +54,18 @@ export class Fleet {
     await this.hubReady();
   }
 
+  /** The same hub on another port; links go on to the old one. */
+  async moveHub(port: number): Promise<void> {
+    const { args } = this.hub;
+    await this.hub.stop();
+    const listen = (at: number): string => `127.0.0.1:${at}`;
+    const moved = args.map((arg) => (arg === listen(this.hubPort) ? listen(port) : arg));
+    this.hubPort = port;
+    this.hub = new Daemon('hub', 'hub', moved);
+    this.hub.start();
+    await this.hubReady();
+  }
+
   async hubReady(): Promise<void> {
     await eventually('the hub is ready', async () => {
       if (!this.hub.isRunning) throw new Error(`the hub ended: ${this.hub.output}`);

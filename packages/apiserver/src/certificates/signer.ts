@@ -24,12 +24,16 @@ export type SigningPlan =
   | { readonly action: 'issue'; readonly notBeforeMs: number; readonly notAfterMs: number };
 
 const hourMs = 3_600_000;
-const longestLifeMs = 365 * 24 * hourMs;
+/** A request may ask for less. */
+export const defaultSigningLifeMs = 365 * 24 * hourMs;
 const backdateMs = 5 * 60_000;
 const decisions = new Set(['Approved', 'Denied', 'Failed']);
 const allowedUsages = new Set(['digital signature', 'key encipherment', 'client auth']);
 
-export function planSigning(csr: Csr, { nowMs }: { nowMs: number }): SigningPlan {
+export function planSigning(
+  csr: Csr,
+  { nowMs, longestLifeMs = defaultSigningLifeMs }: { nowMs: number; longestLifeMs?: number | undefined },
+): SigningPlan {
   const types = new Set((csr.status?.conditions ?? []).map(({ type }) => type));
   const isWaiting =
     csr.spec.signerName === kubeClientSigner &&
@@ -65,6 +69,8 @@ export interface SignerOptions {
   readonly client: KubeClient;
   readonly env: Env;
   readonly ca: CertificateAuthority;
+  /** Milliseconds; default a year. */
+  readonly longestLifeMs?: number | undefined;
 }
 
 export interface CsrSigner {
@@ -102,7 +108,7 @@ async function reconcile(
 ): Promise<{ requeueAfterMs: number } | undefined> {
   if (csr === undefined) return undefined;
   const nowMs = options.env.clock.now();
-  const plan = planSigning(csr, { nowMs });
+  const plan = planSigning(csr, { nowMs, longestLifeMs: options.longestLifeMs });
   const name = csr.metadata.name ?? '';
   switch (plan.action) {
     case 'none':

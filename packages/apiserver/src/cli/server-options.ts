@@ -7,6 +7,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { AuditOptions } from '../configuration/audit.js';
 import type { AuthenticationOptions } from '../configuration/authentication.js';
 import { type AuthorizationOptions, parseAuthorizationMode } from '../configuration/authorization.js';
+import type { CertificateOptions } from '../configuration/certificates.js';
 import type { ServingOptions } from '../configuration/serving.js';
 import { parseGoDuration } from '../server/go-duration.js';
 
@@ -15,6 +16,7 @@ export interface ServerFlags
   extends ServingOptions,
     AuthenticationOptions,
     AuthorizationOptions,
+    CertificateOptions,
     AuditOptions {}
 
 /** Adds all flags, in groups. */
@@ -28,6 +30,7 @@ export function addServerOptions(command: Command): Command {
 function groups(): readonly (readonly [string, readonly Option[]])[] {
   return [
     ['Serving:', servingFlags()],
+    ['Certificates that it issues:', certificateFlags()],
     ['Limits:', limitFlags()],
     ['Authentication:', authenticationFlags()],
     ['Tokens of an OpenID issuer:', oidcFlags()],
@@ -54,6 +57,25 @@ function servingFlags(): Option[] {
       'oldest TLS version that it speaks; default: VersionTLS12',
     ).choices(['VersionTLS12', 'VersionTLS13']),
   ];
+}
+
+function certificateFlags(): Option[] {
+  return [
+    new Option(
+      '--cluster-signing-duration <duration>',
+      'longest life of a client certificate; a request may ask for less; default: 8760h',
+    ).argParser(parseLife),
+    new Option(
+      '--serving-certificate-duration <duration>',
+      'life of its own serving certificate, renewed in the last third or 60 days; default: 8760h',
+    ).argParser(parseLife),
+  ];
+}
+
+function parseLife(text: string): number {
+  const lifeMs = orInvalid(() => parseGoDuration(text));
+  if (lifeMs >= 1000) return lifeMs;
+  throw new InvalidArgumentError('give a duration of at least 1s.');
 }
 
 function limitFlags(): Option[] {

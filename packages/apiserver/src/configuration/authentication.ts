@@ -37,8 +37,8 @@ export interface AuthenticationContext {
   readonly env: WatchedFileEnv & Pick<Env, 'clock'>;
   readonly fetchJson: FetchJson;
   readonly signal: AbortSignal;
-  /** The server's own issuer of client certificates, which is always believed. */
-  readonly ownCa: string;
+  /** The server's own issuers of client certificates, which are always believed. */
+  readonly ownCa: { readonly current: () => string; readonly onChange: (fn: () => void) => void };
   /** What signs service account tokens unless a flag says otherwise. */
   readonly ownServiceAccountKey: string;
   /** What issues them unless a flag says otherwise. */
@@ -112,14 +112,20 @@ async function loadClientCa(
   { clientCaFile }: AuthenticationOptions,
   { env, signal, ownCa }: AuthenticationContext,
 ): Promise<ClientCa> {
-  if (clientCaFile === undefined) return { clientCa: () => ownCa, onClientCaChange: () => undefined };
+  if (clientCaFile === undefined) return { clientCa: ownCa.current, onClientCaChange: ownCa.onChange };
   const bundle = await watchFiles({
     files: [{ flag: '--client-ca-file', path: clientCaFile }],
     env,
     signal,
-    parse: ([text = '']) => ownCa + checkedBundle(text),
+    parse: ([text = '']) => checkedBundle(text),
   });
-  return { clientCa: () => bundle.current, onClientCaChange: (fn) => bundle.onChange(fn) };
+  return {
+    clientCa: () => ownCa.current() + bundle.current,
+    onClientCaChange: (fn) => {
+      bundle.onChange(fn);
+      ownCa.onChange(fn);
+    },
+  };
 }
 
 async function loadTokenSettings(

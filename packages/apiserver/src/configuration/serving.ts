@@ -45,16 +45,17 @@ export interface ServingPair {
 export interface ServingContext {
   readonly current: { readonly certificate: string; readonly privateKey: string; readonly clientCa: string };
   readonly minTlsVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** PEM bundle by which clients know the server as it was when it started. */
+  /** PEM bundle by which clients know the server: the operator's chain as it was at the start, and its own authorities. */
   readonly rootCa: string;
   /** A renewed certificate of the server's own; without effect where the operator's is served. */
   setOwn(own: OwnPair): void;
   onChange(fn: () => void): void;
 }
 
-/** The server's own pair, and who issued it. */
+/** The server's own pair, and the authorities that it trusts. */
 export interface OwnPair {
-  readonly ca: { readonly certificatePem: string };
+  /** PEM bundle, the issuer of the pair first. */
+  readonly trusted: string;
   readonly servingCertificate: string;
   readonly servingKey: string;
 }
@@ -74,6 +75,7 @@ export async function createServingContext(
 ): Promise<ServingContext> {
   const given = await loadServingPair(options, { env, signal });
   let ownPair = own;
+  const givenIssuers = given === undefined ? '' : issuersFirst(given.current.certificate);
   const listeners: (() => void)[] = [];
   const tell = (): void => {
     for (const listener of listeners) listener();
@@ -91,7 +93,9 @@ export async function createServingContext(
     minTlsVersion: options.tlsMinVersion === 'VersionTLS13' ? 'TLSv1.3' : 'TLSv1.2',
     // Of a given chain every certificate is believed: which of them clients know beforehand is not written in it. Its
     // issuer comes first: that is the one that join strings pin, and it must be in the chain that is served.
-    rootCa: (given === undefined ? '' : issuersFirst(given.current.certificate)) + own.ca.certificatePem,
+    get rootCa() {
+      return givenIssuers + ownPair.trusted;
+    },
     setOwn(renewed) {
       ownPair = renewed;
       if (given === undefined) tell();

@@ -9,8 +9,9 @@ import {
   createClient,
   createStopController,
   type Env,
+  writeKubeconfig as formatKubeconfig,
   type KubeClient,
-  writeKubeconfig,
+  spawn,
 } from '@flotilla/kube';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import type { CertificateRules } from '../authentication/certificate-rules.js';
@@ -18,6 +19,7 @@ import type { FrontProxySettings } from '../authentication/front-proxy.js';
 import type { AuditOptions } from '../configuration/audit.js';
 import { type AuthenticationOptions, loadAuthentication } from '../configuration/authentication.js';
 import type { AuthorizationOptions } from '../configuration/authorization.js';
+import type { CertificateOptions } from '../configuration/certificates.js';
 import type { EtcdOptions } from '../configuration/etcd.js';
 import {
   createServingContext,
@@ -29,17 +31,21 @@ import type { ControllerSelection } from '../controllers/controller-selection.js
 import { type ApiServer, createApiServer } from '../server/api-server.js';
 import { type ControlPlaneOptions, startControlPlane } from '../server/control-plane.js';
 import { type Loops, startElectedLoops } from '../server/elected-loops.js';
+import type { ApiRequest, ApiResponse } from '../server/handler.js';
 import type { KubernetesVersion } from '../server/kubernetes-version.js';
 import type { PathHandler } from '../server/other-paths.js';
 import type { RequestGuard } from '../server/request-guard.js';
 import { adoptIdentity, ensureServerPki, proposeIdentity, type ServerPki } from '../server/server-pki.js';
 import { ensureSharedIdentity } from '../server/shared-identity.js';
 import type { Store } from '../storage/store.js';
+import { createAuthorityHandler } from './authority-endpoint.js';
 import { createBackupHandler } from './backup-endpoint.js';
 import { fetchJson } from './fetch-json.js';
 import { type HttpFront, serveHttps } from './http-front.js';
 import { createHttpsWebhooks } from './https-webhooks.js';
+import { createLivePki, type LivePki } from './live-pki.js';
 import { openStore } from './open-store.js';
+import { startRestartable } from './restartable-loops.js';
 import { assertNoUnfinishedRestore } from './restore-data-directory.js';
 import { startRuntimeMetrics } from './runtime-metrics.js';
 import { startAudit } from './start-audit.js';
@@ -60,6 +66,7 @@ export interface RunServerOptions {
   /** Where the objects are kept; default: in the data directory. */
   readonly etcd?: EtcdOptions;
   readonly audit?: AuditOptions;
+  readonly certificates?: CertificateOptions;
   readonly admission?: readonly AdmissionPlugin[];
   readonly certificateRules?: CertificateRules;
   readonly guard?: RequestGuard;
@@ -97,7 +104,6 @@ export interface RunningServer {
 }
 
 const defaultShutdownGraceMs = 3000;
-const checkCertificateEveryMs = 12 * 3_600_000;
 
 /** @throws Error in one sentence when the directory, the port or a file cannot be used; nothing is left running. */
 export async function runServer(options: RunServerOptions): Promise<RunningServer> {
@@ -110,13 +116,16 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
     const url =
       options.advertiseUrl ??
       `https://${formatHost(advertisedHost(options.listen.host))}:${options.listen.port}`;
-    const { pki, issuer } = await makeIdentity(options, { store, url });
+    const { pki, issuer } = await makeIdentity(options, { store, url, signal: stop.signal });
     const authentication = await loadAuthentication(options.authentication ?? {}, {
       env,
       fetchJson,
       signal: stop.signal,
-      ownCa: pki.ca.certificatePem,
-      ownServiceAccountKey: pki.serviceAccountKey,
+      ownCa: {
+        current: () => pki.current.trusted,
+        onChange: (fn) => pki.onChange((before) => before.trusted !== pki.current.trusted && fn()),
+      },
+      ownServiceAccountKey: pki.current.serviceAccountKey,
       ownIssuer: issuer,
     });
     const audit = await startAudit(options.audit ?? {}, { env, parts });
@@ -131,13 +140,13 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       kubernetesVersion: options.kubernetesVersion,
       advertiseUrl: url,
       clientCa: authentication.clientCa,
-      serviceAccountKey: pki.serviceAccountKey,
+      serviceAccountKey: pki.current.serviceAccountKey,
       serviceAccountTokens: authentication.serviceAccounts,
       authentication: authentication.settings,
       processMetrics: () => runtime.render(),
       paths: new Map<string, PathHandler>([
         ...(options.paths ?? []),
-        ['flotilla.dev', createBackupHandler({ env, store, pkiDirectory: pkiDirectory(options) })],
+        ['flotilla.dev', ownPaths(options, { store, pki })],
       ]),
       ...(options.secretPaths && { secretPaths: options.secretPaths }),
       authorizationMode: options.authorization?.authorizationMode ?? 'RBAC',
@@ -158,7 +167,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
     const serving = await createServingContext(options.serving ?? {}, {
       env,
       signal: stop.signal,
-      own: pki,
+      own: pki.current,
       clientCa: authentication,
     });
     const front = await listen(server, { options, serving, frontProxy: authentication.settings.frontProxy });
@@ -170,10 +179,21 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       return closed;
     });
     serving.onChange(() => front.setSecureContext(serving.current));
-    keepCertificateFresh(options, { serving, signal: stop.signal });
-    await startLoops(options, { server, pki, parts, trust: authentication.trust, rootCa: serving.rootCa });
-    await env.files.write(options.kubeconfig, adminKubeconfig(url, { pki, ca: serving.rootCa }), {
-      mode: 0o600,
+    pki.onChange(() => serving.setOwn(pki.current));
+    await startLoops(options, {
+      server,
+      pki,
+      parts,
+      trust: authentication.trust,
+      rootCa: () => serving.rootCa,
+    });
+    const writeKubeconfig = (): Promise<void> =>
+      env.files.write(options.kubeconfig, adminKubeconfig(url, { pki: pki.current, ca: serving.rootCa }), {
+        mode: 0o600,
+      });
+    await writeKubeconfig();
+    pki.onChange(() => {
+      spawn('write admin kubeconfig', writeKubeconfig, { log: env.log, signal: stop.signal });
     });
     server.setReady(true);
     return {
@@ -194,31 +214,53 @@ interface Parts {
   readonly closers: (() => Promise<void>)[];
 }
 
-interface LoopContext extends Pick<ControlPlaneOptions, 'trust' | 'rootCa'> {
+interface LoopContext extends Pick<ControlPlaneOptions, 'trust'> {
   readonly server: ApiServer;
-  readonly pki: ServerPki;
+  readonly pki: LivePki;
   readonly parts: Parts;
+  readonly rootCa: () => string;
+}
+
+/** The paths under `/flotilla.dev`. */
+function ownPaths(
+  options: RunServerOptions,
+  { store, pki }: { readonly store: Store; readonly pki: LivePki },
+): (request: ApiRequest) => Promise<ApiResponse | undefined> {
+  const { env } = options;
+  const directory = pkiDirectory(options);
+  const backup = createBackupHandler({ env, store, pkiDirectory: directory });
+  const files = { env, directory, caName: caName(options) };
+  const authority = createAuthorityHandler({ env, pki, files, isShared: store.isShared === true });
+  return async (request) => backup(request) ?? authority(request);
 }
 
 async function startLoops(
   options: RunServerOptions,
-  { server, pki, parts, ...published }: LoopContext,
+  { server, pki, parts, trust, rootCa }: LoopContext,
 ): Promise<void> {
   const { env, profile } = options;
   const { signal } = parts.stop;
   // Several servers on one store: each has a name of its own, and they elect whose loops run.
   const identity = parts.store.isShared === true ? `${hostname()}_${env.random.uuid()}` : undefined;
-  const plane = await startControlPlane(server, {
-    env,
-    profile,
-    store: parts.store,
-    ca: pki.ca,
-    signal,
-    identity,
-    ...(options.controllers && { controllers: options.controllers }),
-    ...published,
-  });
+  const startPlane = (until: AbortSignal): Promise<Loops> =>
+    startControlPlane(server, {
+      env,
+      profile,
+      store: parts.store,
+      ca: pki.current.ca,
+      signingLifeMs: options.certificates?.clusterSigningDuration,
+      signal: until,
+      identity,
+      ...(options.controllers && { controllers: options.controllers }),
+      ...(trust && { trust }),
+      rootCa: rootCa(),
+    });
+  const plane = await startRestartable(startPlane, signal);
   parts.closers.push(() => plane.close());
+  pki.onChange((before) => {
+    if (before.trusted === pki.current.trusted) return;
+    spawn('control plane with other authorities', () => plane.restart(), { log: env.log, signal });
+  });
   const client = createClient(server.transport(), { userAgent: 'apiserver' });
   await options.beforeReady?.(client, signal);
   if (options.loops === undefined) return;
@@ -236,17 +278,18 @@ async function startLoops(
 /** The server's keys: all its own, or what servers on one store share and the rest its own. */
 async function makeIdentity(
   options: RunServerOptions,
-  { store, url }: { store: Store; url: string },
-): Promise<{ pki: ServerPki; issuer: string }> {
-  if (store.isShared !== true) return { pki: await makePki(options), issuer: url };
+  { store, url, signal }: { store: Store; url: string; signal: AbortSignal },
+): Promise<{ pki: LivePki; issuer: string }> {
   const { env } = options;
+  const live = (): Promise<LivePki> => createLivePki({ env, load: () => makePki(options), signal });
+  if (store.isShared !== true) return { pki: await live(), issuer: url };
   const directory = pkiDirectory(options);
   const shared = await ensureSharedIdentity(store, async () => ({
     ...(await proposeIdentity({ env, directory, caName: caName(options) })),
     issuer: url,
   }));
   await adoptIdentity(shared, { files: env.files, directory });
-  return { pki: await makePki(options), issuer: shared.issuer };
+  return { pki: await live(), issuer: shared.issuer };
 }
 
 function caName({ profile }: RunServerOptions): string {
@@ -321,6 +364,7 @@ function makePki(options: RunServerOptions): Promise<ServerPki> {
     caName: caName(options),
     dnsNames: [...hosts],
     ipAddresses: [...addresses],
+    servingLifeMs: options.certificates?.servingCertificateDuration,
   });
 }
 
@@ -342,28 +386,11 @@ function formatHost(host: string): string {
 }
 
 function adminKubeconfig(server: string, { pki, ca }: { pki: ServerPki; ca: string }): string {
-  return writeKubeconfig({
+  return formatKubeconfig({
     server,
     ca,
     clusterName: 'flotilla',
     userName: 'admin',
     credential: { clientCertificate: pki.adminCertificate, clientKey: pki.adminKey },
   });
-}
-
-function keepCertificateFresh(
-  options: RunServerOptions,
-  { serving, signal }: { serving: ServingContext; signal: AbortSignal },
-): void {
-  const { clock, log } = options.env;
-  const timer = clock.setTimer(checkCertificateEveryMs, () => {
-    makePki(options).then(
-      (pki) => {
-        serving.setOwn(pki);
-        if (!signal.aborted) keepCertificateFresh(options, { serving, signal });
-      },
-      (error: unknown) => log.error('the serving certificate could not be renewed', { error: String(error) }),
-    );
-  });
-  signal.addEventListener('abort', () => timer.cancel(), { once: true });
 }

@@ -23,6 +23,8 @@ export interface ControlPlaneOptions {
   readonly store: Store;
   /** Signs client certificates. */
   readonly ca: CertificateAuthority;
+  /** Longest life of a client certificate, milliseconds; default a year. */
+  readonly signingLifeMs?: number | undefined;
   /** Which loops run; default all of the profile. */
   readonly controllers?: ControllerSelection;
   /** Whom the server believes, as other servers are told; default: the certificates of `ca` alone. */
@@ -66,7 +68,8 @@ function startLoops(server: ApiServer, options: ControlPlaneOptions, client: Kub
   const { env, profile, store, ca, signal, rootCa = ca.certificatePem } = options;
   const isOn = options.controllers ?? allControllers;
   const parts: { start(signal: AbortSignal): void; close(): Promise<void> }[] = [];
-  if (isOn('certificatesigningrequest-signing-controller')) parts.push(createCsrSigner({ client, env, ca }));
+  if (isOn('certificatesigningrequest-signing-controller'))
+    parts.push(createCsrSigner({ client, env, ca, longestLifeMs: options.signingLifeMs }));
   if (isOn('clusterrole-aggregation-controller')) parts.push(createRoleAggregator({ client, env }));
   for (const part of parts) part.start(signal);
   const { registry, cache } = server;

@@ -6,16 +6,22 @@
 import { join } from 'node:path';
 import {
   type CertificateAuthority,
-  createCertificateAuthority,
   type Env,
   generateKeyPair,
+  isIssuedBy,
   issueCertificate,
   parseCertificate,
 } from '@flotilla/kube';
+import { type AuthorityPhase, ensureAuthorities, makeAuthority } from './authorities.js';
+import { readPair, writePair } from './pair-files.js';
 
 export interface ServerPki {
+  readonly phase: AuthorityPhase;
+  /** Issues clients' certificates. */
   readonly ca: CertificateAuthority;
-  /** PEM, leaf first, then the CA, so that a joining klusterlet can check its pin. */
+  /** PEM of all authorities that are trusted, the issuer of the serving certificate first. */
+  readonly trusted: string;
+  /** PEM, leaf first, then its issuer, so that a joining klusterlet can check its pin. */
   readonly servingCertificate: string;
   readonly servingKey: string;
   readonly serviceAccountKey: string;
@@ -30,20 +36,25 @@ export interface ServerPkiOptions {
   /** Names under which the server is reached. */
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
+  /** Of a new serving certificate, milliseconds; default a year. */
+  readonly servingLifeMs?: number | undefined;
 }
 
 const serviceAccountKeyFile = 'service-account.key';
 const dayMs = 24 * 3_600_000;
-const caLifeMs = 10 * 365 * dayMs;
 const leafLifeMs = 365 * dayMs;
-/** What has less left is made again. */
+/** What has less left is made again; of a short life, its last third. */
 const renewBeforeMs = 60 * dayMs;
+const shortLifePart = 1 / 3;
+/** For clients whose clock is behind. */
+const backdateMs = 3_600_000;
 
 /** Makes what is missing or ends soon. @throws PkiError when a file is damaged. */
 export async function ensureServerPki(options: ServerPkiOptions): Promise<ServerPki> {
-  const ca = await ensureCa(options);
+  const { phase, serving: ca, signing, trusted } = await ensureAuthorities(options);
   const serving = await ensureLeaf(options, ca, {
     name: 'server',
+    lifeMs: options.servingLifeMs,
     subject: { commonName: options.caName },
     usages: ['digital signature', 'key encipherment', 'server auth'],
     dnsNames: options.dnsNames,
@@ -57,7 +68,9 @@ export async function ensureServerPki(options: ServerPkiOptions): Promise<Server
     ipAddresses: [],
   });
   return {
-    ca,
+    phase,
+    ca: signing,
+    trusted,
     servingCertificate: serving.certificatePem + ca.certificatePem,
     servingKey: serving.privateKeyPem,
     serviceAccountKey: await ensureKey(options),
@@ -72,7 +85,7 @@ export async function proposeIdentity(
 ): Promise<Pick<ServerPki, 'ca' | 'serviceAccountKey'>> {
   const key = await options.env.files.read(join(options.directory, serviceAccountKeyFile));
   return {
-    ca: (await readPair(options, 'ca')) ?? makeCa(options),
+    ca: (await readPair(options, 'ca')) ?? makeAuthority(options),
     serviceAccountKey: key === undefined ? generateKeyPair().privateKeyPem : Buffer.from(key).toString(),
   };
 }
@@ -102,47 +115,16 @@ export async function adoptIdentity(
   }
 }
 
-async function readPair(
-  { env, directory }: Pick<ServerPkiOptions, 'env' | 'directory'>,
-  name: string,
-): Promise<CertificateAuthority | undefined> {
-  const [certificate, key] = await Promise.all([
-    env.files.read(join(directory, `${name}.crt`)),
-    env.files.read(join(directory, `${name}.key`)),
-  ]);
-  if (certificate === undefined || key === undefined) return undefined;
-  return { certificatePem: Buffer.from(certificate).toString(), privateKeyPem: Buffer.from(key).toString() };
-}
-
-/** The key first: a certificate without its key would look whole after a crash. */
-async function writePair(
-  { env, directory }: ServerPkiOptions,
-  name: string,
-  pair: CertificateAuthority,
-): Promise<void> {
-  await env.files.write(join(directory, `${name}.key`), pair.privateKeyPem, { mode: 0o600 });
-  await env.files.write(join(directory, `${name}.crt`), pair.certificatePem, { mode: 0o644 });
-}
-
-async function ensureCa(options: ServerPkiOptions): Promise<CertificateAuthority> {
-  const known = await readPair(options, 'ca');
-  if (known !== undefined) return known;
-  const made = makeCa(options);
-  await writePair(options, 'ca', made);
-  return made;
-}
-
-function makeCa({ env, caName }: Pick<ServerPkiOptions, 'env' | 'caName'>): CertificateAuthority {
-  return createCertificateAuthority({
-    commonName: `${caName}-ca`,
-    validityMs: caLifeMs,
-    nowMs: env.clock.now(),
-    random: env.random,
-  });
+/** When a certificate that this server made for itself is to be made again. */
+export function leafRenewalMs(certificatePem: string): number {
+  const { notBeforeMs, notAfterMs } = parseCertificate(certificatePem);
+  const lifeMs = notAfterMs - notBeforeMs - backdateMs;
+  return notAfterMs - Math.min(renewBeforeMs, lifeMs * shortLifePart);
 }
 
 interface LeafOptions {
   readonly name: string;
+  readonly lifeMs?: number | undefined;
   readonly subject: { readonly commonName: string; readonly organizations?: readonly string[] };
   readonly usages: readonly string[];
   readonly dnsNames: readonly string[];
@@ -156,14 +138,14 @@ async function ensureLeaf(
 ): Promise<CertificateAuthority> {
   const nowMs = options.env.clock.now();
   const known = await readPair(options, leaf.name);
-  if (known !== undefined && isFit(known.certificatePem, leaf, nowMs)) return known;
+  if (known !== undefined && isFit(known.certificatePem, { ca, leaf, nowMs })) return known;
   const keys = generateKeyPair();
   const certificatePem = issueCertificate({
     ca,
     publicKeyDer: keys.publicKeyDer,
     subject: leaf.subject,
-    notBeforeMs: nowMs - 3_600_000,
-    notAfterMs: nowMs + leafLifeMs,
+    notBeforeMs: nowMs - backdateMs,
+    notAfterMs: nowMs + (leaf.lifeMs ?? leafLifeMs),
     usages: leaf.usages,
     dnsNames: leaf.dnsNames,
     ipAddresses: leaf.ipAddresses,
@@ -174,12 +156,16 @@ async function ensureLeaf(
   return made;
 }
 
-function isFit(certificatePem: string, leaf: LeafOptions, nowMs: number): boolean {
+function isFit(
+  certificatePem: string,
+  { ca, leaf, nowMs }: { ca: CertificateAuthority; leaf: LeafOptions; nowMs: number },
+): boolean {
   const certificate = parseCertificate(certificatePem);
   const hasAll = (have: readonly string[], want: readonly string[]): boolean =>
     want.every((name) => have.includes(name));
   return (
-    certificate.notAfterMs - nowMs > renewBeforeMs &&
+    isIssuedBy(certificatePem, ca.certificatePem) &&
+    nowMs < leafRenewalMs(certificatePem) &&
     hasAll(certificate.dnsNames, leaf.dnsNames) &&
     hasAll(certificate.ipAddresses, leaf.ipAddresses)
   );

@@ -2,11 +2,12 @@
 import { validateLabels } from '@flotilla/api';
 import { UsageError } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
-import type { HubPolicies } from '../policies.js';
+import { defaultHubPolicies, type HubPolicies } from '../policies.js';
 
 export interface PolicyFlags {
   readonly labels?: Readonly<Record<string, string>>;
   readonly autoApproveUsers?: readonly string[];
+  readonly heartbeatGrace?: number;
 }
 
 export function addPolicyOptions(command: Command): Command {
@@ -22,11 +23,29 @@ export function addPolicyOptions(command: Command): Command {
         '--auto-approve-users <user,...>',
         'users whose clusters are accepted and get their first certificate without "hub approve"',
       ).argParser((text) => listOf('--auto-approve-users', text)),
+    )
+    .addOption(
+      new Option(
+        '--heartbeat-grace <count>',
+        'after how many lease durations without a heartbeat a cluster is Unknown; default: 5',
+      ).argParser(parseGrace),
     );
 }
 
-export function policiesOf({ labels = {}, autoApproveUsers = [] }: PolicyFlags): HubPolicies {
-  return { labels, autoApproveUsers };
+export function policiesOf(flags: PolicyFlags): HubPolicies {
+  const {
+    labels = defaultHubPolicies.labels,
+    autoApproveUsers = defaultHubPolicies.autoApproveUsers,
+    heartbeatGrace = defaultHubPolicies.heartbeatGrace,
+  } = flags;
+  return { labels, autoApproveUsers, heartbeatGrace };
+}
+
+/** Agents vary their period by up to a quarter: with less than two a heartbeat that is in time would come too late. */
+function parseGrace(text: string): number {
+  const count = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && count >= 2 && count <= 1000) return count;
+  throw new UsageError('--heartbeat-grace: give a number from 2 to 1000');
 }
 
 function listOf(flag: string, text: string): string[] {

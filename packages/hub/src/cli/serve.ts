@@ -64,6 +64,7 @@ export function addServeCommand(program: Command, context: ServeContext): void {
       serving: options,
       authentication: options,
       authorization: options,
+      certificates: options,
       etcd: options,
       audit: options,
       policies: policiesOf(options),

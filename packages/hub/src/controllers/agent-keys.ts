@@ -49,7 +49,11 @@ function certifiedKey({ status }: CertificateSigningRequest): AgentKey | undefin
   if (!status?.certificate) return undefined;
   try {
     const certificate = parseCertificate(Buffer.from(status.certificate, 'base64').toString());
-    return { hash: certificate.publicKeyHash, issuedAtMs: issuedAtMs(certificate) };
+    return {
+      hash: certificate.publicKeyHash,
+      issuedAtMs: issuedAtMs(certificate),
+      notAfterMs: certificate.notAfterMs,
+    };
   } catch (error) {
     if (error instanceof PkiError) return undefined; // what somebody else has signed is no certificate
     throw error;

@@ -15,6 +15,7 @@ import {
   registerGroupName,
   registrationClusterRoleName,
   registrationRoleBindingName,
+  rootCaConfigMapName,
   workClusterRoleName,
   workGroupName,
   workRoleBindingName,
@@ -53,6 +54,8 @@ export function sharedClusterRoles(more: Labels = {}): KubeObject[] {
         rule(addonGroupName, 'managedclusteraddons', 'get list watch'),
         rule(addonGroupName, 'managedclusteraddons/status', 'patch update'),
         rule('events.k8s.io', 'events', 'create'),
+        // Beyond OCM: the hub's authorities, which change in the life of a fleet.
+        { ...rule('', 'configmaps', 'get'), resourceNames: [rootCaConfigMapName] },
       ],
     },
     {

@@ -12,6 +12,7 @@ import {
   managedClusterSetBindingKind,
   managedClusterSetKind,
   manifestWorkPlanKind,
+  rootCaConfigMapName,
 } from '@flotilla/api';
 import {
   createInformer,
@@ -48,6 +49,8 @@ export interface HubContext {
   readonly csrs: Informer<KubeObject>;
   /** Metadata only. */
   readonly plans: Informer<KubeObject>;
+  /** One ConfigMap: the authorities of the API server. */
+  readonly rootCa: Informer<KubeObject>;
   readonly membership: SetMembership;
 }
 
@@ -73,5 +76,10 @@ export function createHubContext(client: KubeClient, env: Env, policies: HubPoli
     }),
     csrs: createInformer<KubeObject>(client, wellKnown.certificateSigningRequests, { env }),
     plans: createInformer<KubeObject>(client, refOf(manifestWorkPlanKind), { env, metadataOnly: true }),
+    rootCa: createInformer<KubeObject>(client, wellKnown.configMaps, {
+      env,
+      namespace: 'kube-system',
+      fieldSelector: `metadata.name=${rootCaConfigMapName}`,
+    }),
   };
 }

@@ -12,6 +12,7 @@ import { createClusterTaintController } from './cluster-taints.js';
 import { createHubContext } from './context.js';
 import { createCsrApprover } from './csr-approver.js';
 import { createFinishedWorksController } from './finished-works.js';
+import { createHubAuthoritiesController } from './hub-authorities.js';
 import { applySharedRoles, createManagedClusterController } from './managed-cluster.js';
 import { createManagedNamespaceController } from './managed-namespaces.js';
 import { createOldInvitations } from './old-invitations.js';
@@ -42,6 +43,7 @@ export async function startHubControllers(
     context.csrs,
     context.plans,
     invitations.informer,
+    context.rootCa,
   ];
   const controllers = [
     createManagedClusterController(context),
@@ -57,6 +59,7 @@ export async function startHubControllers(
     createCsrApprover(context),
     createAgentKeyRecorder(context),
     createTokenConsumer(context),
+    createHubAuthoritiesController(context),
     createFinishedWorksController(context),
     createOldPlansController(context),
     invitations.controller,

@@ -5,7 +5,7 @@
  */
 import { flotillaKey, formatTime, type KubeObject } from '@flotilla/api';
 
-/** `<hash>@<time of issue>`, newest first, separated by commas. */
+/** `<hash>@<time of issue>@<end of the certificate>`, newest first, separated by commas; older hubs left the end out. */
 export const agentKeysAnnotation = flotillaKey('agent-keys');
 
 /** A renewal that was lost on its way leaves a key behind that nobody has: the one before must still be known. */
@@ -15,15 +15,18 @@ export interface AgentKey {
   /** `sha256:<hex>` of the SubjectPublicKeyInfo. */
   readonly hash: string;
   readonly issuedAtMs: number;
+  /** When its certificate ends; absent where it was not written down. */
+  readonly notAfterMs?: number;
 }
 
 /** Newest first; what cannot be read is left out. */
 export function agentKeysOf({ metadata }: Pick<KubeObject, 'metadata'>): readonly AgentKey[] {
   const text = metadata.annotations?.[agentKeysAnnotation] ?? '';
   return text.split(',').flatMap((entry) => {
-    const [hash = '', time = ''] = entry.split('@');
-    const issuedAtMs = Date.parse(time);
-    return hash.startsWith('sha256:') && Number.isFinite(issuedAtMs) ? [{ hash, issuedAtMs }] : [];
+    const [hash = '', issued = '', end = ''] = entry.split('@');
+    const [issuedAtMs, notAfterMs] = [Date.parse(issued), Date.parse(end)];
+    if (!hash.startsWith('sha256:') || !Number.isFinite(issuedAtMs)) return [];
+    return [{ hash, issuedAtMs, ...(Number.isFinite(notAfterMs) && { notAfterMs }) }];
   });
 }
 
@@ -32,5 +35,9 @@ export function withAgentKey(known: readonly AgentKey[], added: AgentKey): strin
   if (known.some(({ hash }) => hash === added.hash)) return undefined;
   const kept = [...known, added].sort((a, b) => b.issuedAtMs - a.issuedAtMs).slice(0, maxKeys);
   if (!kept.includes(added)) return undefined;
-  return kept.map(({ hash, issuedAtMs }) => `${hash}@${formatTime(issuedAtMs)}`).join(',');
+  return kept
+    .map(({ hash, issuedAtMs, notAfterMs }) =>
+      [hash, formatTime(issuedAtMs), ...(notAfterMs === undefined ? [] : [formatTime(notAfterMs)])].join('@'),
+    )
+    .join(',');
 }

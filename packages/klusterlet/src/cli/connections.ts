@@ -9,7 +9,7 @@ import {
   type Transport,
 } from '@flotilla/kube';
 import { createHttpsTransport, transportFromKubeconfig, transportInCluster } from '@flotilla/kube/node';
-import type { HubAddress } from '../agent.js';
+import type { HubAddress } from '../hub-address.js';
 
 /** The path of the managed cluster's kubeconfig; undefined: in-cluster. */
 export function managedKubeconfig(given: string | undefined): string | undefined {

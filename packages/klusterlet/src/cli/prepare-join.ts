@@ -6,7 +6,7 @@ import { validateObjectName } from '@flotilla/api';
 import { createClient, type Env, publicKeyHash, TransportError, writeKubeconfig } from '@flotilla/kube';
 import { UsageError } from '@flotilla/kube/cli';
 import { probeTls } from '@flotilla/kube/node';
-import { hubAt } from '../agent.js';
+import { hubAt } from '../hub-address.js';
 import { fetchPinnedCa } from '../registration/pinned-ca.js';
 import { proveKnown, refusalOf } from '../registration/recovery.js';
 import { isExpired } from '../registration/renewal.js';

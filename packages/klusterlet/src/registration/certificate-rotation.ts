@@ -26,6 +26,8 @@ export interface RotationOptions {
   readonly state: KlusterletState;
   /** Must have saved them when it resolves. */
   readonly onRotated: (credentials: HubCredentials) => Promise<void>;
+  /** The hub has a newer authority than the one that has issued the certificate. */
+  readonly isOutdated: () => boolean;
   /** The hub does not believe the certificate although its time is not over. */
   readonly isRefused: () => boolean;
   /** For a certificate that has expired or is refused; resolves when there is another, or the signal aborts. */
@@ -36,16 +38,29 @@ export interface RotationOptions {
 const longestWaitMs = 24 * 3_600_000;
 const answerTimeoutMs = 5 * 60_000;
 const deniedRetryMs = 60_000;
+/** A fleet that hears of another authority at once does not ask at once. */
+const outdatedSpreadMs = 5000;
+/** Until the hub is asked again that has issued by its old authority. */
+const outdatedRetryMs = 60_000;
 
-/** When to renew: at random in the last 20 to 25 % of the certificate's life. */
-export function renewalTimeMs(certificatePem: string, random: number): number {
+/**
+ * When to renew: at random in the last 20 to 25 % of the certificate's life, which begins when it was received where
+ * that is known: signers date certificates back, by more than short ones live.
+ */
+export function renewalTimeMs(
+  certificatePem: string,
+  { random, receivedAtMs }: { random: number; receivedAtMs?: number | undefined },
+): number {
   const { notBeforeMs, notAfterMs } = parseCertificate(certificatePem);
-  return notAfterMs - (notAfterMs - notBeforeMs) * (0.2 + 0.2 * 0.25 * random);
+  const fromMs = Math.max(notBeforeMs, Math.min(receivedAtMs ?? notBeforeMs, notAfterMs));
+  return notAfterMs - (notAfterMs - fromMs) * (0.2 + 0.2 * 0.25 * random);
 }
 
 export function createCertificateRotation(options: RotationOptions): Controller {
   const { env, hub, clusterName } = options;
   let renewAtMs: number | undefined;
+  let outdatedAtMs: number | undefined;
+  let receivedAtMs: number | undefined;
   return createController({
     name: 'certificate-rotation',
     env,
@@ -55,10 +70,17 @@ export function createCertificateRotation(options: RotationOptions): Controller 
         // The hub that denied it long ago may think otherwise now, and does not tell an agent that it does not know.
         await options.recover(signal);
         renewAtMs = undefined;
+        receivedAtMs = env.clock.now();
         return { requeueAfterMs: 0 };
       }
-      renewAtMs ??= renewalTimeMs(options.credentials().certificatePem, env.random.next());
-      const waitMs = renewAtMs - env.clock.now();
+      renewAtMs ??= renewalTimeMs(options.credentials().certificatePem, {
+        random: env.random.next(),
+        receivedAtMs,
+      });
+      outdatedAtMs = options.isOutdated()
+        ? (outdatedAtMs ?? env.clock.now() + outdatedSpreadMs * env.random.next())
+        : undefined;
+      const waitMs = Math.min(renewAtMs, outdatedAtMs ?? renewAtMs) - env.clock.now();
       if (waitMs > 0) return { requeueAfterMs: Math.min(waitMs, longestWaitMs) };
       const own = options.cluster.cache.get(clusterName);
       if (own !== undefined && isDenied(own)) {
@@ -69,6 +91,8 @@ export function createCertificateRotation(options: RotationOptions): Controller 
       const credentials = await requestRenewal(hub, { ...options, signal: limit });
       await options.onRotated(credentials);
       renewAtMs = undefined;
+      receivedAtMs = env.clock.now();
+      if (outdatedAtMs !== undefined) outdatedAtMs = env.clock.now() + outdatedRetryMs;
       env.log.info('certificate renewed', {
         notAfter: new Date(parseCertificate(credentials.certificatePem).notAfterMs).toISOString(),
       });

@@ -75,7 +75,7 @@ describe('the pin of a join string', () => {
   it('renews in the last quarter of the life of a certificate', () => {
     const pem = leafOf(ca);
     const lifeMs = 10 * dayMs;
-    expect(renewalTimeMs(pem, 0)).to.equal(nowMs + 9 * dayMs - 0.2 * lifeMs);
-    expect(renewalTimeMs(pem, 1)).to.equal(nowMs + 9 * dayMs - 0.25 * lifeMs);
+    expect(renewalTimeMs(pem, { random: 0 })).to.equal(nowMs + 9 * dayMs - 0.2 * lifeMs);
+    expect(renewalTimeMs(pem, { random: 1 })).to.equal(nowMs + 9 * dayMs - 0.25 * lifeMs);
   });
 });

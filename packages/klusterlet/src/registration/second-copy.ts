@@ -5,6 +5,7 @@
  */
 import {
   agentNamespace,
+  equal,
   hasReason,
   hubKubeconfigSecretName,
   type KubeObject,
@@ -73,12 +74,14 @@ export async function writeSecondCopy(
     [keys.certificate]: encoded(credentials.certificatePem),
     [keys.privateKey]: encoded(credentials.privateKeyPem),
   };
+  const name = (await ownName(managed, { clusterName, agentId })) ?? hubKubeconfigSecretName;
+  const found = await getSecret(managed, name);
+  if (found !== undefined && equal({ ...(found['data'] as object), ...data }, found['data'])) return;
   await apply(managed, wellKnown.namespaces, {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: { name: agentNamespace },
   });
-  const name = (await ownName(managed, { clusterName, agentId })) ?? hubKubeconfigSecretName;
   await apply(managed, wellKnown.secrets, {
     apiVersion: 'v1',
     kind: 'Secret',

@@ -37,8 +37,8 @@ export interface HttpsTransportOptions {
   readonly clock: Clock;
   /** What the server is called in error messages; default `Kubernetes API`. */
   readonly label?: string;
-  /** PEM of the trusted CAs; default: the system's. */
-  readonly ca?: string;
+  /** PEM of the trusted CAs, or what gives it at each dial; default: the system's. */
+  readonly ca?: string | (() => string);
   /** Asked before each request; another answer than before leads to a new session. */
   readonly clientCertificate?: () => ClientCertificate | undefined | Promise<ClientCertificate | undefined>;
   /** Asked before each request. */
@@ -84,6 +84,8 @@ class HttpsTransport implements Transport {
   #certificate: ClientCertificate | undefined;
   /** Lets a reconnect resume the last TLS session, which halves its cost for both sides. */
   #tlsSession: Buffer | undefined;
+  /** What the server was last verified against: a session that is resumed is not verified again. */
+  #verifiedBy: string | undefined;
 
   constructor(options: HttpsTransportOptions) {
     const url = parseServer(options.server);
@@ -260,7 +262,10 @@ class HttpsTransport implements Transport {
   }
 
   #tlsOptions(certificate: ClientCertificate | undefined, protocols: string[]): ConnectionOptions {
-    const { ca, tlsServerName, insecureSkipVerify } = this.#options;
+    const { tlsServerName, insecureSkipVerify } = this.#options;
+    const ca = typeof this.#options.ca === 'function' ? this.#options.ca() : this.#options.ca;
+    if (ca !== this.#verifiedBy) this.#tlsSession = undefined;
+    this.#verifiedBy = ca;
     return {
       ALPNProtocols: protocols,
       minVersion: 'TLSv1.2',

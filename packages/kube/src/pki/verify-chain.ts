@@ -61,6 +61,12 @@ export function verifyChain(leaf: string | Uint8Array, options: VerifyOptions): 
   return path;
 }
 
+/** Whether the authority's key has signed the certificate; says nothing about times and usages. @throws PkiError */
+export function isIssuedBy(leaf: string | Uint8Array, authority: string | Uint8Array): boolean {
+  const [certificate, issuer] = [parseCertificate(leaf), parseCertificate(authority)];
+  return Buffer.compare(issuer.subjectDer, certificate.issuerDer) === 0 && isSignedBy(certificate, issuer);
+}
+
 /** Depth first from the leaf; validity is judged last, so that a time is blamed only when all else is well. */
 function findPath(path: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
   const last = path.at(-1);
