@@ -27,13 +27,14 @@ export function aggregateRules(
   const { aggregationRule, metadata } = role as ClusterRole;
   if (aggregationRule === undefined) return undefined;
   const found: PolicyRule[] = [];
-  // By name, so that every replica comes to the same list.
-  const others = [...roles].sort((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
   for (const selectorObject of aggregationRule.clusterRoleSelectors ?? []) {
     const selector = labelSelectorFromObject(selectorObject);
+    const others = roles.filter(
+      (other) => other.metadata.name !== metadata.name && matchesLabels(selector, labelsOf(other)),
+    );
+    // By name, so that every replica comes to the same list.
+    others.sort((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
     for (const other of others) {
-      if (other.metadata.name === metadata.name) continue;
-      if (!matchesLabels(selector, other.metadata.labels ?? {})) continue;
       for (const rule of (other as ClusterRole).rules ?? []) {
         if (!found.some((known) => equal(known, rule))) found.push(rule);
       }
@@ -58,18 +59,24 @@ export function createRoleAggregator(options: {
     env,
     reconcile: (name) => reconcile(client, informer.cache.get(name), informer.cache.list()),
   });
-  const enqueueAggregating = (): void => {
-    for (const { aggregationRule, metadata } of informer.cache.list()) {
-      if (aggregationRule !== undefined) controller.enqueue(metadata.name ?? '');
+  /** The few among the many: a fleet has a role for each of its clusters, which none of these selects. */
+  const aggregating = new Map<string, ClusterRole>();
+  const enqueueThoseOf = (...changed: readonly ClusterRole[]): void => {
+    for (const [name, role] of aggregating) {
+      if (changed.some((one) => isSelected(one, role))) controller.enqueue(name);
     }
   };
-  const unsubscribe = informer.onChange(({ object, old }) => {
+  const unsubscribe = informer.onChange(({ type, object, old }) => {
+    const { name = '' } = object.metadata;
+    const isAggregating = type !== 'deleted' && object.aggregationRule !== undefined;
+    if (isAggregating) aggregating.set(name, object);
+    else aggregating.delete(name);
     // Of an aggregating role that only got its rules, the roles above it change; of others likewise.
-    if (old === undefined || !equal(old.rules, object.rules) || !equal(labelsOf(old), labelsOf(object))) {
-      enqueueAggregating();
-    } else if (object.aggregationRule !== undefined) {
-      controller.enqueue(object.metadata.name ?? '');
+    if (old === undefined) enqueueThoseOf(object);
+    else if (!equal(old.rules, object.rules) || !equal(labelsOf(old), labelsOf(object))) {
+      enqueueThoseOf(old, object);
     }
+    if (isAggregating) controller.enqueue(name);
   });
   return {
     start: (signal) => {
@@ -84,7 +91,13 @@ export function createRoleAggregator(options: {
   };
 }
 
-function labelsOf({ metadata }: KubeObject): object {
+function isSelected(role: ClusterRole, { aggregationRule }: ClusterRole): boolean {
+  return (aggregationRule?.clusterRoleSelectors ?? []).some((selector) =>
+    matchesLabels(labelSelectorFromObject(selector), labelsOf(role)),
+  );
+}
+
+function labelsOf({ metadata }: KubeObject): Readonly<Record<string, string>> {
   return metadata.labels ?? {};
 }
 

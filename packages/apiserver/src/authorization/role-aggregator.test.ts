@@ -55,6 +55,17 @@ describe('createRoleAggregator', () => {
     expect(await rulesOf('top')).to.deep.equal([]);
   });
 
+  it('forgets a role whose label goes, and takes in one that gets it', async () => {
+    await make(aggregate('top', 'to-top'));
+    const leaf = await make(labelled(role('leaf', get), 'to-top'));
+    expect(await rulesOf('top')).to.deep.equal([get]);
+    const bare = { ...leaf, metadata: { ...leaf.metadata, labels: {} } };
+    const without = await api.root.update(wellKnown.clusterRoles, bare);
+    expect(await rulesOf('top')).to.deep.equal([]);
+    await api.root.update(wellKnown.clusterRoles, labelled(without, 'to-top'));
+    expect(await rulesOf('top')).to.deep.equal([get]);
+  });
+
   it('sets right what somebody wrote into an aggregated role', async () => {
     await make(labelled(role('leaf', get), 'to-top'));
     const top = await make(aggregate('top', 'to-top'));

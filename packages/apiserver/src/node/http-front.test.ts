@@ -7,7 +7,13 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { createCertificateAuthority, generateKeyPair, issueCertificate } from '@flotilla/kube';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+  generateKeyPair,
+  issueCertificate,
+  parseCertificate,
+} from '@flotilla/kube';
 import { createTestEnv } from '@flotilla/kube/testing';
 import { expect } from 'chai';
 import type { ApiRequest } from '../server/handler.js';
@@ -104,6 +110,42 @@ describe('the HTTP front turns away', () => {
     for await (const chunk of stream) text += String(chunk);
     return { status: answer[':status'], text };
   }
+
+  it('nobody for the certificates shown: they are handed on, the leaf first', async () => {
+    const { random } = createTestEnv();
+    const nowMs = Date.now();
+    const issue = (
+      ca: CertificateAuthority,
+      { commonName, isCa = false }: { commonName: string; isCa?: boolean },
+    ): CertificateAuthority => {
+      const { privateKeyPem, publicKeyDer } = generateKeyPair();
+      const certificatePem = issueCertificate({
+        ...{ ca, publicKeyDer, subject: { commonName }, isCa, usages: ['client auth'], random },
+        ...{ notBeforeMs: nowMs - 60_000, notAfterMs: nowMs + 3_600_000 },
+      });
+      return { certificatePem, privateKeyPem };
+    };
+    const root = createCertificateAuthority({ commonName: 'root', validityMs: 3_600_000, nowMs, random });
+    const middle = issue(root, { commonName: 'middle', isCa: true });
+    const leaf = issue(middle, { commonName: 'leaf' });
+    const shown = [
+      [leaf.certificatePem, middle.certificatePem],
+      [leaf.certificatePem],
+      [], // nothing at all
+    ];
+    for (const chain of shown) {
+      const identity = { cert: chain.join(''), key: leaf.privateKeyPem };
+      const session = connectHttp2(`https://127.0.0.1:${front.port}`, {
+        rejectUnauthorized: false,
+        ...(chain.length > 0 && identity),
+      });
+      open.add(session);
+      await ask(session, {});
+      const expected = chain.map((pem) => Buffer.from(parseCertificate(pem).der).toString('hex'));
+      const seen = handled.at(-1)?.clientCertificates.map((der) => Buffer.from(der).toString('hex'));
+      expect(seen).to.deep.equal(expected);
+    }
+  });
 
   it('heads that are too long or have too many lines, over HTTP/2, and goes on with the connection', async () => {
     const session = await http2();

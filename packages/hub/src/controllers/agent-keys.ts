@@ -22,13 +22,14 @@ export function createAgentKeyRecorder(context: HubContext): Controller {
 async function reconcile({ client, clusters, csrs }: HubContext, name: string): Promise<undefined> {
   const csr = csrs.cache.get(name) as CertificateSigningRequest | undefined; // the informer's kind
   const key = csr && certifiedKey(csr);
-  const request = csr && readAgentRequest(csr);
-  if (key === undefined || request?.ok !== true) return;
+  if (csr === undefined || key === undefined) return;
+  const request = readAgentRequest(csr);
+  if (!request.ok) return;
   const cluster = clusters.cache.get(request.cluster);
   // A request that is older than the cluster of this name was another's.
   if (
     cluster === undefined ||
-    (csr?.metadata.creationTimestamp ?? '') < (cluster.metadata.creationTimestamp ?? '')
+    (csr.metadata.creationTimestamp ?? '') < (cluster.metadata.creationTimestamp ?? '')
   )
     return;
   const annotation = withAgentKey(agentKeysOf(cluster), key);

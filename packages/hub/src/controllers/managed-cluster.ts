@@ -91,17 +91,33 @@ async function reconcile(
 async function accept(context: HubContext, cluster: ManagedCluster, name: string): Promise<void> {
   const held = await addFinalizers(context, cluster, [managedClusterFinalizer, resourceCleanupFinalizer]);
   const { labels } = context.policies;
-  await apply(context, wellKnown.namespaces, clusterNamespace(name, labels));
-  await apply(context, wellKnown.clusterRoles, clusterRole(name, { accepted: true, labels }));
-  await apply(context, wellKnown.clusterRoleBindings, clusterRoleBinding(name, labels));
-  for (const binding of clusterRoleBindings(name, labels))
-    await apply(context, wellKnown.roleBindings, binding);
+  // Its first request needs the role. What can be written together shares the disk's sync.
+  await allOf([
+    apply(context, wellKnown.clusterRoles, clusterRole(name, { accepted: true, labels })),
+    apply(context, wellKnown.clusterRoleBindings, clusterRoleBinding(name, labels)),
+    applyNamespace(context, name),
+  ]);
   await writeCondition(context, held, {
     type: clusterCondition.hubAccepted,
     status: 'True',
     reason: clusterReason.accepted,
     message: 'Accepted by hub cluster admin',
   });
+}
+
+async function applyNamespace(context: HubContext, name: string): Promise<void> {
+  const { labels } = context.policies;
+  await apply(context, wellKnown.namespaces, clusterNamespace(name, labels));
+  await allOf(
+    clusterRoleBindings(name, labels).map((binding) => apply(context, wellKnown.roleBindings, binding)),
+  );
+}
+
+/** Waits for all, so that none is left running, and fails as the first that failed. */
+async function allOf(writes: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(writes)) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
 }
 
 async function deny(context: HubContext, cluster: ManagedCluster, name: string): Promise<void> {

@@ -44,6 +44,7 @@ import {
 import { oid } from './oids.js';
 import { allFromPem, toPem } from './pem.js';
 import { PkiError } from './pki-error.js';
+import { Recent } from './recent.js';
 
 export interface CertificateRequestOptions {
   /** Any key that node:crypto reads and that is served here. */
@@ -85,11 +86,20 @@ export function createCertificateRequest(options: CertificateRequestOptions): st
   return toPem('CERTIFICATE REQUEST', writeSequence(body, algorithm, writeBitOctets(signature)));
 }
 
+/** Admission, validation, approval and signing all read the request that a cluster joins with. */
+const requests = new Recent<CertificateRequest>(256);
+/** Longer ones are read each time: what is kept stays small. */
+const longestKept = 4096;
+
 /**
  * Reads the one request in the text.
  * @throws PkiError when it is damaged, of an unserved kind, or not signed with its own key.
  */
 export function parseCertificateRequest(pem: string): CertificateRequest {
+  return pem.length > longestKept ? readRequest(pem) : requests.get(pem, () => readRequest(pem));
+}
+
+function readRequest(pem: string): CertificateRequest {
   const [der, ...more] = allFromPem('CERTIFICATE REQUEST', pem);
   if (der === undefined) throw new PkiError('there is no PEM block of type CERTIFICATE REQUEST');
   if (more.length > 0) throw new PkiError('there is more than one PEM block of type CERTIFICATE REQUEST');

@@ -95,12 +95,7 @@ export interface IssueOptions {
 /** @throws PkiError when the authority's key does not fit its certificate or may not sign. */
 export function issueCertificate(options: IssueOptions): string {
   const { ca, subject, usages, dnsNames = [], ipAddresses = [], isCa = false } = options;
-  const authority = parseCertificate(ca.certificatePem);
-  const signingKey = readPrivateKey(ca.privateKeyPem);
-  if (!authority.isCa) throw new PkiError('the signing certificate is not a certificate authority');
-  if (Buffer.compare(publicKeyDer(signingKey), authority.publicKeyDer) !== 0) {
-    throw new PkiError('the signing key is not the key of the signing certificate');
-  }
+  const { authority, signingKey } = signerOf(ca);
   const subjectDer = writeName(subject);
   const isNameless = subjectDer.length === 2; // an empty sequence
   const extensions = [
@@ -123,6 +118,33 @@ export function issueCertificate(options: IssueOptions): string {
     extensions,
   });
   return toPem('CERTIFICATE', der);
+}
+
+interface Signer {
+  readonly authority: Certificate;
+  readonly signingKey: KeyObject;
+}
+
+const signers = new WeakMap<CertificateAuthority, Signer>();
+
+/** Read and checked once for each authority, as long as its owner holds it. */
+function signerOf(ca: CertificateAuthority): Signer {
+  let signer = signers.get(ca);
+  if (signer === undefined) {
+    signer = readSigner(ca);
+    signers.set(ca, signer);
+  }
+  return signer;
+}
+
+function readSigner(ca: CertificateAuthority): Signer {
+  const authority = parseCertificate(ca.certificatePem);
+  const signingKey = readPrivateKey(ca.privateKeyPem);
+  if (!authority.isCa) throw new PkiError('the signing certificate is not a certificate authority');
+  if (Buffer.compare(publicKeyDer(signingKey), authority.publicKeyDer) !== 0) {
+    throw new PkiError('the signing key is not the key of the signing certificate');
+  }
+  return { authority, signingKey };
 }
 
 interface Parts {

@@ -14,6 +14,7 @@ import {
 import { writeDer, writeOid, writeSequence } from './der.js';
 import { type SignatureAlgorithm, signatureAlgorithms } from './oids.js';
 import { PkiError } from './pki-error.js';
+import { Recent } from './recent.js';
 
 export type KeyType = 'ec' | 'rsa' | 'ed25519';
 
@@ -44,10 +45,16 @@ export function readPrivateKey(pem: string): KeyObject {
   }
 }
 
+/** Reading a key costs half a millisecond; an authority's is needed for each certificate that it has signed. */
+const publicKeys = new Recent<KeyObject>(64);
+
 /** @throws PkiError when the SubjectPublicKeyInfo is damaged. */
 export function readPublicKey(der: Uint8Array): KeyObject {
+  const key = Buffer.from(der);
   try {
-    return createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });
+    return publicKeys.get(key.toString('latin1'), () =>
+      createPublicKey({ key, format: 'der', type: 'spki' }),
+    );
   } catch (cause) {
     throw new PkiError('the public key cannot be read', { cause });
   }

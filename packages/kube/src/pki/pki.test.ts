@@ -10,6 +10,7 @@ import { createCertificateRequest, parseCertificateRequest } from './certificate
 import { createCertificateAuthority, issueCertificate } from './issue.js';
 import { generateKeyPair } from './keys.js';
 import { fromPem, toPem } from './pem.js';
+import { verifyChain } from './verify-chain.js';
 
 const random = createNodeRandom();
 const nowMs = Date.UTC(2026, 0, 1);
@@ -171,6 +172,19 @@ describe('parseCertificateRequest', () => {
     expect(() => parseCertificateRequest(toPem('CERTIFICATE REQUEST', der))).to.throw(/does not fit its key/);
   });
 
+  it('looks at each text for itself, also when it has read the same key before', () => {
+    const { privateKeyPem } = generateKeyPair();
+    const asked = (commonName: string): string =>
+      createCertificateRequest({ privateKeyPem, commonName, organizations: [] });
+    const [one, other] = [asked('one'), asked('other')];
+    expect(parseCertificateRequest(one)).to.equal(parseCertificateRequest(one));
+    expect(parseCertificateRequest(other).commonName).to.equal('other');
+    // The subject of the one under the signature of the other.
+    const der = Buffer.from(fromPem('CERTIFICATE REQUEST', one));
+    der[der.indexOf('one')] = 'a'.charCodeAt(0);
+    expect(() => parseCertificateRequest(toPem('CERTIFICATE REQUEST', der))).to.throw('does not fit its key');
+  });
+
   it('refuses two requests in one text', () => {
     expect(() => parseCertificateRequest(make('a') + make('b'))).to.throw(/more than one/);
   });
@@ -224,6 +238,19 @@ describe('parseCertificate', () => {
 
   it('names the key of an authority as kubeadm does', () => {
     expect(publicKeyHash(ca.certificatePem)).to.match(/^sha256:[0-9a-f]{64}$/);
+  });
+
+  it('is signed by the authority that was asked, also when another was before', () => {
+    const other = createCertificateAuthority({ commonName: 'other', validityMs: hourMs, nowMs, random });
+    for (const each of [ca, other, ca]) {
+      const [own, foreign] = each === ca ? [ca, other] : [other, ca];
+      const verifying = { nowMs, usage: 'clientAuth' as const };
+      const leaf = issue({ ca: each });
+      expect(verifyChain(leaf, { ...verifying, cas: [own.certificatePem] }).length).to.equal(2);
+      expect(() => verifyChain(leaf, { ...verifying, cas: [foreign.certificatePem] })).to.throw('trusted');
+    }
+    const mixed = { certificatePem: ca.certificatePem, privateKeyPem: other.privateKeyPem };
+    expect(() => issue({ ca: mixed })).to.throw('the signing key is not the key');
   });
 
   it('gives every certificate a serial number of its own', () => {
