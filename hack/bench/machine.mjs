@@ -55,7 +55,17 @@ function syncTime(directory) {
 
 /** Resident memory of a process in MiB. */
 export function residentMiB(pid) {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return statusMiB(pid, 'VmRSS');
+}
+
+/** Of that, what is the process's own and not pages of a file, which the kernel takes back when it needs them. */
+export function anonymousMiB(pid) {
+  return statusMiB(pid, 'RssAnon');
+}
+
+function statusMiB(pid, field) {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1];
   return Number(kib) / 1024;
 }
 

@@ -10,6 +10,7 @@ import { commands, klusterletMemory, manyWorks, oneWork } from './fleet.mjs';
 import { joins } from './joins.mjs';
 import { describeMachine, loadNow } from './machine.mjs';
 import { manifests } from './manifests.mjs';
+import { manyClusters } from './many-clusters.mjs';
 import { profileInto, startFleet } from './parts.mjs';
 import { scale } from './scale.mjs';
 import { startAndMemory } from './start-and-memory.mjs';
@@ -27,14 +28,15 @@ const allParts = [
   manifests,
   scale,
   watchers,
+  manyClusters,
 ];
 /** Minutes each: only when they are asked for by name. */
-const onRequest = [manifests, scale, watchers];
+const onRequest = [manifests, scale, watchers, manyClusters];
 const partTimeoutMs = 60_000;
 /** No repetition is begun that would end later; no part either, but for the first of each asked for by name. */
 const totalMs = 220_000;
 
-export async function runBenchmark({ only, runs, profileDirectory }) {
+export async function runBenchmark({ only, runs, clusters, profileDirectory }) {
   if (profileDirectory !== undefined) profileInto(profileDirectory);
   const state = join(root, '.flotilla', `bench-${process.pid}`);
   mkdirSync(state, { recursive: true });
@@ -45,7 +47,7 @@ export async function runBenchmark({ only, runs, profileDirectory }) {
     }
   });
   stopped.catch(() => undefined); // it is only ever raced
-  const bench = { state, stopped, measured: new Map(), failures: [], began: performance.now() };
+  const bench = { state, clusters, stopped, measured: new Map(), failures: [], began: performance.now() };
   try {
     const machine = describeMachine(state);
     const chosen = allParts.filter((part) =>
@@ -77,6 +79,7 @@ async function runOnce(bench, { run, chosen }) {
     const directory = join(bench.state, `${run}-${part.name}`);
     const context = {
       directory,
+      clusters: bench.clusters,
       record: (name, value) => bench.measured.set(name, [...(bench.measured.get(name) ?? []), value]),
       fleet: () => {
         fleet ??= startFleet(join(bench.state, `${run}-fleet`));
@@ -86,7 +89,7 @@ async function runOnce(bench, { run, chosen }) {
     try {
       if (performance.now() - bench.began > totalMs && !onRequest.includes(part))
         throw new Error('no time was left');
-      await Promise.race([part.run(context), timeout(part), bench.stopped]);
+      await Promise.race([part.run(context), timeout(part, bench), bench.stopped]);
     } catch (error) {
       const final = error.message.startsWith('stopped by');
       bench.failures.push({ run, part: part.name, why: error.message, final });
@@ -106,10 +109,11 @@ function usesFleet(part) {
   return [klusterletMemory, commands, oneWork, manyWorks].includes(part);
 }
 
-function timeout({ name, timeoutMs = partTimeoutMs }) {
+function timeout({ name, timeoutMs = partTimeoutMs }, bench) {
+  const limitMs = typeof timeoutMs === 'function' ? timeoutMs(bench) : timeoutMs;
   return new Promise((_, reject) => {
-    const why = `${name} took longer than ${timeoutMs / 1000} s`;
-    setTimeout(() => reject(new Error(why)), timeoutMs).unref();
+    const why = `${name} took longer than ${limitMs / 1000} s`;
+    setTimeout(() => reject(new Error(why)), limitMs).unref();
   });
 }
 

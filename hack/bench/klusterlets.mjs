@@ -1,0 +1,53 @@
+// A process full of simulated klusterlets: `many-clusters.mjs` starts it and sends it tokens. Each joins by the real
+// bootstrap code and then keeps what a real one keeps on its hub: one TLS connection, watches on its ManagedCluster,
+// works and plans, the real lease renewer, and the real status controller with a managed cluster that is always well.
+import { setMaxListeners } from 'node:events';
+import { manifestWorkPlanKind, resourceOf } from '@flotilla/api';
+import { createInformer, wellKnown } from '@flotilla/kube';
+import { createLeaseRenewer } from '../../packages/klusterlet/dist/registration/lease-renewer.js';
+import { createStatusController } from '../../packages/klusterlet/dist/registration/status-controller.js';
+import { joinOne } from './joining.mjs';
+import { env } from './parts.mjs';
+import { forEachIndex } from './statistics.mjs';
+
+const plansRef = resourceOf(manifestWorkPlanKind);
+const version = JSON.stringify({ major: '1', minor: '33', gitVersion: 'v1.33.0' });
+/** What a klusterlet asks of its managed cluster for its report. */
+const managed = { getText: async (path) => (path === '/version' ? version : 'ok') };
+const nothing = { cache: { list: () => [] }, onChange: () => () => undefined };
+const stop = new AbortController();
+setMaxListeners(0, stop.signal);
+
+process.on('disconnect', () => process.exit(0)); // whoever started it is gone
+process.on('message', async ({ clusters, context, concurrency }) => {
+  try {
+    await forEachIndex(
+      clusters.length,
+      async (i) => {
+        const { name, token } = clusters[i];
+        const { client } = await joinOne(name, { ...context, token });
+        process.send({ joined: name });
+        run(client, name);
+      },
+      { concurrency },
+    );
+  } catch (error) {
+    process.send({ failed: error.message });
+  }
+});
+
+function run(hub, clusterName) {
+  const { signal } = stop;
+  const fieldSelector = `metadata.name=${clusterName}`;
+  const cluster = createInformer(hub, wellKnown.managedClusters, { env, fieldSelector });
+  const works = createInformer(hub, wellKnown.manifestWorks, { env, namespace: clusterName });
+  const plans = createInformer(hub, plansRef, { env, namespace: clusterName, metadataOnly: true });
+  const parts = [
+    createStatusController({
+      ...{ clusterName, hub, managed, env, cluster, nodes: nothing, claims: nothing },
+      ...{ healthCheckPeriodSeconds: 60, maxCustomClusterClaims: 20 },
+    }),
+    createLeaseRenewer({ clusterName, hub, env, cluster }),
+  ];
+  for (const part of [cluster, works, plans, ...parts]) part.start(signal);
+}
