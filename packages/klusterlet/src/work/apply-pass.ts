@@ -214,6 +214,8 @@ class ApplyPass {
       return;
     }
     const outcome = await this.#request(target, { previous, before: isSame ? before : undefined });
+    if (typeof outcome.live === 'object') watches.note(target, outcome.live);
+    else if (outcome.ok || outcome.live === 'absent') watches.note(target, undefined);
     const rawJson = options.rawFeedbackJson;
     const observation = judgeTarget(target, outcome, { rawJson, maxJsonRawLength: options.maxJsonRawLength });
     this.#after.set(target.id, {

@@ -5,13 +5,14 @@
  */
 import { type AppliedManifestWork, isPlan, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
 import { type ReconcileResult, TransportError } from '@flotilla/kube';
+import { isAbsence } from './apply/object-access.js';
 import { type ApplyPassDependencies, type PassInput, planIntent, runApplyPass } from './apply-pass.js';
 import type { DeletionGuard } from './deletion-guard.js';
 import type { AnnotatedPlans } from './dry-run/annotated-plans.js';
 import type { Diagnoses } from './health/diagnoses.js';
 import type { HubWriter } from './hub-writer.js';
 import type { Target } from './planning/plan-manifests.js';
-import type { FormerManifest, SavedWorks } from './saved-works.js';
+import type { SavedWorks } from './saved-works.js';
 import type { WorkSource } from './work-source.js';
 
 export interface WorkReconcilerDependencies extends Omit<ApplyPassDependencies, 'contestedBy'> {
@@ -99,35 +100,41 @@ export class WorkReconciler {
     else hubWriter.reportDeleting(work, [`held by its klusterlet, ${guard.reason ?? 'see its cluster'}`]);
   }
 
+  /**
+   * The finalizer is on its way while the first objects are written: until the hub has it the inventory, which is there
+   * before the first object, is what nothing is left behind without. See docs/architecture.md, "The first moments".
+   */
   async #apply(work: ManifestWork, signal: AbortSignal): Promise<ReconcileResult> {
-    const prepared = this.#prepare(work, signal);
-    const settled = Promise.allSettled([prepared]);
+    const { inventories, discovery, saved } = this.#deps;
+    const prepared = saved.save(work).then(({ previous }) => previous);
+    const finalized = this.#finalize(work, signal);
+    const settled = Promise.allSettled([prepared, finalized]);
     try {
-      const { inventories, discovery } = this.#deps;
       const intent = () => planIntent(work, discovery);
       const inventory = await inventories.ensure(work, { intent, signal });
       // A terminating one must be gone first; its end is told at once.
       if (inventory.metadata.deletionTimestamp !== undefined) return { requeueAfterMs: 1000 };
-      return await this.#applyOwned(work, { inventory, prepared, signal });
+      return await this.#applyOwned(work, { inventory, prepared, signal }, finalized);
     } finally {
       await settled; // a save that is still under way must not come after the removal of the file
     }
   }
 
-  /** What must be done before the first object is touched; resolves with earlier manifests. */
-  async #prepare(work: ManifestWork, signal: AbortSignal): Promise<readonly FormerManifest[]> {
-    const { source, saved, hubWriter } = this.#deps;
+  /** Resolves with what stood in the way, if anything did. */
+  async #finalize(work: ManifestWork, signal: AbortSignal): Promise<unknown> {
+    const { source, hubWriter } = this.#deps;
     // A saved work got its finalizer when it was first seen; the hub is asked about it when it is there again.
-    const isAtHub = source.isFromHub(work.metadata.name ?? '');
-    const finalizing = isAtHub ? hubWriter.ensureFinalizer(work, signal) : Promise.resolve();
-    const [entry, finalized] = await Promise.allSettled([saved.save(work), finalizing]);
-    if (entry.status === 'rejected') throw entry.reason;
-    if (finalized.status === 'rejected') throw finalized.reason;
-    return entry.value.previous;
+    if (!source.isFromHub(work.metadata.name ?? '')) return undefined;
+    const [result] = await Promise.allSettled([hubWriter.ensureFinalizer(work, signal)]);
+    return result.status === 'rejected' ? result.reason : undefined;
   }
 
-  async #applyOwned(work: ManifestWork, pass: Omit<PassInput, 'work'>): Promise<ReconcileResult> {
-    const { saved, hubWriter, diagnoses, env, options, random } = this.#deps;
+  async #applyOwned(
+    work: ManifestWork,
+    pass: Omit<PassInput, 'work'>,
+    finalized: Promise<unknown>,
+  ): Promise<ReconcileResult> {
+    const { saved, hubWriter, inventories, diagnoses, env, options, random } = this.#deps;
     const { name = '', uid = '', generation = 0 } = work.metadata;
     const result = await runApplyPass(
       { ...this.#deps, contestedBy: (other, target) => this.contestedBy(other, target) },
@@ -135,9 +142,16 @@ export class WorkReconciler {
     );
     const observedAtMs = env.clock.now();
     const manifests = diagnoses.refine(name, result.observations);
+    const obstacle = await finalized; // both writes are bound to the version that was read: one after the other
     hubWriter.report(name, { uid, generation, manifests, observedAtMs });
     await result.recorded;
     if (result.complete) await saved.settle(name);
+    if (obstacle !== undefined) {
+      // Deleted before it could wait for us. What was there before this pass is left to the eviction.
+      const isFirst = pass.inventory.status === undefined;
+      if (isFirst && isAbsence(obstacle)) await inventories.remove(pass.inventory, pass.signal);
+      throw obstacle;
+    }
     if (result.failures.length > 0) throw new ManifestsFailedError(result.failures);
     const resyncMs = options.resyncMs * (0.8 + 0.4 * random());
     return { requeueAfterMs: Math.min(result.retryAfterMs ?? resyncMs, resyncMs) };

@@ -69,7 +69,7 @@ class HubWorkSource implements WorkSource {
     this.#informer = createInformer<ManifestWork>(options.hub, wellKnown.manifestWorks, {
       env: options.env,
       namespace: options.clusterName,
-      transform: dropManagedFields,
+      transform: (work) => this.#share(dropManagedFields(work)),
     });
     this.#informer.onChange(({ type, object }) => {
       const name = object.metadata.name ?? '';
@@ -101,8 +101,9 @@ class HubWorkSource implements WorkSource {
     if (!isStill) return;
     const isShown = this.get(name)?.metadata.generation === generation;
     this.#ahead.delete(name);
-    if (isShown) this.#set(dropManagedFields(work));
-    else this.#ahead.set(name, dropManagedFields(work));
+    const shared = this.#share(dropManagedFields(work));
+    if (isShown) this.#set(shared);
+    else this.#ahead.set(name, shared);
   }
 
   newest(name: string): ManifestWork | undefined {
@@ -129,14 +130,21 @@ class HubWorkSource implements WorkSource {
     return this.#informer.close();
   }
 
-  /** A spec that did not change stays the same object, so that a look at it is enough to see that. */
+  /**
+   * A spec that did not change stays the same object: a look at it is enough to see that, and of its manifests there is
+   * one copy, shared with what is saved.
+   */
+  #share(work: ManifestWork): ManifestWork {
+    const spec = this.#known.get(work.metadata.name ?? '')?.work.spec;
+    // Compared as a whole: a hub that was restored from a backup counts generations a second time.
+    return spec !== undefined && equal(spec, work.spec) ? { ...work, spec } : work;
+  }
+
   #set(work: ManifestWork): 'work' | 'status' {
     const name = work.metadata.name ?? '';
     const old = this.#known.get(name);
-    // Compared as a whole: a hub that was restored from a backup counts generations a second time.
-    const hasSameSpec = old !== undefined && equal(old.work.spec, work.spec);
-    const next = hasSameSpec && old.work.spec !== undefined ? { ...work, spec: old.work.spec } : work;
-    this.#known.set(name, { work: next, fromHub: true });
+    const hasSameSpec = old !== undefined && old.work.spec === work.spec;
+    this.#known.set(name, { work, fromHub: true });
     const ahead = this.#ahead.get(name)?.metadata;
     const isBehind =
       ahead?.uid === work.metadata.uid && (work.metadata.generation ?? 0) < (ahead?.generation ?? 0);

@@ -205,6 +205,59 @@ describe('informer', () => {
     expect(env.log.find('informer handler failed').length).to.equal(2);
   });
 
+  it('keeps only what it is asked to, in its first list and afterwards', async () => {
+    const wanted = new Set(['a', 'c']);
+    const keep = ({ metadata }: KubeObject): boolean => wanted.has(metadata.name ?? '');
+    const { env, server, informer, changes } = setUp({ keep });
+    for (const name of ['a', 'b']) server.put(name, '1');
+    start(informer);
+    await informer.synced();
+    for (const name of ['b', 'c', 'd']) server.put(name, '2');
+    server.delete('b');
+    server.delete('d');
+    await env.clock.settle();
+    expect(changes).to.deep.equal(['added a 1', 'added c 2']);
+    expect([...informer.cache.keys()].sort()).to.deep.equal(['ns/a', 'ns/c']);
+    server.endWatches();
+    server.put('b', '3');
+    server.delete('c');
+    server.compact();
+    await env.clock.runUntil(() => changes.length === 3);
+    expect(changes[2]).to.equal('deleted c 2');
+    expect(informer.cache.keys()).to.deep.equal(['ns/a']);
+  });
+
+  it('tells the end of what it was taught, and of what it came to be wanted for, also after a new list', async () => {
+    const wanted = new Set<string>();
+    const keep = ({ metadata }: KubeObject): boolean => wanted.has(metadata.name ?? '');
+    const { env, server, informer, changes } = setUp({ keep });
+    for (const name of ['a', 'b', 'c']) server.put(name, '1');
+    start(informer);
+    await informer.synced();
+    for (const name of ['a', 'b', 'c']) wanted.add(name);
+    const read = (name: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace: 'ns', resourceVersion: '1' },
+      data: { value: '1' },
+    });
+    informer.teach(read('a'));
+    informer.teach(read('b'));
+    expect(informer.cache.keys()).to.deep.equal(['ns/a', 'ns/b']);
+    server.delete('a');
+    server.delete('c');
+    await env.clock.settle();
+    expect(changes).to.deep.equal(['deleted a 1', 'deleted c 1']);
+    server.endWatches();
+    server.delete('b');
+    server.compact();
+    await env.clock.runUntil(() => changes.length === 3);
+    expect(changes[2]).to.match(/^deleted b/);
+    informer.teach(read('d'));
+    informer.drop('ns/d');
+    expect(informer.cache.keys()).to.deep.equal([]);
+  });
+
   it('keeps transformed objects and files them in added indexes', async () => {
     const { env, server, informer } = setUp({
       transform: (object) => ({ ...object, data: { value: dataOf(object).toUpperCase() } }),

@@ -33,6 +33,11 @@ export interface InformerOptions<T> {
   readonly metadataOnly?: boolean;
   /** Shrinks an object before it is kept; may change its argument. It must leave name, namespace, uid and version. */
   readonly transform?: (object: T) => T;
+  /**
+   * Which objects to keep; default all. The others cost no memory and are not told of. Asked for each object that the
+   * server shows: one that is wanted later is known with its next change, or when it is taught.
+   */
+  readonly keep?: (object: T) => boolean;
   /** Ask for the initial state through the watch; falls back to lists where refused. Default false. */
   readonly sendInitialEvents?: boolean;
   /** Default 500, as client-go. */
@@ -57,6 +62,13 @@ export interface Informer<T> {
    * Handlers run synchronously and must be quick: they enqueue keys. Returns the way to unsubscribe.
    */
   onChange(handler: ChangeHandler<T>): () => void;
+  /**
+   * Takes in an object that was read elsewhere, transformed, as if it had always been known; nobody is told. For one
+   * that `keep` has only lately said yes to, and of which no change has been told since. Ignored when it is known.
+   */
+  teach(object: T): void;
+  /** Forgets an object that `keep` says yes to no longer; nobody is told. */
+  drop(key: string): void;
   /** Resolves when synced; rejects with the signal's reason, or when the informer is closed first. */
   synced(signal?: AbortSignal): Promise<void>;
   start(signal?: AbortSignal): void;
@@ -134,6 +146,14 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
     return () => this.#handlers.delete(handler);
   }
 
+  teach(object: T): void {
+    if (this.#cache.get(keyOf(object)) === undefined) this.#cache.set(object);
+  }
+
+  drop(key: string): void {
+    this.#cache.delete(key);
+  }
+
   synced(signal?: AbortSignal): Promise<void> {
     if (this.#synced) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -201,6 +221,7 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
       signal: this.#stop.signal,
       pageSize: this.#options.pageSize ?? 500,
       transform: this.#transform,
+      ...(this.#options.keep && { keep: this.#options.keep }),
     });
     this.#replace(state.objects, state.resourceVersion);
   }
@@ -254,16 +275,22 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
       return undefined;
     }
     if (event.type === 'DELETED') initial.delete(keyOf(event.object));
-    else initial.set(keyOf(event.object), this.#transform(event.object));
+    else if (this.#isKept(event.object)) initial.set(keyOf(event.object), this.#transform(event.object));
     return initial;
   }
 
   #apply(event: WatchEvent<T>): undefined {
     const version = resourceVersionOf(event.object);
-    if (event.type === 'DELETED') this.#remove(keyOf(event.object), this.#transform(event.object));
-    else if (event.type !== 'BOOKMARK') this.#store(this.#transform(event.object));
+    if (event.type !== 'BOOKMARK' && this.#isKept(event.object)) {
+      if (event.type === 'DELETED') this.#remove(keyOf(event.object), this.#transform(event.object));
+      else this.#store(this.#transform(event.object));
+    }
     this.#resumeAt = version;
     this.#version = version;
+  }
+
+  #isKept(object: T): boolean {
+    return this.#options.keep?.(object) ?? true;
   }
 
   #replace(objects: readonly T[], version: string): void {
@@ -291,7 +318,9 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
 
   #remove(key: string, last: T | undefined): void {
     const old = this.#cache.delete(key);
-    if (old !== undefined) this.#tellAll({ type: 'deleted', object: last ?? old });
+    // The end of one that is wanted, but was never shown, is news to who has read it elsewhere.
+    const object = last !== undefined && this.#options.keep !== undefined ? last : old && (last ?? old);
+    if (object !== undefined) this.#tellAll({ type: 'deleted', object });
   }
 
   #tellAll(change: Change<T>): void {

@@ -14,6 +14,8 @@ export interface ListAllOptions<T> extends ListOptions {
   readonly pageSize: number;
   /** Applied as each page arrives, so that the untransformed whole is never in memory. */
   readonly transform: (object: T) => T;
+  /** What is not to be kept; default nothing. */
+  readonly keep?: (object: T) => boolean;
 }
 
 /** A consistent list; one that expires between its pages is taken again in one piece. */
@@ -22,7 +24,7 @@ export async function listAll<T>(
   ref: ResourceRef,
   options: ListAllOptions<T>,
 ): Promise<CollectionState<T>> {
-  const { pageSize, transform, ...call } = options;
+  const { pageSize, transform, keep = () => true, ...call } = options;
   const objects: T[] = [];
   let next: string | undefined;
   for (;;) {
@@ -32,13 +34,16 @@ export async function listAll<T>(
         limit: pageSize,
         ...(next !== undefined && { continue: next }),
       });
-      for (const item of page.items) objects.push(transform(item));
+      for (const item of page.items) if (keep(item)) objects.push(transform(item));
       next = page.metadata.continue;
       if (!next) return { objects, resourceVersion: page.metadata.resourceVersion ?? '' };
     } catch (error) {
       if (next === undefined || !hasReason(error, 'Expired', 'Gone')) throw error;
       const all = await client.list<T>(ref, call);
-      return { objects: all.items.map(transform), resourceVersion: all.metadata.resourceVersion ?? '' };
+      return {
+        objects: all.items.filter(keep).map(transform),
+        resourceVersion: all.metadata.resourceVersion ?? '',
+      };
     }
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Watches what was applied: one informer for each resource in use, metadata only, so that a change is known within
- * milliseconds and costs little. Whoever tracks an object is told when its metadata shows another state; the object
+ * milliseconds and costs little. Of the resource's objects only those are kept that somebody tracks: memory grows with
+ * what is managed, not with what the cluster holds. Whoever tracks an object is told when its metadata shows another state; the object
  * itself is read by whoever is told. Called by the reconciler.
  */
 import type { KubeObject, ObjectMeta } from '@flotilla/api';
@@ -35,19 +36,31 @@ export interface ObjectWatchesOptions {
 export interface ObjectWatches {
   /** Replaces the list of objects that a work tracks; an empty list ends it. */
   track(work: string, objects: readonly Tracked[]): void;
-  /** Metadata as last seen, undefined when the object is not there; `unknown` before the watch is synced. */
+  /**
+   * Metadata as last seen, undefined when the object is not there; `unknown` before the watch is synced, and of an
+   * object that came to be tracked later until the watch shows it, or somebody who has read it tells.
+   */
   look(tracked: Tracked): ObjectMeta | undefined | 'unknown';
+  /** What was read of a tracked object, undefined when it was not there; the watch's own word goes before it. */
+  note(tracked: Tracked, live: KubeObject | undefined): void;
   /** Works that track the object. */
   trackers(tracked: Tracked): readonly string[];
   start(signal: AbortSignal): void;
   close(): Promise<void>;
 }
 
+interface Entry {
+  /** Works that track the object. */
+  readonly works: Set<string>;
+  /** Whether it is known how the object is. */
+  isKnown: boolean;
+}
+
 interface Watch {
   readonly ref: ResourceRef;
   readonly informer: Informer<KubeObject>;
-  /** Works by object key. */
-  readonly works: Map<string, Set<string>>;
+  /** By object key. */
+  readonly entries: Map<string, Entry>;
 }
 
 export function createObjectWatches(options: ObjectWatchesOptions): ObjectWatches {
@@ -84,50 +97,65 @@ class ResourceWatches implements ObjectWatches {
     for (const { ref, key } of objects) {
       const watch = this.#watches.get(refId(ref)) ?? this.#open(ref);
       const id = formatKey(key);
-      const works = watch.works.get(id);
-      if (works === undefined) watch.works.set(id, new Set([work]));
-      else works.add(work);
+      const entry = watch.entries.get(id);
+      if (entry === undefined) watch.entries.set(id, { works: new Set([work]), isKnown: false });
+      else entry.works.add(work);
     }
     for (const tracked of dropped) this.#untrack(work, tracked);
   }
 
   look({ ref, key }: Tracked): ObjectMeta | undefined | 'unknown' {
-    const informer = this.#watches.get(refId(ref))?.informer;
-    return informer?.isSynced ? informer.cache.get(key)?.metadata : 'unknown';
+    const watch = this.#watches.get(refId(ref));
+    if (watch === undefined || !watch.informer.isSynced) return 'unknown';
+    const id = formatKey(key);
+    return watch.entries.get(id)?.isKnown === true ? watch.informer.cache.get(id)?.metadata : 'unknown';
+  }
+
+  note({ ref, key }: Tracked, live: KubeObject | undefined): void {
+    const watch = this.#watches.get(refId(ref));
+    const entry = watch?.entries.get(formatKey(key));
+    if (watch === undefined || entry === undefined || entry.isKnown) return;
+    if (!watch.informer.isSynced) return; // its first list tells, or what comes after it
+    entry.isKnown = true;
+    if (live !== undefined) watch.informer.teach(shrink(live));
   }
 
   trackers({ ref, key }: Tracked): readonly string[] {
-    return [...(this.#watches.get(refId(ref))?.works.get(formatKey(key)) ?? [])];
+    return [...(this.#watches.get(refId(ref))?.entries.get(formatKey(key))?.works ?? [])];
   }
 
   #untrack(work: string, tracked: Tracked): void {
     const watch = this.#watches.get(refId(tracked.ref));
     const id = formatKey(tracked.key);
-    const works = watch?.works.get(id);
+    const works = watch?.entries.get(id)?.works;
     if (watch === undefined || works === undefined) return;
     works.delete(work);
     // Whoever else has the object may now have it alone.
     for (const other of works) this.#options.onChange(other, tracked, watch.informer.cache.get(id)?.metadata);
     if (works.size > 0) return;
-    watch.works.delete(id);
-    if (watch.works.size === 0) this.#shut(watch);
+    watch.entries.delete(id);
+    watch.informer.drop(id);
+    if (watch.entries.size === 0) this.#shut(watch);
   }
 
   #open(ref: ResourceRef): Watch {
     const { env, client, onBroken } = this.#options;
+    const entries = new Map<string, Entry>();
     const informer = createInformer(client, ref, {
       env,
       metadataOnly: true,
       transform: shrink,
+      keep: (object) => entries.has(keyOf(object)),
       onFailure: onBroken,
     });
-    const watch: Watch = { ref, informer, works: new Map() };
+    const watch: Watch = { ref, informer, entries };
     informer.onChange(({ type, object }) => {
-      const works = watch.works.get(keyOf(object));
-      if (works === undefined) return;
+      const entry = entries.get(keyOf(object));
+      if (entry === undefined) return;
+      entry.isKnown = true;
       const { name = '', namespace } = object.metadata;
       const tracked = { ref, key: { name, ...(namespace !== undefined && { namespace }) } };
-      for (const work of works) {
+      for (const work of entry.works) {
         this.#options.onChange(work, tracked, type === 'deleted' ? undefined : object.metadata);
       }
     });
@@ -144,7 +172,7 @@ class ResourceWatches implements ObjectWatches {
   }
 }
 
-/** Identity and version are all that is asked of it; most objects of a resource are not ours. */
+/** Identity and version are all that is asked of it. */
 function shrink({ apiVersion, kind, metadata }: KubeObject): KubeObject {
   const { name, namespace, uid, resourceVersion } = metadata;
   return {

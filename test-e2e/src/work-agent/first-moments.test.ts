@@ -1,0 +1,71 @@
+/** A work's first moments, while its finalizer, its inventory and its objects are written at the same time. */
+import { manifestWorkFinalizer } from '@flotilla/api';
+import { wellKnown } from '@flotilla/kube';
+import { expect } from 'chai';
+import {
+  configMap,
+  createWork,
+  createWorld,
+  eventually,
+  find,
+  getWork,
+  settle,
+  untilCondition,
+  type World,
+  work,
+} from './world.js';
+
+const key = { namespace: 'default', name: 'a' };
+/** From before the klusterlet has heard of the work until after its status. */
+const momentsMs = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 15];
+
+describe('work agent, the first moments of a work', () => {
+  let world: World;
+  const object = () => find(world.managed, wellKnown.configMaps, key);
+  const inventories = async () => (await world.managed.list(wellKnown.appliedManifestWorks)).items;
+  beforeEach(async () => {
+    world = await createWorld();
+    world.network.setFaults({ latencyMs: [1, 3] });
+    world.startAgent();
+    await settle(world, 5000);
+  });
+  afterEach(() => world.close());
+
+  for (const ms of momentsMs) {
+    it(`leave nothing behind when the work is deleted after ${ms} ms`, async () => {
+      await createWork(world, work('web', [configMap('a')]));
+      await world.env.clock.advance(ms);
+      await world.hub.delete(wellKnown.manifestWorks, { namespace: 'cluster1', name: 'web' });
+      await settle(world, 20_000);
+      expect(await getWork(world, 'web')).to.equal(undefined);
+      expect(await object()).to.equal(undefined);
+      expect(await inventories()).to.deep.equal([]);
+      expect(world.env.files.paths()).to.deep.equal([]);
+    });
+
+    it(`end well when the hub is lost after ${ms} ms and comes back`, async () => {
+      await createWork(world, work('web', [configMap('a')]));
+      await world.env.clock.advance(ms);
+      world.network.cut('hub', 'refuse');
+      await settle(world, 30_000);
+      // What the klusterlet has heard of it holds without the hub.
+      expect((await object()) !== undefined).to.equal((await inventories()).length > 0);
+      world.network.healAll();
+      const done = await untilCondition(world, 'web', { type: 'Applied' });
+      expect(done.metadata.finalizers).to.deep.equal([manifestWorkFinalizer]);
+    });
+
+    it(`leave nothing behind when the klusterlet crashes after ${ms} ms and the work is deleted meanwhile`, async () => {
+      await createWork(world, work('web', [configMap('a')]));
+      await world.env.clock.advance(ms);
+      world.env.files.crash();
+      await world.stopAgent();
+      await world.hub.delete(wellKnown.manifestWorks, { namespace: 'cluster1', name: 'web' });
+      world.startAgent({ evictionGracePeriodMs: 60_000 });
+      await eventually(world, async () => (await getWork(world, 'web')) === undefined);
+      await settle(world, 90_000);
+      expect(await object()).to.equal(undefined);
+      expect(await inventories()).to.deep.equal([]);
+    });
+  }
+});
