@@ -30,6 +30,7 @@ import { isExpired, requestRenewal } from './registration/renewal.js';
 import { writeSecondCopy } from './registration/second-copy.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
 import { createStatusController } from './registration/status-controller.js';
+import type { WorkAgentOptions } from './work/options.js';
 import { createWorkAgent } from './work/work-agent.js';
 
 export interface AgentOptions {
@@ -43,6 +44,8 @@ export interface AgentOptions {
   readonly onProgress: (text: string) => void;
   readonly healthCheckPeriodSeconds: number;
   readonly maxCustomClusterClaims: number;
+  /** Of the work agent, in place of its defaults. */
+  readonly work?: Partial<WorkAgentOptions>;
 }
 
 export const defaultAgentOptions = Object.freeze({
@@ -123,6 +126,7 @@ async function runWork(
     agentId: config.agentId,
     hubServer: config.hubServer,
     worksDir: state.path('works'),
+    ...(options.work && { options: options.work }),
   }).run(signal);
 }
 

@@ -13,6 +13,7 @@ export interface Cluster {
   readonly dataDir: string;
   /** Between the klusterlet and the hub. */
   readonly link: Link;
+  readonly klusterletFlags: readonly string[];
 }
 
 /** Shapes that tests read; the wire holds more. */
@@ -73,7 +74,16 @@ export class Fleet {
     });
   }
 
-  async startCluster(name: string, options: { kubernetesVersion?: string } = {}): Promise<Cluster> {
+  async startCluster(
+    name: string,
+    options: {
+      readonly kubernetesVersion?: string;
+      /** Further ones of the stand-in cluster and of the klusterlet, as on a command line. */
+      readonly flags?: readonly string[];
+      readonly klusterletFlags?: readonly string[];
+    } = {},
+  ): Promise<Cluster> {
+    const { flags = [], klusterletFlags = [] } = options;
     const port = await freePort();
     const kubeconfig = join(this.directory, `${name}.kubeconfig`);
     const server = new Daemon(name, 'apiserver', [
@@ -86,13 +96,17 @@ export class Fleet {
         '--kubeconfig',
         kubeconfig,
       ],
+      ...flags,
     ]);
     server.start();
     const link = new Link(this.hubPort);
     await link.open();
     const dataDir = join(this.directory, `klusterlet-${name}`);
-    const klusterlet = new Daemon(`klusterlet-${name}`, 'klusterlet', ['run', '--data-dir', dataDir]);
-    const cluster: Cluster = { name, server, klusterlet, kubeconfig, dataDir, link };
+    const klusterlet = new Daemon(`klusterlet-${name}`, 'klusterlet', [
+      ...['run', '--data-dir', dataDir],
+      ...klusterletFlags,
+    ]);
+    const cluster: Cluster = { name, server, klusterlet, kubeconfig, dataDir, link, klusterletFlags };
     this.clusters.push(cluster);
     await eventually(`${name} is ready`, async () => {
       if (!server.isRunning) throw new Error(`${name} ended: ${server.output}`);
@@ -101,8 +115,8 @@ export class Fleet {
     return cluster;
   }
 
-  /** Joins through the cluster's link, so that the link can be cut. */
-  async join(cluster: Cluster): Promise<void> {
+  /** Joins through the cluster's link, so that the link can be cut. `kubeconfig`: the klusterlet's, if not the admin's. */
+  async join(cluster: Cluster, kubeconfig = cluster.kubeconfig): Promise<void> {
     const token = await this.hubCommand(
       'token',
       'create',
@@ -112,8 +126,9 @@ export class Fleet {
       `https://127.0.0.1:${cluster.link.port}`,
     );
     cluster.klusterlet.start([
-      ...['join', token.stdout.trim(), '--name', cluster.name, '--kubeconfig', cluster.kubeconfig],
+      ...['join', token.stdout.trim(), '--name', cluster.name, '--kubeconfig', kubeconfig],
       ...['--data-dir', cluster.dataDir],
+      ...cluster.klusterletFlags,
     ]);
     await eventually(`${cluster.name} asks to join`, async () => {
       if (!cluster.klusterlet.isRunning)
@@ -147,8 +162,17 @@ export class Fleet {
 
   /** kubectl against a stand-in cluster. */
   on(cluster: Cluster, ...args: string[]): Promise<Result> {
+    return this.#onWith(cluster, {}, ...args);
+  }
+
+  /** The same with something to read. @throws Error with kubectl's words when it fails. */
+  async runOn(cluster: Cluster, options: RunOptions, ...args: string[]): Promise<string> {
+    return must(await this.#onWith(cluster, options, ...args));
+  }
+
+  #onWith(cluster: Cluster, options: RunOptions, ...args: string[]): Promise<Result> {
     const cache = ['--cache-dir', join(this.directory, `kube-cache-${cluster.name}`)];
-    return run('kubectl', ['--kubeconfig', cluster.kubeconfig, ...cache, ...args]);
+    return run('kubectl', ['--kubeconfig', cluster.kubeconfig, ...cache, ...args], options);
   }
 
   /** @throws Error with kubectl's words when it fails. */

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { root } from './processes.js';
 
-/** Declares the test. `document`: a file of docs/; its tables have the columns `case` and `tests`. */
+/** Declares the test. `document`: a file of docs/; its tables have the columns `case` (or `point`) and `tests`. */
 export function itNamesTestsThatExist(document: string): void {
   it('names tests that exist, for every case', () => {
-    const lines = readFileSync(join(root, 'docs', document), 'utf8').split('\n');
-    const heads = lines.filter((line) => /^\| (case|---) \|/.test(line)).length;
-    const rows = readRows(lines);
+    const lines = readLines(document);
+    const heads = lines.filter((line) => /^\| (case|point|---) \|/.test(line)).length;
+    const rows = readParityRows(document);
     expect(rows.length).to.equal(lines.filter((line) => line.startsWith('|')).length - heads);
     for (const [what, tests] of rows) {
       for (const entry of tests.split('<br>')) {
@@ -29,9 +29,13 @@ export function itNamesTestsThatExist(document: string): void {
 }
 
 /** Rows without headings: a case and the tests that assert it. */
-function readRows(lines: readonly string[]): [what: string, tests: string][] {
-  return lines.flatMap((line): [string, string][] => {
+export function readParityRows(document: string): [what: string, tests: string][] {
+  return readLines(document).flatMap((line): [string, string][] => {
     const [, what, tests] = /^\| (.+?) \| (`.+) \|$/.exec(line) ?? [];
     return what === undefined || tests === undefined ? [] : [[what, tests]];
   });
+}
+
+function readLines(document: string): readonly string[] {
+  return readFileSync(join(root, 'docs', document), 'utf8').split('\n');
 }

@@ -19,6 +19,7 @@ import { readStatus, statusHeaders } from '../status.js';
 import { connectManaged, dialHub } from './connections.js';
 import { type JoinOptions, prepareJoin, readJoinRequest, readJoinString } from './prepare-join.js';
 import { restoreJoin } from './restore-join.js';
+import { addWorkFlags, type WorkFlags, workOptionsOf } from './work-flags.js';
 
 export interface CommandContext {
   readonly env: Env;
@@ -29,6 +30,10 @@ export interface CommandContext {
 
 interface DataDirOption {
   readonly dataDir: string;
+}
+
+interface RunOptions extends DataDirOption, WorkFlags {
+  readonly kubeconfig?: string;
 }
 
 function defaultDataDir(): string {
@@ -72,25 +77,30 @@ function addJoinCommand(program: Command, context: CommandContext): void {
       '--join-file <file>',
       'the file that holds the join string; what has joined goes on without it when it is gone',
     );
-  withDataDir(command).action(async (text: string | undefined, options: JoinOptions) => {
-    const { env } = context;
-    const state = new KlusterletState(env.files, options.dataDir);
-    const joinString = await readJoinString(text, { options, state, env });
-    const request = joinString === 'joined' ? undefined : await readJoinRequest(joinString, { options, env });
-    const lock = await lockDirectory(options.dataDir);
-    try {
-      const config = request ? await prepareJoin(request, { options, state, env }) : await mustConfig(state);
-      await run(config, { state, context });
-    } finally {
-      await lock.release();
-    }
-  });
+  addWorkFlags(withDataDir(command)).action(
+    async (text: string | undefined, options: JoinOptions & WorkFlags) => {
+      const { env } = context;
+      const state = new KlusterletState(env.files, options.dataDir);
+      const joinString = await readJoinString(text, { options, state, env });
+      const request =
+        joinString === 'joined' ? undefined : await readJoinRequest(joinString, { options, env });
+      const lock = await lockDirectory(options.dataDir);
+      try {
+        const config = request
+          ? await prepareJoin(request, { options, state, env })
+          : await mustConfig(state);
+        await run(config, { state, context, flags: options });
+      } finally {
+        await lock.release();
+      }
+    },
+  );
 }
 
 /** A join that the hub refused, or has not heard of yet when it is stopped, leaves the directory free for another. */
 async function run(
   config: KlusterletConfig,
-  { state, context }: { state: KlusterletState; context: CommandContext },
+  { state, context, flags }: { state: KlusterletState; context: CommandContext; flags: WorkFlags },
 ): Promise<void> {
   const { env } = context;
   const signal = context.stopSignal();
@@ -108,6 +118,7 @@ async function run(
         ],
         dialHub: (address) => dialHub(env, address),
         onProgress: context.print,
+        work: workOptionsOf(flags),
       },
       signal,
     );
@@ -129,7 +140,7 @@ function addRunCommand(program: Command, context: CommandContext): void {
     '--kubeconfig <file>',
     'the managed cluster of a directory that was lost; default $KUBECONFIG, else in-cluster, else ~/.kube/config',
   );
-  withDataDir(command).action(async (options: DataDirOption & { kubeconfig?: string }) => {
+  addWorkFlags(withDataDir(command)).action(async (options: RunOptions) => {
     const state = new KlusterletState(context.env.files, options.dataDir);
     const lock = await lockDirectory(options.dataDir);
     try {
@@ -137,7 +148,7 @@ function addRunCommand(program: Command, context: CommandContext): void {
         (await state.readConfig()) ??
         (await restoreJoin(state, { env: context.env, kubeconfig: options.kubeconfig })) ??
         (await mustConfig(state));
-      await run(config, { state, context });
+      await run(config, { state, context, flags: options });
     } finally {
       await lock.release();
     }

@@ -61,8 +61,15 @@ function statusOf(scaler: KubeObject, target: KubeObject | undefined, nowMs: num
     {
       type: 'ScalingActive',
       status: 'False',
-      reason: 'FailedGetResourceMetric',
-      message: 'the stand-in cluster measures nothing and scales nothing',
+      ...(found && desiredReplicas === 0
+        ? {
+            reason: 'ScalingDisabled',
+            message: 'scaling is disabled since the replica count of the target is zero',
+          }
+        : {
+            reason: 'FailedGetResourceMetric',
+            message: 'the stand-in cluster measures nothing and scales nothing',
+          }),
     },
   ].map((one) => {
     const { lastUpdateTime: _, ...condition } = workloadCondition(scaler, one, { nowMs });

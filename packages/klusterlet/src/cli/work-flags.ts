@@ -1,0 +1,61 @@
+/** How the work agent is set by flags: what an operator may want otherwise than its defaults. */
+import { parseDuration, UsageError } from '@flotilla/kube/cli';
+import { type Command, Option } from 'commander';
+import { defaultWorkAgentOptions, type WorkAgentOptions } from '../work/options.js';
+
+export interface WorkFlags {
+  readonly appliedmanifestworkEvictionGracePeriod: number;
+  readonly resyncPeriod: number;
+  readonly maxUnaskedDeletion: number;
+}
+
+const { evictionGracePeriodMs, resyncMs, deletionGuard } = defaultWorkAgentOptions;
+
+export function addWorkFlags(command: Command): Command {
+  return command
+    .addOption(
+      // The name is that of OCM's agent.
+      new Option(
+        '--appliedmanifestwork-eviction-grace-period <duration>',
+        'how long a work must be missing on a hub that can be reached before what it applied is deleted',
+      )
+        .argParser(parseDuration)
+        .default(evictionGracePeriodMs, '1h'),
+    )
+    .addOption(
+      new Option(
+        '--max-unasked-deletion <percent>',
+        'when more than this share of the works vanish though nobody deleted them, "hub works confirm-deletion" has to be given first; 100: never',
+      )
+        .argParser(parsePercent)
+        .default(deletionGuard.heldShare * 100, String(deletionGuard.heldShare * 100)),
+    )
+    .addOption(
+      new Option(
+        '--resync-period <duration>',
+        'how often each work is looked over though nothing told of a change',
+      )
+        .argParser(parseResync)
+        .default(resyncMs, '5m'),
+    );
+}
+
+export function workOptionsOf(flags: WorkFlags): Partial<WorkAgentOptions> {
+  return {
+    evictionGracePeriodMs: flags.appliedmanifestworkEvictionGracePeriod,
+    resyncMs: flags.resyncPeriod,
+    deletionGuard: { ...deletionGuard, heldShare: flags.maxUnaskedDeletion / 100 },
+  };
+}
+
+function parsePercent(text: string): number {
+  const percent = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && percent <= 100) return percent;
+  throw new UsageError(`--max-unasked-deletion must be a number from 0 to 100: ${JSON.stringify(text)}`);
+}
+
+function parseResync(text: string): number {
+  const resync = parseDuration(text);
+  if (resync >= 1000) return resync;
+  throw new UsageError('--resync-period must be at least 1s');
+}
