@@ -291,7 +291,8 @@ class ApplyPass {
     const outcome = this.#after.get(target.id)?.outcome;
     const live = outcome?.live;
     const uid = typeof live === 'object' ? live.metadata.uid : undefined;
-    return { target, uid, absent: live === 'absent' || (outcome?.ok === true && live === undefined) };
+    const absent = live === 'absent' || (outcome?.ok === true && live === undefined);
+    return { target, uid, absent, failed: outcome?.ok === false };
   }
 
   /** Lets go of what the work had and has not any more; one that fails keeps its place in the inventory. */

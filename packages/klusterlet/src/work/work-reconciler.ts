@@ -3,7 +3,13 @@
  * of it. Works from the source alone, so that it makes no difference whether the hub can be reached. Called by the
  * agent's controller with the name of a work, never twice at a time for one name.
  */
-import { type AppliedManifestWork, isPlan, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
+import {
+  type AppliedManifestWork,
+  hasReason,
+  isPlan,
+  type ManifestWork,
+  manifestWorkFinalizer,
+} from '@flotilla/api';
 import { type ReconcileResult, TransportError } from '@flotilla/kube';
 import { isAbsence } from './apply/object-access.js';
 import { type ApplyPassDependencies, type PassInput, planIntent, runApplyPass } from './apply-pass.js';
@@ -11,8 +17,9 @@ import type { DeletionGuard } from './deletion-guard.js';
 import type { AnnotatedPlans } from './dry-run/annotated-plans.js';
 import type { Diagnoses } from './health/diagnoses.js';
 import type { HubWriter } from './hub-writer.js';
-import type { Target } from './planning/plan-manifests.js';
+import { planManifests, type Target } from './planning/plan-manifests.js';
 import type { SavedWorks } from './saved-works.js';
+import { judgeUnplanned } from './status/judge-manifest.js';
 import type { WorkSource } from './work-source.js';
 
 export interface WorkReconcilerDependencies extends Omit<ApplyPassDependencies, 'contestedBy'> {
@@ -105,18 +112,32 @@ export class WorkReconciler {
    * before the first object, is what nothing is left behind without. See docs/architecture.md, "The first moments".
    */
   async #apply(work: ManifestWork, signal: AbortSignal): Promise<ReconcileResult> {
-    const { inventories, discovery, saved } = this.#deps;
+    const { saved } = this.#deps;
     const prepared = saved.save(work).then(({ previous }) => previous);
     const finalized = this.#finalize(work, signal);
     const settled = Promise.allSettled([prepared, finalized]);
     try {
-      const intent = () => planIntent(work, discovery);
-      const inventory = await inventories.ensure(work, { intent, signal });
+      const inventory = await this.#ensureInventory(work, signal);
       // A terminating one must be gone first; its end is told at once.
       if (inventory.metadata.deletionTimestamp !== undefined) return { requeueAfterMs: 1000 };
       return await this.#applyOwned(work, { inventory, prepared, signal }, finalized);
     } finally {
       await settled; // a save that is still under way must not come after the removal of the file
+    }
+  }
+
+  /** What cannot be recorded is not applied, and says so on the hub. */
+  async #ensureInventory(work: ManifestWork, signal: AbortSignal): Promise<AppliedManifestWork> {
+    const { inventories, discovery, hubWriter, env } = this.#deps;
+    try {
+      return await inventories.ensure(work, { intent: () => planIntent(work, discovery), signal });
+    } catch (error) {
+      if (!hasReason(error, 'Invalid', 'Forbidden', 'BadRequest')) throw error;
+      const problem = `it cannot be recorded in the managed cluster: ${error.message}`;
+      const manifests = planManifests(work.spec, discovery).map(({ meta }) => judgeUnplanned(meta, problem));
+      const { name = '', uid = '', generation = 0 } = work.metadata;
+      hubWriter.report(name, { uid, generation, manifests, observedAtMs: env.clock.now() });
+      throw error;
     }
   }
 

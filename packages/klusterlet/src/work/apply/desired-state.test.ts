@@ -60,6 +60,14 @@ describe('desired state', () => {
     expect(planPatch(live, manifest, none)).to.deep.equal({ subjects: [{ kind: 'User', name: 'a' }] });
   });
 
+  it('comes to rest with nulls in a list of mixed items', () => {
+    const manifest = object({ spec: { steps: [{ a: null, b: 1 }, 'x'] } });
+    const patch = planPatch(object({ spec: { steps: [] } }), manifest, none);
+    expect(patch).to.deep.equal({ spec: { steps: [{ b: 1 }, 'x'] } });
+    const written = applyMergePatch(object({ spec: { steps: [] } }), patch) as KubeObject;
+    expect(planPatch(written, manifest, none)).to.deep.equal({});
+  });
+
   it('removes what only an earlier manifest set, and leaves what others set', () => {
     const before = object({ data: { a: '1', b: '2' } }, { labels: { old: 'x' } });
     const manifest = object({ data: { a: '1' } });

@@ -95,7 +95,10 @@ function mergeList(
   want: readonly unknown[],
   previous: readonly unknown[],
 ): readonly unknown[] {
-  if (!want.every(isObject) || !live.every(isObject)) return equal(live, want) ? live : want;
+  if (!want.every(isObject) || !live.every(isObject)) {
+    const plain = want.map(dropNulls);
+    return equal(live, want) || equal(live, plain) ? live : plain;
+  }
   const lists = previous.filter((each): each is JsonObject[] => Array.isArray(each) && each.every(isObject));
   const key = itemKey(live, want);
   if (key === undefined) {

@@ -6,6 +6,7 @@ import {
   type AppliedManifestWork,
   equal,
   formatApiVersion,
+  isObject,
   type OwnerReference,
   workGroupName,
 } from '@flotilla/api';
@@ -36,7 +37,10 @@ export function planOwners(
 ): readonly OwnerReference[] | undefined {
   const current = now ?? [];
   const kept = owned ? current : current.filter(({ uid }) => uid !== owner.uid);
-  const asked = [...(Array.isArray(wanted) ? wanted : []), ...(owned ? [owner] : [])];
+  const asked = [
+    ...(Array.isArray(wanted) ? (wanted as OwnerReference[]).filter((each) => isObject(each)) : []),
+    ...(owned ? [owner] : []),
+  ];
   const missing = asked.filter(({ uid }) => !kept.some((reference) => reference.uid === uid));
   const next = [...kept, ...missing];
   return equal(current, next) ? undefined : next;

@@ -17,6 +17,7 @@ import type { Target } from '../planning/plan-manifests.js';
 import { adoptFields } from './adopt-fields.js';
 import { planPatch } from './desired-state.js';
 import { IgnoreFieldError, keepLiveFields, removeIgnoredFields } from './ignore-fields.js';
+import { refuseTooSoon } from './limit-corrections.js';
 import { readLive, toFailure } from './object-access.js';
 import type { ApplyContext, Outcome } from './outcome.js';
 import { isInventoryReference } from './owner-references.js';
@@ -31,7 +32,8 @@ export async function applyServerSide(
   context: ApplyContext,
 ): Promise<Outcome> {
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-    const outcome = await applyOnce(target, manifest, context);
+    const again = attempt === 1 ? context : { ...context, correctionDelayMs: () => 0 }; // it counts as one
+    const outcome = await applyOnce(target, manifest, again);
     if (outcome !== 'changed meanwhile') return outcome;
   }
   const message = 'the object is changed by somebody else all the time';
@@ -50,6 +52,8 @@ async function applyOnce(
   try {
     live = context.expectAbsent ? undefined : await readLive(target, context);
     const planned = planApply(live, { body, config, context });
+    const refusal = planned && refuseTooSoon(live ?? 'absent', context);
+    if (refusal !== undefined) return refusal;
     if (live !== undefined && planned !== undefined) {
       live = await adopt(target, { live, body: planned, config }, context);
     }

@@ -15,6 +15,7 @@ import {
 } from '@flotilla/api';
 import type { Target } from '../planning/plan-manifests.js';
 import { planPatch } from './desired-state.js';
+import { refuseTooSoon } from './limit-corrections.js';
 import { createOwned, isAbsence, patchLive, readLive, toFailure } from './object-access.js';
 import type { ApplyContext, Outcome } from './outcome.js';
 import { planOwners } from './owner-references.js';
@@ -71,6 +72,8 @@ async function withLive(
     try {
       live = attempt === 1 && context.expectAbsent ? undefined : await readLive(target, context);
       if (live !== undefined) return await act(live);
+      const refusal = attempt === 1 ? refuseTooSoon('absent', context) : undefined;
+      if (refusal !== undefined) return refusal;
       const created = await createOwned(target, manifest, context);
       if (created !== undefined) return settle(created, { manifest, context });
     } catch (error) {
@@ -101,7 +104,8 @@ async function correct(
   const owners = planOwners(live.metadata.ownerReferences, {
     owner: context.owner,
     owned: target.owned,
-    wanted: manifest.metadata.ownerReferences,
+    // Once they were set, whoever took one away has his reasons: a garbage collector does when that owner is gone.
+    wanted: context.remembered === undefined ? manifest.metadata.ownerReferences : [],
   });
   if (isSettled && owners === undefined) {
     return { ok: true, live, wrote: false, ...(text !== undefined && { settled: text }) };
@@ -132,18 +136,7 @@ function refuseCorrection(live: KubeObject, context: ApplyContext): Outcome | un
     const message = `ManifestWork "${contestedBy}" applies the same object with other values and was first`;
     return { ok: false, reason: 'AppliedManifestFailed', message, live, retry: 'later' };
   }
-  const retryAfterMs = context.correctionDelayMs();
-  if (retryAfterMs === 0) return undefined;
-  const message = `somebody else keeps changing the object back; it is corrected again in ${Math.ceil(retryAfterMs / 1000)}s`;
-  return {
-    ok: false,
-    reason: 'AppliedManifestFailed',
-    message,
-    live,
-    retry: 'later',
-    retryAfterMs,
-    isLimited: true,
-  };
+  return refuseTooSoon(live, context);
 }
 
 /** Whatever still differs after a write is what the server makes of the manifest. */

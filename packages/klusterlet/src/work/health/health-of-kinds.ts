@@ -162,7 +162,7 @@ function containers(
     (Array.isArray(list) ? list.filter(isObject) : []).map((each) => {
       const state = isObject(each['state']) ? each['state'] : {};
       return {
-        name: String(each['name'] ?? ''),
+        name: typeof each['name'] === 'string' ? each['name'] : '',
         waiting: isObject(state['waiting']) ? state['waiting'] : undefined,
       };
     }),

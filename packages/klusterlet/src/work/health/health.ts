@@ -30,9 +30,9 @@ function subjectOf(object: KubeObject): Subject {
       const found = conditions.find((each) => each['type'] === type);
       return (
         found && {
-          status: String(found['status'] ?? ''),
-          reason: String(found['reason'] ?? ''),
-          message: String(found['message'] ?? ''),
+          status: textOf(found['status']),
+          reason: textOf(found['reason']),
+          message: textOf(found['message']),
         }
       );
     },
@@ -56,4 +56,9 @@ function healthByReady({ condition }: Subject): Health {
   if (ready === undefined) return current('The object exists');
   if (ready.status === 'True') return current('The object is ready');
   return inProgress(sentence(ready, 'The object is not ready'));
+}
+
+/** The status of a custom resource may hold anything; what is no text says nothing. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

@@ -104,6 +104,8 @@ export interface TargetResult {
   readonly uid: string | undefined;
   /** True when it is certain that the object is not there. */
   readonly absent: boolean;
+  /** True when it could not be applied: another attempt will come. */
+  readonly failed: boolean;
 }
 
 /** The inventory after a pass: what was seen, what may be there, and what is still going away. */
@@ -114,9 +116,14 @@ export function afterPass(
 ): AppliedResource[] {
   const before = new Map(recorded.map((resource) => [resourceId(resource), resource]));
   const next = new Map<string, AppliedResource>();
-  for (const { target, uid, absent } of results) {
+  for (const { target, uid, absent, failed } of results) {
     const old = before.get(target.id);
     const isOnlyRead = target.settings.strategy.type === 'ReadOnly';
+    if (absent && failed && !isOnlyRead) {
+      // It stays an intention: taken out, it would be written back before each attempt.
+      next.set(target.id, toResource(target, undefined));
+      continue;
+    }
     if (absent || (uid === undefined && old === undefined && isOnlyRead)) continue;
     next.set(target.id, toResource(target, uid ?? old?.uid));
   }

@@ -158,12 +158,21 @@ describe('list of applied resources', () => {
 
   it('has what was seen, what may be there and what is going away after a pass', () => {
     const results = [
-      { target: target('seen'), uid: 'us', absent: false },
-      { target: target('unknown'), uid: undefined, absent: false },
-      { target: target('refused'), uid: undefined, absent: true },
+      { target: target('seen'), uid: 'us', absent: false, failed: false },
+      { target: target('unknown'), uid: undefined, absent: false, failed: false },
+      { target: target('read'), uid: undefined, absent: true, failed: false },
     ];
-    const after = afterPass([resource('refused')], results, [resource('going', 'ug')]);
+    const after = afterPass([resource('read')], results, [resource('going', 'ug')]);
     expect(after).to.deep.equal([resource('going', 'ug'), resource('seen', 'us'), resource('unknown')]);
+  });
+
+  it('keeps the intention of what was refused, so that another attempt has nothing to write', () => {
+    const refused = { target: target('refused'), uid: undefined, absent: true, failed: true };
+    const intent = withIntent([], [refused.target]);
+    expect(afterPass(intent, [refused], [])).to.deep.equal(intent);
+    expect(afterPass([resource('refused', 'of-one-that-is-gone')], [refused], [])).to.deep.equal(intent);
+    const read = { ...refused, target: target('refused', 'ReadOnly') };
+    expect(afterPass(intent, [read], [])).to.deep.equal([]);
   });
 
   it('gives nothing up that an unplaced manifest may stand for', () => {

@@ -107,7 +107,7 @@ function describeHold({ resource }: ResourceRef, { metadata, status }: KubeObjec
   const conditions = isObject(status) && Array.isArray(status['conditions']) ? status['conditions'] : [];
   const told = conditions.flatMap((condition: unknown) =>
     resource === 'namespaces' && isObject(condition) && condition['status'] === 'True'
-      ? [String(condition['message'] ?? '')]
+      ? [typeof condition['message'] === 'string' ? condition['message'] : '']
       : [],
   );
   if (told.length > 0) return `${what} is being emptied: ${told.join('; ')}`;

@@ -38,6 +38,7 @@ const discovery = discoveryOf([
   served('v1', 'Namespace', 'namespaces', false),
   served('networking.k8s.io/v1', 'Ingress', 'ingresses'),
   served('batch/v1beta1', 'CronJob', 'cronjobs'),
+  served('work.open-cluster-management.io/v1', 'AppliedManifestWork', 'appliedmanifestworks', false),
 ]);
 
 const manifest = (apiVersion: string, kind: string, name = 'a', namespace = 'd') => ({
@@ -98,6 +99,11 @@ describe('plan of manifests', () => {
     const [first, second] = plan([manifest('v1', 'ConfigMap'), manifest('v1', 'ConfigMap')]);
     expect(first?.type).to.equal('target');
     expect(second?.type === 'failed' && second.problem).to.contain('at index 0');
+  });
+
+  it('lets no work write the inventories of works', () => {
+    const [planned] = plan([manifest('work.open-cluster-management.io/v1', 'AppliedManifestWork')]);
+    expect(planned).to.include({ type: 'failed', unserved: false });
   });
 
   it('has exactly one entry for each manifest whatever it is', () => {

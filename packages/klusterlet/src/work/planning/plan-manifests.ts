@@ -11,7 +11,7 @@ import {
   type ManifestResourceMeta,
   type ManifestWorkSpec,
 } from '@flotilla/api';
-import { type Discovery, type ObjectKey, type ResourceRef, toRef } from '@flotilla/kube';
+import { type Discovery, type ObjectKey, type ResourceRef, toRef, wellKnown } from '@flotilla/kube';
 import { type ManifestIdentity, type ObjectPlace, placeId, placeOf, readManifest } from './identity.js';
 import { isOwned, type ManifestSettings, settingsFor } from './manifest-settings.js';
 
@@ -87,6 +87,10 @@ function planTarget(
     const problem = `metadata.namespace must be set: ${identity.kind} is a namespaced kind`;
     return { type: 'failed', meta, problem, unserved: false };
   }
+  if (isInventory(ref)) {
+    const problem = "AppliedManifestWorks are the klusterlet's own account of what it has applied";
+    return { type: 'failed', meta, problem, unserved: false };
+  }
   const key = { name: identity.name, ...(namespace !== '' && { namespace }) };
   const place: ObjectPlace = placeOf(ref, key);
   const target: Target = {
@@ -102,6 +106,12 @@ function planTarget(
     offered: read.length,
   };
   return { type: 'target', meta, target };
+}
+
+/** A work that could write them could have the klusterlet forget or delete, as whom it likes, what other works own. */
+function isInventory({ group, resource }: ResourceRef): boolean {
+  const { appliedManifestWorks } = wellKnown;
+  return group === appliedManifestWorks.group && resource === appliedManifestWorks.resource;
 }
 
 /** Two manifests for one object would undo each other for ever; admission refuses them, other sources may not. */

@@ -13,13 +13,11 @@ import {
   manifestReason,
   ruleConditionProblem,
 } from '@flotilla/api';
+import { boundedMessage } from './messages.js';
 import type { Judgement } from './observation.js';
 
 /** One condition by a rule. */
 export type RuleCondition = Judgement & { readonly type: string };
-
-/** What the API allows; a longer one would have the hub refuse the whole status. */
-const maxMessageLength = 32_768;
 
 /** In the order of the rules; a well-known rule for a kind without such knowledge gives none, as in OCM. */
 export function evaluateRules(object: KubeObject, rules: readonly ConditionRule[]): RuleCondition[] {
@@ -29,7 +27,7 @@ export function evaluateRules(object: KubeObject, rules: readonly ConditionRule[
     if (ruleConditionProblem(rule.condition) !== undefined) return [];
     const judgement = judge(rule, object, evaluation);
     if (judgement === undefined) return [];
-    return [{ type: rule.condition, ...judgement, message: judgement.message.slice(0, maxMessageLength) }];
+    return [{ type: rule.condition, ...judgement, message: boundedMessage(judgement.message) }];
   });
 }
 

@@ -135,7 +135,8 @@ export function judgeRest(
   };
 }
 
-function judgeUnplanned(meta: ManifestResourceMeta, problem: string): ManifestObservation {
+/** A manifest of which nothing is applied. */
+export function judgeUnplanned(meta: ManifestResourceMeta, problem: string): ManifestObservation {
   return {
     meta,
     applied: {

@@ -14,6 +14,7 @@ import {
   removeCondition,
   setCondition,
 } from '@flotilla/api';
+import { boundedMessage } from './messages.js';
 import type { ManifestObservation } from './observation.js';
 
 export interface StatusMoment {
@@ -35,7 +36,8 @@ export function planManifestStatus(
     conditions = removeCondition(conditions, manifestCondition.applied);
   }
   const set = (type: string, judgement: Omit<Condition, 'type' | 'lastTransitionTime'>): void => {
-    conditions = setCondition(conditions, { type, ...judgement }, observedAtMs);
+    const message = boundedMessage(judgement.message);
+    conditions = setCondition(conditions, { type, ...judgement, message }, observedAtMs);
   };
   const appliedNow = { ...applied, observedGeneration: generation };
   const appliedFirst = before === undefined;

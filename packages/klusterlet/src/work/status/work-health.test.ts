@@ -60,6 +60,12 @@ describe('health of a work', () => {
     ]);
   });
 
+  it('tells of a manifest without a name by its place', () => {
+    const refused = condition('Applied', 'False', ['AppliedManifestFailed', 'name must be set in manifest']);
+    const nameless = { resourceMeta: { ordinal: 3 }, conditions: [refused] };
+    expect(show(nameless)[0]).to.match(/: manifest 3: name must be set in manifest$/);
+  });
+
   it('is not good when a manifest is not applied, whatever its object is', () => {
     const refused = condition('Applied', 'False', ['AppliedManifestFailed', 'Failed to apply manifest: no']);
     const [first] = show({ ...entry('a'), conditions: [refused, healthy] });

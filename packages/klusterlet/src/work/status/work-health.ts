@@ -10,6 +10,7 @@ import {
   findCondition,
   healthReason,
   type ManifestCondition,
+  type ManifestResourceMeta,
   manifestCondition,
   workCondition,
 } from '@flotilla/api';
@@ -90,9 +91,14 @@ function worst(unhealthy: readonly State[]): Pick<ConditionUpdate, 'status' | 'r
 
 function describe(judged: readonly Judged[]): string {
   const named = judged.slice(0, maxNamed).map(({ entry: { resourceMeta }, health }) => {
-    const { resource, kind, namespace = '', name } = resourceMeta;
-    return `${resource || kind} ${namespace === '' ? '' : `${namespace}/`}${name}: ${health.message}`;
+    return `${nameOf(resourceMeta)}: ${health.message}`;
   });
   const more = judged.length > named.length ? [`and ${judged.length - named.length} more`] : [];
   return [...named, ...more].join('; ');
+}
+
+/** What could not be read has its place only. */
+function nameOf({ ordinal, resource, kind, namespace = '', name = '' }: ManifestResourceMeta): string {
+  if (name === '') return `manifest ${ordinal}`;
+  return `${resource || kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 }

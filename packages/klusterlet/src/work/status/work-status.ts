@@ -17,11 +17,10 @@ import {
   workReason,
 } from '@flotilla/api';
 import { findOldEntry, planManifestStatus } from './manifest-status.js';
+import { boundedMessage } from './messages.js';
 import type { WorkObservation } from './observation.js';
 import { planHealth } from './work-health.js';
 
-/** What the schema of conditions allows. */
-const maxMessageLength = 32_768;
 /** Of the objects that hold a deletion up. */
 const maxReasonsShown = 10;
 
@@ -43,7 +42,7 @@ export function planWorkStatus(
   ];
   for (const update of updates) {
     if (update === undefined) continue;
-    const message = update.message.slice(0, maxMessageLength);
+    const message = boundedMessage(update.message);
     conditions = setCondition(
       conditions,
       { ...update, message, observedGeneration: generation },
@@ -73,7 +72,7 @@ export function planDeletingStatus(
       type: workCondition.deleting,
       status: 'True',
       reason: workReason.deleting,
-      message: `ManifestWork is being deleted${why}`.slice(0, maxMessageLength),
+      message: boundedMessage(`ManifestWork is being deleted${why}`),
     },
     sinceMs,
   );
