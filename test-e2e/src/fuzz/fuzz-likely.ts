@@ -1,6 +1,7 @@
 /** Fuzzed requests that nearly fit: what a client would send to the place where it belongs, with at most two faults. */
+import { applyChanges, change } from '@flotilla/api/testing';
 import fc, { type Arbitrary } from 'fast-check';
-import { applyChanges, change, jsonText, yamlText } from './fuzz-bodies.js';
+import { jsonText, yamlText } from './fuzz-bodies.js';
 import { accepts, type FuzzRequest, fuzzNamespace, query } from './fuzz-parts.js';
 import { realObjects } from './real-objects.js';
 

@@ -8,6 +8,7 @@ import {
   createApiServer,
   createMemoryStore,
   hubKubernetesVersion,
+  type MemoryStore,
 } from '@flotilla/apiserver';
 import { createWorkAgent, type WorkAgentOptions } from '@flotilla/klusterlet';
 import {
@@ -42,6 +43,10 @@ export interface World {
   readonly hub: KubeClient;
   readonly managed: KubeClient;
   readonly hubServerObject: ApiServer;
+  readonly managedServerObject: ApiServer;
+  /** Below the managed cluster's API server. */
+  readonly managedStore: MemoryStore;
+  readonly hubStore: MemoryStore;
   /** Every request that reached the managed cluster from the agent: `METHOD path`. */
   readonly requests: string[];
   startAgent(options?: Partial<WorkAgentOptions>, identity?: AgentIdentity): void;
@@ -61,9 +66,11 @@ export async function createWorld(seed = 1): Promise<World> {
   });
   serviceAccountKey ??= generateKeyPair().privateKeyPem;
   const key = serviceAccountKey;
+  const hubStore = createMemoryStore();
+  const managedStore = createMemoryStore();
   const start = async (profile: 'hub' | 'cluster'): Promise<ApiServer> => {
     const server = createApiServer({
-      store: createMemoryStore(),
+      store: profile === 'hub' ? hubStore : managedStore,
       env,
       profile,
       kubernetesVersion: hubKubernetesVersion,
@@ -100,6 +107,9 @@ export async function createWorld(seed = 1): Promise<World> {
     hub,
     managed,
     hubServerObject: hubApi,
+    managedServerObject: managedApi,
+    managedStore,
+    hubStore,
     requests,
     startAgent: (options, identity) => {
       const stop = createStopController();
