@@ -3,8 +3,8 @@
  * has been saved before. Called by `agent.ts`.
  */
 import { parseAgentUserName } from '@flotilla/api';
-import { type Env, type KubeClient, parseCertificate, writeHubKubeconfig } from '@flotilla/kube';
-import { readSecondCopy } from './registration/second-copy.js';
+import { type Env, type KubeClient, parseCertificate } from '@flotilla/kube';
+import { hubKubeconfig, readSecondCopy } from './registration/second-copy.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
 
 export interface CredentialKeeper {
@@ -49,8 +49,8 @@ async function saveCredentials(
   { state, config }: CredentialKeeper,
   credentials: HubCredentials,
 ): Promise<void> {
-  const { clusterName, agentId, hubServer, hubCa } = config;
-  const kubeconfig = writeHubKubeconfig({ server: hubServer, ca: hubCa, clusterName: 'hub' });
+  const { clusterName, agentId } = config;
+  const kubeconfig = hubKubeconfig(config);
   await state.writeCredentials(credentials, { kubeconfig, clusterName, agentId });
 }
 

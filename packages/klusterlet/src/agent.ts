@@ -23,17 +23,21 @@ import { type HubAddress, hubAt } from './hub-address.js';
 import { patiently } from './patiently.js';
 import { bootstrap, DeniedError, isFinal } from './registration/bootstrap.js';
 import { createCertificateRotation } from './registration/certificate-rotation.js';
+import { createClusterProperties } from './registration/cluster-properties.js';
+import type { CertificateState } from './registration/cluster-status.js';
 import { createHubAuthoritiesFollower, isOfOldAuthority } from './registration/hub-authorities.js';
 import { createLeaseRenewer } from './registration/lease-renewer.js';
+import { managedNamespaceLabel } from './registration/managed-namespaces.js';
 import { proveKnown, recoverCredentials, refusalOf } from './registration/recovery.js';
 import { isExpired, requestRenewal } from './registration/renewal.js';
 import { writeSecondCopy } from './registration/second-copy.js';
+import type { AgentSettings } from './registration/settings.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
 import { createStatusController } from './registration/status-controller.js';
 import type { WorkAgentOptions } from './work/options.js';
 import { createWorkAgent } from './work/work-agent.js';
 
-export interface AgentOptions {
+export interface AgentOptions extends AgentSettings {
   readonly env: Env;
   readonly state: KlusterletState;
   readonly config: KlusterletConfig;
@@ -42,16 +46,19 @@ export interface AgentOptions {
   readonly clientConfigs: readonly { readonly url: string; readonly caBundle?: string }[];
   readonly dialHub: (address: HubAddress) => Transport;
   readonly onProgress: (text: string) => void;
-  readonly healthCheckPeriodSeconds: number;
-  readonly maxCustomClusterClaims: number;
   /** Of the work agent, in place of its defaults. */
   readonly work?: Partial<WorkAgentOptions>;
+  /** For who chooses among several hubs. */
+  readonly observer?: HubObserver;
 }
 
-export const defaultAgentOptions = Object.freeze({
-  healthCheckPeriodSeconds: 60,
-  maxCustomClusterClaims: 20,
-});
+/** What an agent learns of its hub. */
+export interface HubObserver {
+  /** The hub took a heartbeat. */
+  onHeartbeat(): void;
+  /** Whether the hub accepts the cluster. */
+  onAcceptance(accepted: boolean): void;
+}
 
 /**
  * Runs until the signal aborts. An agent that has joined before runs on whatever becomes of its credentials; one that
@@ -297,6 +304,36 @@ async function runRegistration(
   });
   const nodes = createInformer(managed, wellKnown.nodes, { env });
   const claims = createInformer(managed, wellKnown.clusterClaims, { env });
+  const namespaceLabel = managedNamespaceLabel(config.hubServer);
+  const markedNamespaces = createInformer(managed, wellKnown.namespaces, {
+    env,
+    labelSelector: `${namespaceLabel}=true`,
+    metadataOnly: true,
+  });
+  const properties = createClusterProperties(managed, { env, onChange: () => status.enqueue(clusterName) });
+  let certificate: CertificateState | undefined;
+  const tell = (state: CertificateState): void => {
+    certificate = state;
+    status.enqueue(clusterName);
+  };
+  const status = createStatusController({
+    ...options,
+    clusterName,
+    hub,
+    cluster,
+    nodes,
+    claims,
+    properties: () => properties.list(),
+    markedNamespaces,
+    namespaceLabel,
+    certificate: () => certificate,
+  });
+  const { observer, clientCertExpirationSeconds } = options;
+  if (observer !== undefined) {
+    cluster.onChange(({ type, object }) => {
+      if (type !== 'deleted') observer.onAcceptance(object.spec?.hubAcceptsClient === true);
+    });
+  }
   const rotation = createCertificateRotation({
     clusterName,
     agentId,
@@ -305,9 +342,12 @@ async function runRegistration(
     cluster,
     state,
     credentials,
+    clientCertExpirationSeconds,
+    onFailed: (failedBecause) => tell({ failedBecause }),
     onRotated: async (renewed) => {
       await adopt(options, renewed);
       holder.current = renewed;
+      tell(parseCertificate(renewed.certificatePem));
       copier.enqueue(clusterName);
       authorities.enqueue(clusterName);
     },
@@ -335,18 +375,26 @@ async function runRegistration(
     },
   });
   const controllers = [
-    createStatusController({ ...options, clusterName, hub, cluster, nodes, claims }),
-    createLeaseRenewer({ clusterName, hub, env, cluster }),
+    status,
+    createLeaseRenewer({
+      clusterName,
+      hub,
+      env,
+      cluster,
+      onRenewed: observer && (() => observer.onHeartbeat()),
+    }),
     rotation,
     copier,
     authorities,
   ];
-  for (const informer of [cluster, nodes, claims]) informer.start(signal);
+  const informers = [cluster, nodes, claims, markedNamespaces];
+  for (const informer of informers) informer.start(signal);
+  properties.start(signal);
   for (const controller of controllers) controller.start(signal);
   rotation.enqueue(clusterName);
   copier.enqueue(clusterName);
   await spawn('registration', () => aborted(signal), { log: env.log, signal }).done;
-  await Promise.all([...controllers, cluster, nodes, claims].map((part) => part.close()));
+  await Promise.all([...controllers, ...informers, properties].map((part) => part.close()));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -8,11 +8,18 @@ export interface HubAddress {
   readonly alternatives?: readonly string[];
   /** What gives the bundle at each dial, where it may change meanwhile. */
   readonly ca: string | (() => string);
+  /** Of the proxy through which it is reached. */
+  readonly proxyUrl?: string;
   readonly credentials?: () => HubCredentials | undefined;
   readonly token?: string;
 }
 
 /** Where the hub of a configuration is. */
-export function hubAt({ hubServer, hubAlternatives, hubCa }: KlusterletConfig): HubAddress {
-  return { server: hubServer, ca: hubCa, ...(hubAlternatives && { alternatives: hubAlternatives }) };
+export function hubAt({ hubServer, hubAlternatives, hubCa, proxyUrl }: KlusterletConfig): HubAddress {
+  return {
+    server: hubServer,
+    ca: hubCa,
+    ...(hubAlternatives && { alternatives: hubAlternatives }),
+    ...(proxyUrl !== undefined && { proxyUrl }),
+  };
 }

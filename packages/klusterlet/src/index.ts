@@ -1,5 +1,6 @@
-export { type AgentOptions, defaultAgentOptions, runAgent } from './agent.js';
+export { type AgentOptions, runAgent } from './agent.js';
 export type { HubAddress } from './hub-address.js';
+export { type AgentSettings, defaultAgentOptions } from './registration/settings.js';
 export { type KlusterletConfig, KlusterletState } from './registration/state.js';
 export type { WorkAgentOptions } from './work/options.js';
 export { createSavedWorks, type SavedWorks } from './work/saved-works.js';

@@ -3,6 +3,7 @@
  * synced, and a process that ends by itself is started again after a pause, as a node does with a container.
  */
 import {
+  type AgentOptions,
   defaultAgentOptions,
   type HubAddress,
   type KlusterletConfig,
@@ -25,7 +26,10 @@ export interface KlusterletProcessOptions {
   readonly clusterName: string;
   readonly env: Env;
   readonly hub: ServerProcess;
+  /** For an agent that may move: the hub at an address. Default: always `hub`. */
+  readonly hubAt?: (server: string) => ServerProcess;
   readonly hubCa: string;
+  readonly agent?: Partial<AgentOptions>;
   readonly cluster: ServerProcess;
   /** The networks between it and the two servers. */
   readonly toHub: (transport: Transport) => Transport;
@@ -119,13 +123,15 @@ export class KlusterletProcess {
         clientConfigs: [],
         dialHub: (address) => life.transport(this.#dialHub(address)),
         onProgress: () => undefined,
+        ...this.#options.agent,
       },
       createStopController().signal,
     );
   }
 
-  #dialHub({ credentials, token }: HubAddress): Transport {
-    const { hub, toHub } = this.#options;
+  #dialHub({ server, credentials, token }: HubAddress): Transport {
+    const { hubAt, toHub } = this.#options;
+    const hub = hubAt?.(server) ?? this.#options.hub;
     return toHub(
       hub.dial(() => {
         if (credentials === undefined) return { ...(token !== undefined && { token }) };

@@ -4,23 +4,11 @@
  * sees every durable change. Nothing here touches the real world.
  */
 import { isConditionTrue, type KubeObject, type ManagedCluster, type ManifestWork } from '@flotilla/api';
-import { hubKubernetesVersion } from '@flotilla/apiserver';
-import {
-  approveCluster,
-  bootstrapTokenSecret,
-  createBootstrapToken,
-  createCertificateGate,
-  createReadGuard,
-  hubAdmission,
-  installHubApi,
-  startHubControllers,
-} from '@flotilla/hub';
+import { approveCluster, bootstrapTokenSecret, createBootstrapToken } from '@flotilla/hub';
 import {
   type CertificateAuthority,
   createCertificateAuthority,
   createClient,
-  createStopController,
-  type Env,
   generateKeyPair,
   type KubeClient,
   wellKnown,
@@ -34,6 +22,7 @@ import {
   type TestEnv,
   type VirtualClock,
 } from '@flotilla/kube/testing';
+import { createHubProcess } from './hub-process.js';
 import { KlusterletProcess } from './klusterlet-process.js';
 import { Observer } from './observer.js';
 import { clusterLink, foreignNames, hubLink, type Scenario } from './scenario.js';
@@ -195,28 +184,10 @@ export class World {
   }
 
   #createHub(): ServerProcess {
-    const newGate = (env: Env) => createCertificateGate({ env, disconnect: () => undefined });
-    let gate = newGate(this.env);
-    return new ServerProcess({
+    return createHubProcess({
       name: 'hub',
       env: this.#envOf('hub'),
-      profile: 'hub',
-      kubernetesVersion: hubKubernetesVersion,
       pki: makePki(this.clock),
-      admission: (server) => hubAdmission(() => createClient(server().transport()), this.clock),
-      guard: (server) => createReadGuard(() => createClient(server().transport())),
-      certificateRules: {
-        refuses: (certificate) => gate.rules.refuses(certificate),
-        whenExpired: (certificate, nowMs) => gate.rules.whenExpired(certificate, nowMs),
-      },
-      beside: async (server, life) => {
-        const client = createClient(server.transport(), { userAgent: 'hub' });
-        const { signal } = createStopController();
-        await installHubApi(client, life.env, signal);
-        gate = newGate(life.env);
-        await gate.start(client, signal);
-        await startHubControllers(client, life.env, { signal });
-      },
       onEvent: (event) => this.observer.hearHub(event),
       onFailure: (error) => this.breach('start', `the hub: ${String(error)}`),
     });

@@ -11,14 +11,17 @@ import {
   UsageError,
 } from '@flotilla/kube/cli';
 import { lockDirectory } from '@flotilla/kube/node';
-import type { Command } from 'commander';
-import { defaultAgentOptions, runAgent } from '../agent.js';
+import { type Command, Option } from 'commander';
+import { runAgent } from '../agent.js';
 import { leaveHub } from '../leave.js';
+import { defaultAgentOptions } from '../registration/settings.js';
 import { type KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { readStatus, statusHeaders } from '../status.js';
 import { connectManaged, dialHub } from './connections.js';
+import { parseProxyUrl } from './hub-proxy.js';
 import { type JoinOptions, prepareJoin, readJoinRequest, readJoinString } from './prepare-join.js';
 import { restoreJoin } from './restore-join.js';
+import { addSettingOptions } from './setting-options.js';
 import { addWorkFlags, type WorkFlags, workOptionsOf } from './work-flags.js';
 
 export interface CommandContext {
@@ -76,8 +79,14 @@ function addJoinCommand(program: Command, context: CommandContext): void {
     .option(
       '--join-file <file>',
       'the file that holds the join string; what has joined goes on without it when it is gone',
+    )
+    .addOption(
+      new Option(
+        '--proxy-url <url>',
+        'proxy (http or https) through which the hub is reached; default: proxy-url of the bootstrap kubeconfig, else $HTTPS_PROXY',
+      ).argParser(parseProxyUrl),
     );
-  addWorkFlags(withDataDir(command)).action(
+  addSettingOptions(addWorkFlags(withDataDir(command))).action(
     async (text: string | undefined, options: JoinOptions & WorkFlags) => {
       const { env } = context;
       const state = new KlusterletState(env.files, options.dataDir);
@@ -109,6 +118,7 @@ async function run(
     await runAgent(
       {
         ...defaultAgentOptions,
+        ...config.settings,
         env,
         state,
         config,

@@ -10,6 +10,7 @@ import {
 } from '@flotilla/kube';
 import { createHttpsTransport, transportFromKubeconfig, transportInCluster } from '@flotilla/kube/node';
 import type { HubAddress } from '../hub-address.js';
+import { hubProxy } from './hub-proxy.js';
 
 /** The path of the managed cluster's kubeconfig; undefined: in-cluster. */
 export function managedKubeconfig(given: string | undefined): string | undefined {
@@ -68,12 +69,14 @@ export function dialHub(env: Env, { server, alternatives = [], ...address }: Hub
   ]);
 }
 
-function dialOne(env: Env, { server, ca, credentials, token }: HubAddress): Transport {
+function dialOne(env: Env, { server, ca, proxyUrl, credentials, token }: HubAddress): Transport {
+  const proxy = hubProxy(server, { ca, ...(proxyUrl !== undefined && { url: proxyUrl }) });
   return createHttpsTransport({
     server,
     ca,
     label: 'hub',
     clock: env.clock,
+    ...(proxy && { proxy }),
     ...(credentials && {
       clientCertificate: () => {
         const current = credentials();

@@ -17,6 +17,8 @@ export interface Invitation {
   readonly ca?: string;
   /** Further addresses of the same hub. */
   readonly alternatives?: readonly string[];
+  /** Of the proxy through which the hub is reached. */
+  readonly proxyUrl?: string;
   /** The one cluster that may join. */
   readonly cluster?: string;
 }
@@ -69,5 +71,6 @@ async function fromKubeconfig(file: string, { files }: Pick<Env, 'files'>): Prom
   if (token === undefined || token === '') {
     throw new Error(`the bootstrap kubeconfig ${file} has no token: a klusterlet asks to join with a token`);
   }
-  return { server: cluster.server, token, caHash: publicKeyHash(ca), ca };
+  const { server, proxyUrl } = cluster;
+  return { server, token, caHash: publicKeyHash(ca), ca, ...(proxyUrl !== undefined && { proxyUrl }) };
 }

@@ -12,14 +12,17 @@ import { proveKnown, refusalOf } from '../registration/recovery.js';
 import { isExpired } from '../registration/renewal.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { checkManaged, dialHub, managedKubeconfig } from './connections.js';
+import { hubProxy } from './hub-proxy.js';
 import { type Invitation, readInvitation } from './invitation.js';
+import { type SettingFlags, settingsOf } from './setting-options.js';
 
-export interface JoinOptions {
+export interface JoinOptions extends SettingFlags {
   readonly dataDir: string;
   readonly name?: string;
   readonly kubeconfig?: string;
   readonly bootstrapKubeconfig?: string;
   readonly joinFile?: string;
+  readonly proxyUrl?: string;
 }
 
 export interface JoinRequest {
@@ -68,7 +71,8 @@ export async function readJoinRequest(
   if (join.cluster !== undefined && join.cluster !== clusterName) {
     throw new UsageError(`the join string is for the cluster ${join.cluster}, not for ${clusterName}`);
   }
-  return { join, clusterName };
+  const { proxyUrl } = options;
+  return { join: { ...join, ...(proxyUrl !== undefined && { proxyUrl }) }, clusterName };
 }
 
 /** Checks everything that can be checked before anything is changed, here or on the hub. */
@@ -77,7 +81,12 @@ export async function prepareJoin(
   { options, state, env }: { options: JoinOptions; state: KlusterletState; env: Env },
 ): Promise<KlusterletConfig> {
   const saved = await savedJoin(join, { dataDir: options.dataDir, clusterName, state, env });
-  if (saved?.isComplete === true) return saved.config;
+  const settings = { ...saved?.config.settings, ...settingsOf(options) };
+  if (saved?.isComplete === true) {
+    const config = { ...saved.config, settings };
+    await state.writeConfig(config);
+    return config;
+  }
   const kubeconfig = managedKubeconfig(options.kubeconfig);
   await checkManaged(env, kubeconfig);
   const hubCa = join.ca ?? (await askForCa(join, env));
@@ -89,6 +98,8 @@ export async function prepareJoin(
     hubCa,
     ...(join.alternatives && { hubAlternatives: join.alternatives }),
     ...(kubeconfig !== undefined && { kubeconfig }),
+    ...(join.proxyUrl !== undefined && { proxyUrl: join.proxyUrl }),
+    settings,
   };
   await state.writeConfig(config);
   await state.writeBootstrapKubeconfig(
@@ -96,6 +107,7 @@ export async function prepareJoin(
       server: join.server,
       ca: hubCa,
       clusterName: 'hub',
+      ...(join.proxyUrl !== undefined && { proxyUrl: join.proxyUrl }),
       credential: { token: join.token },
     }),
   );
@@ -148,8 +160,11 @@ async function askForCa(join: Invitation, env: Env): Promise<string> {
     fetchPinnedCa(
       { ...join, server },
       {
-        probe: async (address) =>
-          (await probeTls({ ...address, clock: env.clock, label: 'hub' })).certificates,
+        probe: async (address) => {
+          const proxy = hubProxy(server, join.proxyUrl === undefined ? {} : { url: join.proxyUrl });
+          const options = { ...address, clock: env.clock, label: 'hub', ...(proxy && { proxy }) };
+          return (await probeTls(options)).certificates;
+        },
         nowMs: env.clock.now(),
       },
     );

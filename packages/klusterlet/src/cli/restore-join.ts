@@ -1,7 +1,6 @@
 /** From the copy of the credentials in the managed cluster back to a data directory: for one that was lost whole. */
 import type { Env } from '@flotilla/kube';
-import { writeHubKubeconfig } from '@flotilla/kube';
-import { readSecondCopy } from '../registration/second-copy.js';
+import { hubKubeconfig, readSecondCopy } from '../registration/second-copy.js';
 import type { KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { connectManaged, managedKubeconfig } from './connections.js';
 
@@ -16,18 +15,18 @@ export async function restoreJoin(
   try {
     const copy = await readSecondCopy(client);
     if (copy === undefined) return undefined;
-    const { credentials, clusterName, agentId, hubServer, hubCa } = copy;
+    const { credentials, clusterName, agentId, hubServer, hubCa, proxyUrl } = copy;
     const config: KlusterletConfig = {
       formatVersion: 1,
       clusterName,
       agentId,
       hubServer,
       hubCa,
+      ...(proxyUrl !== undefined && { proxyUrl }),
       ...(kubeconfig !== undefined && { kubeconfig }),
     };
     await state.writeConfig(config);
-    const hubKubeconfig = writeHubKubeconfig({ server: hubServer, ca: hubCa, clusterName: 'hub' });
-    await state.writeCredentials(credentials, { kubeconfig: hubKubeconfig, clusterName, agentId });
+    await state.writeCredentials(credentials, { kubeconfig: hubKubeconfig(copy), clusterName, agentId });
     env.log.warn('data directory restored from the copy in the managed cluster', { cluster: clusterName });
     return config;
   } catch (error) {

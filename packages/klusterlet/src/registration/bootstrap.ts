@@ -4,6 +4,7 @@
  * the key of a waiting request is saved, so that a restart goes on with the same request.
  */
 import {
+  agentAnnotationPrefix,
   agentGroups,
   agentUserName,
   clusterCondition,
@@ -34,6 +35,10 @@ export interface BootstrapOptions {
   readonly agentId: string;
   /** How others reach the managed cluster's API; goes to spec.managedClusterClientConfigs. */
   readonly clientConfigs: readonly { readonly url: string; readonly caBundle?: string }[];
+  /** For the ManagedCluster; keys of another prefix than the agent's are left out. */
+  readonly clusterAnnotations: Readonly<Record<string, string>>;
+  /** Undefined: as long as the hub gives. */
+  readonly clientCertExpirationSeconds?: number | undefined;
   readonly state: KlusterletState;
   readonly env: Env;
   readonly signal: AbortSignal;
@@ -82,7 +87,7 @@ async function ensureManagedCluster(hub: KubeClient, options: BootstrapOptions):
   const cluster: ManagedCluster = {
     apiVersion: 'cluster.open-cluster-management.io/v1',
     kind: 'ManagedCluster',
-    metadata: { name },
+    metadata: { name, ...annotationsOf(options) },
     spec: {
       hubAcceptsClient: false,
       leaseDurationSeconds: 60,
@@ -95,6 +100,11 @@ async function ensureManagedCluster(hub: KubeClient, options: BootstrapOptions):
   } catch (error) {
     if (!hasReason(error, 'AlreadyExists')) throw error;
   }
+}
+
+function annotationsOf({ clusterAnnotations }: BootstrapOptions): { annotations?: Record<string, string> } {
+  const own = Object.entries(clusterAnnotations).filter(([key]) => key.startsWith(agentAnnotationPrefix));
+  return own.length === 0 ? {} : { annotations: Object.fromEntries(own) };
 }
 
 /** An operator took the cluster's acceptance back. A cluster that was never accepted is not denied. */
@@ -124,8 +134,9 @@ export function agentCsr(options: {
   clusterName: string;
   agentId: string;
   privateKeyPem: string;
+  clientCertExpirationSeconds?: number | undefined;
 }): KubeObject {
-  const { clusterName, agentId, privateKeyPem } = options;
+  const { clusterName, agentId, privateKeyPem, clientCertExpirationSeconds } = options;
   const pem = createCertificateRequest({
     privateKeyPem,
     commonName: agentUserName(clusterName, agentId),
@@ -139,6 +150,7 @@ export function agentCsr(options: {
       signerName: kubeClientSigner,
       usages: ['digital signature', 'key encipherment', 'client auth'],
       request: Buffer.from(pem).toString('base64'),
+      ...(clientCertExpirationSeconds !== undefined && { expirationSeconds: clientCertExpirationSeconds }),
     },
   };
 }

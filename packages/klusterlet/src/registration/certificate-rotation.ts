@@ -18,6 +18,7 @@ import type { HubCredentials, KlusterletState } from './state.js';
 export interface RotationOptions {
   readonly clusterName: string;
   readonly agentId: string;
+  readonly clientCertExpirationSeconds?: number | undefined;
   readonly hub: KubeClient;
   readonly env: Env;
   /** This cluster's own object on the hub: a denied cluster gets no certificate, and need not ask. */
@@ -28,6 +29,8 @@ export interface RotationOptions {
   readonly onRotated: (credentials: HubCredentials) => Promise<void>;
   /** The hub has a newer authority than the one that has issued the certificate. */
   readonly isOutdated: () => boolean;
+  /** Told of a renewal that failed; it is tried again. */
+  readonly onFailed: (why: string) => void;
   /** The hub does not believe the certificate although its time is not over. */
   readonly isRefused: () => boolean;
   /** For a certificate that has expired or is refused; resolves when there is another, or the signal aborts. */
@@ -88,7 +91,13 @@ export function createCertificateRotation(options: RotationOptions): Controller 
         return { requeueAfterMs: deniedRetryMs };
       }
       const limit = AbortSignal.any([signal, timeoutSignal(env, answerTimeoutMs)]);
-      const credentials = await requestRenewal(hub, { ...options, signal: limit });
+      let credentials: HubCredentials;
+      try {
+        credentials = await requestRenewal(hub, { ...options, signal: limit });
+      } catch (error) {
+        if (!signal.aborted) options.onFailed(error instanceof Error ? error.message : String(error));
+        throw error;
+      }
       await options.onRotated(credentials);
       renewAtMs = undefined;
       receivedAtMs = env.clock.now();

@@ -2,7 +2,11 @@ import type { Condition, KubeObject, ManagedCluster } from '@flotilla/api';
 import { expect } from 'chai';
 import { type ClusterFacts, planClusterStatus } from './cluster-status.js';
 
-const options = { nowMs: Date.UTC(2026, 0, 1), maxCustomClaims: 2 };
+const options = {
+  nowMs: Date.UTC(2026, 0, 1),
+  maxCustomClaims: 2,
+  reservedClaimSuffixes: ['.vendor.example'],
+};
 
 function condition(type: string, status: Condition['status']): Condition {
   return { type, status, reason: 'r', message: 'm', lastTransitionTime: '2025-01-01T00:00:00Z' };
@@ -34,7 +38,16 @@ function claim(name: string, labels: Record<string, string> = {}): KubeObject {
 }
 
 function facts(more: Partial<ClusterFacts> = {}): ClusterFacts {
-  return { unavailableBecause: undefined, kubernetesVersion: 'v1.32.0', nodes: [], claims: [], ...more };
+  return {
+    unavailableBecause: undefined,
+    kubernetesVersion: 'v1.32.0',
+    nodes: [],
+    claims: [],
+    properties: [],
+    namespaceFailures: undefined,
+    certificate: undefined,
+    ...more,
+  };
 }
 
 function stateOf(status: ReturnType<typeof planClusterStatus>, type: string): string | undefined {

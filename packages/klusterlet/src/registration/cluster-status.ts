@@ -4,10 +4,11 @@
  */
 import {
   addQuantities,
-  type Condition,
+  type ConditionUpdate,
   clusterCondition,
   clusterReason,
   formatQuantity,
+  formatTime,
   isConditionTrue,
   type KubeObject,
   type ManagedCluster,
@@ -17,6 +18,7 @@ import {
   setCondition,
   spokeOnlyLabel,
 } from '@flotilla/api';
+import { type NamespaceFailures, reportNamespaces } from './managed-namespaces.js';
 
 /** What was seen of the managed cluster. */
 export interface ClusterFacts {
@@ -25,12 +27,21 @@ export interface ClusterFacts {
   readonly kubernetesVersion: string | undefined;
   readonly nodes: readonly KubeObject[];
   readonly claims: readonly KubeObject[];
+  /** They win over claims of the same name. */
+  readonly properties: readonly KubeObject[];
+  /** Undefined: the cluster's namespaces are not known yet. */
+  readonly namespaceFailures: NamespaceFailures | undefined;
+  readonly certificate: CertificateState | undefined;
 }
 
 export interface StatusOptions {
   readonly nowMs: number;
   readonly maxCustomClaims: number;
+  /** Claims whose names end so are reported like those of OCM's reserved names: first, and never cut. */
+  readonly reservedClaimSuffixes: readonly string[];
 }
+
+const longestClaimValue = 1024;
 
 type ClusterStatus = NonNullable<ManagedCluster['status']>;
 
@@ -54,17 +65,27 @@ export function planClusterStatus(
     options.nowMs,
   );
   conditions = setCondition(conditions, availableCondition(facts), options.nowMs);
-  const status: ClusterStatus = { ...cluster.status, conditions };
+  if (facts.certificate !== undefined)
+    conditions = setCondition(conditions, certificateCondition(facts.certificate), options.nowMs);
+  const { managedNamespaces } = cluster.status ?? {};
+  const status: ClusterStatus = {
+    ...cluster.status,
+    conditions,
+    ...(managedNamespaces &&
+      facts.namespaceFailures && {
+        managedNamespaces: reportNamespaces(managedNamespaces, facts.namespaceFailures, options.nowMs),
+      }),
+  };
   if (facts.unavailableBecause !== undefined) return status;
   return {
     ...status,
     ...(facts.kubernetesVersion !== undefined && { version: { kubernetes: facts.kubernetesVersion } }),
     ...resourcesOf(facts.nodes, status),
-    ...claimsOf(facts.claims, options.maxCustomClaims),
+    ...claimsOf(facts, options),
   };
 }
 
-function availableCondition({ unavailableBecause }: ClusterFacts): Omit<Condition, 'lastTransitionTime'> {
+function availableCondition({ unavailableBecause }: ClusterFacts): ConditionUpdate {
   const type = clusterCondition.available;
   if (unavailableBecause === undefined) {
     return { type, status: 'True', reason: clusterReason.available, message: 'Managed cluster is available' };
@@ -74,6 +95,26 @@ function availableCondition({ unavailableBecause }: ClusterFacts): Omit<Conditio
     status: 'False',
     reason: clusterReason.apiServerUnavailable,
     message: `The kube-apiserver is not ok: ${unavailableBecause}`,
+  };
+}
+
+/** Of the agent's client certificate, once it has been renewed or should have been. */
+export type CertificateState =
+  | { readonly notBeforeMs: number; readonly notAfterMs: number }
+  | { readonly failedBecause: string };
+
+function certificateCondition(state: CertificateState): ConditionUpdate {
+  const type = clusterCondition.certificateRotated;
+  if ('failedBecause' in state) {
+    const message = `Failed to rotate client certificate: ${state.failedBecause}`;
+    return { type, status: 'False', reason: clusterReason.certificateUpdateFailed, message };
+  }
+  const [from, to] = [state.notBeforeMs, state.notAfterMs].map((ms) => formatTime(ms));
+  return {
+    type,
+    status: 'True',
+    reason: clusterReason.certificateUpdated,
+    message: `client certificate rotated starting from ${from} to ${to}`,
   };
 }
 
@@ -114,17 +155,30 @@ function sum(all: readonly Resources[]): Resources {
 }
 
 /** Reserved claims, then custom ones, then what this agent can do. */
-function claimsOf(claims: readonly KubeObject[], maxCustom: number): Pick<ClusterStatus, 'clusterClaims'> {
-  const reserved = new Set<string>(reservedClusterClaims);
-  const shown = claims
-    .filter((claim) => claim.metadata.labels?.[spokeOnlyLabel] === undefined)
-    .map((claim) => {
-      const spec = claim['spec'] as { value?: string } | undefined; // ClusterClaimSpec
-      return { name: claim.metadata.name ?? '', value: spec?.value ?? '' };
-    })
-    .filter(({ name, value }) => name !== '' && value !== '' && name !== plansClaimName)
+function claimsOf(
+  { claims, properties }: Pick<ClusterFacts, 'claims' | 'properties'>,
+  { maxCustomClaims, reservedClaimSuffixes }: StatusOptions,
+): Pick<ClusterStatus, 'clusterClaims'> {
+  const names = new Set<string>(reservedClusterClaims);
+  const isReserved = (name: string): boolean =>
+    names.has(name) || reservedClaimSuffixes.some((suffix) => name.endsWith(suffix));
+  const shown = [...valuesOf([...claims, ...properties])]
+    .map(([name, value]) => ({ name, value }))
+    .filter(({ name }) => name !== plansClaimName)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const first = shown.filter(({ name }) => reserved.has(name));
-  const custom = shown.filter(({ name }) => !reserved.has(name)).slice(0, maxCustom);
+  const first = shown.filter(({ name }) => isReserved(name));
+  const custom = shown.filter(({ name }) => !isReserved(name)).slice(0, maxCustomClaims);
   return { clusterClaims: [...first, ...custom, { name: plansClaimName, value: 'v1' }] };
+}
+
+/** Values of claims and properties by name; the last of a name counts. */
+function valuesOf(objects: readonly KubeObject[]): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const { metadata, ...rest } of objects) {
+    if (metadata.labels?.[spokeOnlyLabel] !== undefined) continue;
+    const { value = '' } = (rest as { spec?: { value?: string } }).spec ?? {}; // ClusterClaim, ClusterProperty
+    // The status takes no longer ones; a property can be longer.
+    if (metadata.name && value !== '' && value.length <= longestClaimValue) values.set(metadata.name, value);
+  }
+  return values;
 }

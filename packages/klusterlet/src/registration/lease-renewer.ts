@@ -24,6 +24,8 @@ export interface LeaseRenewerOptions {
   readonly hub: KubeClient;
   readonly env: Env;
   readonly cluster: Informer<ManagedCluster>;
+  /** Told of each renewal that the hub took. */
+  readonly onRenewed?: (() => void) | undefined;
 }
 
 /** The period varies by up to this part, so that a fleet that started together does not beat together. */
@@ -45,6 +47,7 @@ export function createLeaseRenewer(options: LeaseRenewerOptions): Controller {
       if (lease === undefined) return { requeueAfterMs: missingRetryMs };
       const spec = { ...(lease['spec'] as object), renewTime: formatMicroTime(env.clock.now()) };
       await hub.update(wellKnown.leases, { ...lease, spec }, { fieldManager: klusterletFieldManager });
+      options.onRenewed?.();
       const periodMs = (own.spec?.leaseDurationSeconds || defaultLeaseDurationSeconds) * 1000;
       return { requeueAfterMs: periodMs * (1 + jitter * env.random.next()) };
     },

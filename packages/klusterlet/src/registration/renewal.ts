@@ -10,6 +10,7 @@ import type { HubCredentials, KlusterletState, PendingRequest } from './state.js
 export interface RenewalOptions {
   readonly clusterName: string;
   readonly agentId: string;
+  readonly clientCertExpirationSeconds?: number | undefined;
   readonly state: KlusterletState;
   readonly env: Env;
   readonly signal: AbortSignal;

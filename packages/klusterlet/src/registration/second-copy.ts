@@ -15,10 +15,24 @@ import {
 import { type KubeClient, loadKubeconfig, wellKnown, writeHubKubeconfig } from '@flotilla/kube';
 import { type HubCredentials, isPair, type KlusterletConfig } from './state.js';
 
-type Identity = Pick<KlusterletConfig, 'clusterName' | 'agentId' | 'hubServer' | 'hubCa'>;
+type Identity = Pick<KlusterletConfig, 'clusterName' | 'agentId' | 'hubServer' | 'hubCa' | 'proxyUrl'>;
 
 export interface SecondCopy extends Identity {
   readonly credentials: HubCredentials;
+}
+
+/** The hub kubeconfig of an agent, for its directory and its copy. */
+export function hubKubeconfig({
+  hubServer,
+  hubCa,
+  proxyUrl,
+}: Pick<Identity, 'hubServer' | 'hubCa' | 'proxyUrl'>): string {
+  return writeHubKubeconfig({
+    server: hubServer,
+    ca: hubCa,
+    clusterName: 'hub',
+    ...(proxyUrl !== undefined && { proxyUrl }),
+  });
 }
 
 /** The plain name, as OCM's tools want it; several klusterlets on one cluster take turns after that. */
@@ -56,6 +70,7 @@ function parseCopy(secret: KubeObject): SecondCopy | undefined {
     agentId: text(keys.agentName),
     hubServer: cluster.server,
     hubCa: cluster.caData,
+    ...(cluster.proxyUrl !== undefined && { proxyUrl: cluster.proxyUrl }),
     credentials,
   };
 }
@@ -65,12 +80,12 @@ export async function writeSecondCopy(
   managed: KubeClient,
   { credentials, ...config }: SecondCopy,
 ): Promise<void> {
-  const { clusterName, agentId, hubServer, hubCa } = config;
+  const { clusterName, agentId } = config;
   const encoded = (text: string): string => Buffer.from(text).toString('base64');
   const data = {
     [keys.clusterName]: encoded(clusterName),
     [keys.agentName]: encoded(agentId),
-    [keys.kubeconfig]: encoded(writeHubKubeconfig({ server: hubServer, ca: hubCa, clusterName: 'hub' })),
+    [keys.kubeconfig]: encoded(hubKubeconfig(config)),
     [keys.certificate]: encoded(credentials.certificatePem),
     [keys.privateKey]: encoded(credentials.privateKeyPem),
   };

@@ -13,6 +13,7 @@
 import { join } from 'node:path';
 import { hubKubeconfigSecretKeys } from '@flotilla/api';
 import { type Files, PkiError, parseCertificate, publicKeyHashOf } from '@flotilla/kube';
+import type { AgentSettings } from './settings.js';
 
 export interface KlusterletConfig {
   /** Grows when the layout of the directory changes. */
@@ -27,6 +28,9 @@ export interface KlusterletConfig {
   readonly hubCa: string;
   /** Path of the managed cluster's kubeconfig; absent: in-cluster. */
   readonly kubeconfig?: string;
+  /** Of the proxy through which the hub is reached. */
+  readonly proxyUrl?: string;
+  readonly settings?: Partial<AgentSettings>;
 }
 
 /** A certificate request that was made and is not yet answered; its key exists nowhere else. */

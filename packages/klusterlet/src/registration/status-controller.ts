@@ -1,8 +1,15 @@
 /**
  * Reports the cluster to the hub: gathers facts from the managed cluster, plans the status, writes it when it
- * differs. Runs at each change on the hub, of nodes and of claims, and at the health-check period.
+ * differs. Runs at each change on the hub, of nodes, claims and managed namespaces, and at the health-check period.
  */
-import { equal, type KubeObject, klusterletFieldManager, type ManagedCluster } from '@flotilla/api';
+import {
+  clusterCondition,
+  equal,
+  isConditionTrue,
+  type KubeObject,
+  klusterletFieldManager,
+  type ManagedCluster,
+} from '@flotilla/api';
 import {
   type Controller,
   createController,
@@ -11,9 +18,15 @@ import {
   type KubeClient,
   wellKnown,
 } from '@flotilla/kube';
-import { type ClusterFacts, planClusterStatus } from './cluster-status.js';
+import { type CertificateState, type ClusterFacts, planClusterStatus } from './cluster-status.js';
+import { applyNamespaces } from './managed-namespaces.js';
+import type { AgentSettings } from './settings.js';
 
-export interface StatusControllerOptions {
+export interface StatusControllerOptions
+  extends Pick<
+    AgentSettings,
+    'healthCheckPeriodSeconds' | 'maxCustomClusterClaims' | 'reservedClusterClaimSuffixes'
+  > {
   readonly clusterName: string;
   readonly hub: KubeClient;
   readonly managed: KubeClient;
@@ -22,10 +35,11 @@ export interface StatusControllerOptions {
   readonly cluster: Informer<ManagedCluster>;
   readonly nodes: Informer<KubeObject>;
   readonly claims: Informer<KubeObject>;
-  /** Default 60. */
-  readonly healthCheckPeriodSeconds: number;
-  /** Default 20. */
-  readonly maxCustomClusterClaims: number;
+  readonly properties: () => readonly KubeObject[];
+  /** The namespaces with `namespaceLabel` = `true`. */
+  readonly markedNamespaces: Informer<KubeObject>;
+  readonly namespaceLabel: string;
+  readonly certificate: () => CertificateState | undefined;
 }
 
 /** How long the API server may fail before the cluster is called unavailable, and how often it is asked meanwhile. */
@@ -41,24 +55,26 @@ export function createStatusController(options: StatusControllerOptions): Contro
     reconcile: async () => {
       const cluster = options.cluster.cache.get(options.clusterName);
       if (cluster === undefined) return { requeueAfterMs: options.healthCheckPeriodSeconds * 1000 };
-      const facts = await gatherFacts(options);
+      const facts = await gatherFacts(options, cluster);
       const nowMs = options.env.clock.monotonicMs();
       if (facts.unavailableBecause === undefined) failingSinceMs = undefined;
       else failingSinceMs ??= nowMs;
       if (failingSinceMs !== undefined && nowMs - failingSinceMs < graceMs)
         return { requeueAfterMs: retryMs };
       await writeStatus(options, cluster, facts);
-      return { requeueAfterMs: options.healthCheckPeriodSeconds * 1000 };
+      const periodMs = options.healthCheckPeriodSeconds * 1000;
+      return { requeueAfterMs: facts.namespaceFailures?.size ? Math.min(retryMs, periodMs) : periodMs };
     },
   });
   options.cluster.onChange(() => controller.enqueue(options.clusterName));
   options.nodes.onChange(() => controller.enqueue(options.clusterName));
   options.claims.onChange(() => controller.enqueue(options.clusterName));
+  options.markedNamespaces.onChange(() => controller.enqueue(options.clusterName));
   return controller;
 }
 
-async function gatherFacts(options: StatusControllerOptions): Promise<ClusterFacts> {
-  const { managed, nodes, claims } = options;
+async function gatherFacts(options: StatusControllerOptions, cluster: ManagedCluster): Promise<ClusterFacts> {
+  const { managed, nodes, claims, properties, markedNamespaces, namespaceLabel } = options;
   const unavailableBecause = await healthOf(managed);
   const version = unavailableBecause === undefined ? await versionOf(managed) : undefined;
   return {
@@ -66,6 +82,14 @@ async function gatherFacts(options: StatusControllerOptions): Promise<ClusterFac
     kubernetesVersion: version,
     nodes: nodes.cache.list(),
     claims: claims.cache.list(),
+    properties: properties(),
+    namespaceFailures:
+      unavailableBecause === undefined &&
+      markedNamespaces.isSynced &&
+      isConditionTrue(cluster, clusterCondition.hubAccepted)
+        ? await applyNamespaces(cluster, { managed, marked: markedNamespaces, label: namespaceLabel })
+        : undefined,
+    certificate: options.certificate(),
   };
 }
 
@@ -90,13 +114,14 @@ async function versionOf(managed: KubeClient): Promise<string | undefined> {
 }
 
 async function writeStatus(
-  { hub, env, maxCustomClusterClaims }: StatusControllerOptions,
+  { hub, env, maxCustomClusterClaims, reservedClusterClaimSuffixes }: StatusControllerOptions,
   cluster: ManagedCluster,
   facts: ClusterFacts,
 ): Promise<void> {
   const status = planClusterStatus(cluster, facts, {
     nowMs: env.clock.now(),
     maxCustomClaims: maxCustomClusterClaims,
+    reservedClaimSuffixes: reservedClusterClaimSuffixes,
   });
   if (status === undefined || equal(status, cluster.status ?? {})) return;
   const { name = '', uid, resourceVersion } = cluster.metadata;

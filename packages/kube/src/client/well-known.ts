@@ -30,6 +30,7 @@ export const wellKnown = Object.freeze({
   subjectAccessReviews: cluster('authorization.k8s.io', 'v1', 'subjectaccessreviews'),
   managedClusters: cluster('cluster.open-cluster-management.io', 'v1', 'managedclusters'),
   clusterClaims: cluster('cluster.open-cluster-management.io', 'v1alpha1', 'clusterclaims'),
+  clusterProperties: cluster('about.k8s.io', 'v1alpha1', 'clusterproperties'),
   managedClusterAddOns: namespaced('addon.open-cluster-management.io', 'v1beta1', 'managedclusteraddons'),
   manifestWorks: namespaced('work.open-cluster-management.io', 'v1', 'manifestworks'),
   appliedManifestWorks: cluster('work.open-cluster-management.io', 'v1', 'appliedmanifestworks'),

@@ -8,7 +8,7 @@ import { TransportError } from '../client/transport.js';
 import { onAbort } from '../env/abort.js';
 import type { Clock } from '../env/env.js';
 import { dialTcp, startTls } from './dial-steps.js';
-import { connectThroughProxy } from './proxy.js';
+import { connectThroughProxy, type ProxyOptions } from './proxy.js';
 import { formatPeer, type Peer } from './transport-errors.js';
 
 export interface DialOptions {
@@ -17,8 +17,7 @@ export interface DialOptions {
   readonly connectTimeoutMs: number;
   /** Absent: a plain connection. */
   readonly tls?: ConnectionOptions;
-  /** URL of an HTTP proxy. */
-  readonly proxyUrl?: string;
+  readonly proxy?: Pick<ProxyOptions, 'url' | 'ca'>;
   readonly signal?: AbortSignal;
 }
 
@@ -33,11 +32,11 @@ export async function dial(peer: Peer, options: DialOptions): Promise<Socket | T
     abort.abort(new TransportError('timeout', message));
   });
   try {
-    const { proxyUrl } = options;
+    const { proxy } = options;
     const socket =
-      proxyUrl === undefined
+      proxy === undefined
         ? await dialTcp(peer, abort.signal)
-        : await connectThroughProxy(peer, { proxyUrl, signal: abort.signal });
+        : await connectThroughProxy(peer, { proxy, signal: abort.signal });
     return options.tls === undefined
       ? socket
       : await startTls(socket, { peer, tls: options.tls, signal: abort.signal });

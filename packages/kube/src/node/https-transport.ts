@@ -246,7 +246,7 @@ class HttpsTransport implements Transport {
         clock,
         connectTimeoutMs,
         signal: this.#closed.signal,
-        ...(proxied && { proxyUrl: proxy.url }),
+        ...(proxied && { proxy }),
         ...(this.#secure && { tls: this.#tlsOptions(certificate, protocols) }),
       });
       if (this.#secure) {

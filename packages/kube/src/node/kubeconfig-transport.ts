@@ -65,7 +65,11 @@ export async function transportFromKubeconfig(
   const plugin = user.needsPlugin
     ? await loadPlugin(text, { clock: env.clock, contextName, folder, label })
     : undefined;
-  const proxy = cluster.proxyUrl === undefined ? options.proxy : { url: cluster.proxyUrl };
+  const caData = cluster.caData ?? ca;
+  const proxy =
+    cluster.proxyUrl === undefined
+      ? options.proxy
+      : { url: cluster.proxyUrl, ...(caData !== undefined && { ca: caData }) };
   const credentials = plugin === undefined ? await readCredentials(user, place) : pluginCredentials(plugin);
   const transport = createHttpsTransport({
     server: cluster.server,
@@ -73,7 +77,7 @@ export async function transportFromKubeconfig(
     ...credentials,
     ...withHeaders(credentials.headers, user),
     ...(options.label !== undefined && { label: options.label }),
-    ...((cluster.caData ?? ca) !== undefined && { ca: cluster.caData ?? ca ?? '' }),
+    ...(caData !== undefined && { ca: caData }),
     ...(cluster.tlsServerName !== undefined && { tlsServerName: cluster.tlsServerName }),
     ...(cluster.insecureSkipTlsVerify && { insecureSkipVerify: true }),
     ...(proxy && { proxy }),

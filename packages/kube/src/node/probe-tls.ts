@@ -43,7 +43,7 @@ export async function probeTls(options: ProbeTlsOptions): Promise<TlsProbe> {
     clock,
     connectTimeoutMs: options.timeoutMs ?? 15_000,
     ...(signal && { signal }),
-    ...(proxied && { proxyUrl: proxy.url }),
+    ...(proxied && { proxy }),
     tls: {
       rejectUnauthorized: false, // looking is all that is done here
       minVersion: 'TLSv1.2',

@@ -3,6 +3,7 @@
  * form of HTTPS_PROXY and NO_PROXY. Called by the dialler and the HTTPS transport.
  */
 import { BlockList, isIP, type Socket } from 'node:net';
+import { type ConnectionOptions, rootCertificates } from 'node:tls';
 import { TransportError } from '../client/transport.js';
 import { onAbort } from '../env/abort.js';
 import { dialTcp, startTls } from './dial-steps.js';
@@ -13,6 +14,8 @@ export interface ProxyOptions {
   readonly url: string;
   /** As NO_PROXY: hosts, `.domains`, addresses, CIDRs, `host:port`, or `*`, with commas between. */
   readonly noProxy?: string;
+  /** PEM: trusted for a proxy of https besides the usual authorities. A function is asked at each dial. */
+  readonly ca?: string | (() => string);
 }
 
 const maxHeadBytes = 16 * 1024;
@@ -42,13 +45,13 @@ function inCidr(address: string, cidr: string): boolean {
 }
 
 interface ConnectOptions {
-  readonly proxyUrl: string;
+  readonly proxy: Pick<ProxyOptions, 'url' | 'ca'>;
   readonly signal: AbortSignal;
 }
 
 /** A connection to `peer` through the proxy, ready for TLS. */
 export async function connectThroughProxy(peer: Peer, options: ConnectOptions): Promise<Socket> {
-  const url = parseProxyUrl(options.proxyUrl);
+  const url = parseProxyUrl(options.proxy.url);
   const secure = url.protocol === 'https:';
   const proxy: Peer = {
     label: 'proxy',
@@ -56,7 +59,8 @@ export async function connectThroughProxy(peer: Peer, options: ConnectOptions): 
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
   };
   const plain = await dialTcp(proxy, options.signal);
-  const socket = secure ? await startTls(plain, { peer: proxy, tls: {}, signal: options.signal }) : plain;
+  const tls = trustOf(options.proxy);
+  const socket = secure ? await startTls(plain, { peer: proxy, tls, signal: options.signal }) : plain;
   const target = `${isIP(peer.host) === 6 ? `[${peer.host}]` : peer.host}:${peer.port}`;
   const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   const credentials =
@@ -69,6 +73,12 @@ export async function connectThroughProxy(peer: Peer, options: ConnectOptions): 
   const why =
     status === '407' ? 'it wants other credentials (HTTP 407)' : `it answered HTTP ${status ?? '?'}`;
   throw new TransportError('tcp', `cannot reach ${formatPeer(peer)} through ${formatPeer(proxy)}: ${why}`);
+}
+
+/** A list of authorities takes the place of the usual ones, so these are in it, too. */
+function trustOf({ ca }: Pick<ProxyOptions, 'ca'>): ConnectionOptions {
+  if (ca === undefined) return {};
+  return { ca: [...rootCertificates, typeof ca === 'string' ? ca : ca()] };
 }
 
 function parseProxyUrl(text: string): URL {
