@@ -14,7 +14,8 @@ const klusterlets = fileURLToPath(new URL('./klusterlets.mjs', import.meta.url))
 /** More would make one process of klusterlets slower than a hub. */
 const clustersPerProcess = 2500;
 const concurrency = 16;
-const settleMs = 15_000;
+/** A minute after a join the hub looks once more at its token. */
+const settleMs = 70_000;
 /** Each cluster's lease is renewed after 60 to 75 s: nearly all of them, once. */
 const steadyMs = 60_000;
 

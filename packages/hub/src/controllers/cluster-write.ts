@@ -20,6 +20,7 @@ type Writer = Pick<HubContext, 'client' | 'env'>;
 
 /** What a write sets; the rest of the object stays. */
 export interface ClusterPatch {
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly finalizers?: readonly string[];
   readonly spec?: object;
   readonly status?: object;
@@ -29,14 +30,22 @@ export interface ClusterPatch {
 export function patchCluster(
   { client }: Pick<HubContext, 'client'>,
   { metadata: { name = '', uid, resourceVersion } }: ManagedCluster,
-  { finalizers, ...rest }: ClusterPatch,
+  { annotations, finalizers, ...rest }: ClusterPatch,
 ): Promise<ManagedCluster> {
   return client.patch<ManagedCluster>(
     wellKnown.managedClusters,
     { name },
     {
       type: 'merge',
-      body: { metadata: { uid, resourceVersion, ...(finalizers && { finalizers }) }, ...rest },
+      body: {
+        metadata: {
+          uid,
+          resourceVersion,
+          ...(annotations && { annotations }),
+          ...(finalizers && { finalizers }),
+        },
+        ...rest,
+      },
       fieldManager: hubFieldManager,
       ...(rest.status !== undefined && { subresource: 'status' }),
     },

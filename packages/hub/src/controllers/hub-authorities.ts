@@ -7,6 +7,7 @@ import {
   hubAuthoritiesAnnotation,
   hubFieldManager,
   type KubeObject,
+  managedClusterFinalizer,
   rootCaConfigMapName,
 } from '@flotilla/api';
 import { authorityHashes, type Controller, createController, wellKnown } from '@flotilla/kube';
@@ -33,9 +34,16 @@ export function createHubAuthoritiesController(context: HubContext): Controller 
 
 /** Undefined until they are published. */
 export function publishedAuthorities({ rootCa }: Pick<HubContext, 'rootCa'>): string | undefined {
-  const bundle = bundleOf(rootCa.cache.get(`kube-system/${rootCaConfigMapName}`));
-  return bundle === undefined ? undefined : authorityHashes(bundle);
+  const published = rootCa.cache.get(`kube-system/${rootCaConfigMapName}`);
+  const bundle = bundleOf(published);
+  if (published === undefined || bundle === undefined) return undefined;
+  const known = hashesOf.get(published) ?? authorityHashes(bundle);
+  hashesOf.set(published, known);
+  return known;
 }
+
+/** Asked at each change of a cluster, and read once for each version of the ConfigMap. */
+const hashesOf = new WeakMap<KubeObject, string>();
 
 function bundleOf(configMap: KubeObject | undefined): string | undefined {
   return (configMap?.['data'] as Readonly<Record<string, string>> | undefined)?.['ca.crt']; // v1 ConfigMap
@@ -45,7 +53,9 @@ async function reconcile(context: HubContext, name: string): Promise<undefined> 
   const cluster = context.clusters.cache.get(name);
   const wanted = publishedAuthorities(context);
   if (cluster?.spec?.hubAcceptsClient !== true || wanted === undefined) return;
-  const { uid, resourceVersion, annotations } = cluster.metadata;
+  const { uid, resourceVersion, annotations, finalizers = [] } = cluster.metadata;
+  // The write that accepts it brings them along (`managed-cluster.ts`).
+  if (!finalizers.includes(managedClusterFinalizer)) return;
   if (annotations?.[hubAuthoritiesAnnotation] === wanted) return;
   await context.client.patch(
     wellKnown.managedClusters,

@@ -9,6 +9,7 @@ import {
   clusterRoleName,
   findCondition,
   hasReason,
+  hubAuthoritiesAnnotation,
   hubFieldManager,
   isConditionTrue,
   type KubeObject,
@@ -30,6 +31,7 @@ import {
 } from './cluster-rbac.js';
 import { patchCluster, writeCondition, yieldingToOthers } from './cluster-write.js';
 import type { HubContext } from './context.js';
+import { publishedAuthorities } from './hub-authorities.js';
 
 /** How long until a cluster whose removal waits for something is looked at again. Works' own events come sooner. */
 const removalRetryMs = 5000;
@@ -97,12 +99,22 @@ async function accept(context: HubContext, cluster: ManagedCluster, name: string
     apply(context, wellKnown.clusterRoleBindings, clusterRoleBinding(name, labels)),
     applyNamespace(context, name),
   ]);
-  await writeCondition(context, held, {
+  await writeCondition(context, newestAccepted(context, held), {
     type: clusterCondition.hubAccepted,
     status: 'True',
     reason: clusterReason.accepted,
     message: 'Accepted by hub cluster admin',
   });
+}
+
+/** Others have written to it meanwhile, as a rule: its key was recorded, or a taint. */
+function newestAccepted({ clusters }: HubContext, held: ManagedCluster): ManagedCluster {
+  const newest = clusters.cache.get(held.metadata.name ?? '');
+  const isAccepted =
+    newest?.metadata.uid === held.metadata.uid &&
+    newest?.metadata.deletionTimestamp === undefined &&
+    newest?.spec?.hubAcceptsClient === true;
+  return isAccepted ? newest : held;
 }
 
 async function applyNamespace(context: HubContext, name: string): Promise<void> {
@@ -231,7 +243,12 @@ async function addFinalizers(
   const present = cluster.metadata.finalizers ?? [];
   const missing = wanted.filter((finalizer) => !present.includes(finalizer));
   if (missing.length === 0) return cluster;
-  return await patchCluster(context, cluster, { finalizers: [...present, ...missing] });
+  // In one write with what `hub-authorities.ts` would write next.
+  const authorities = publishedAuthorities(context);
+  return await patchCluster(context, cluster, {
+    finalizers: [...present, ...missing],
+    ...(authorities !== undefined && { annotations: { [hubAuthoritiesAnnotation]: authorities } }),
+  });
 }
 
 async function removeFinalizers(
