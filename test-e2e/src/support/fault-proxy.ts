@@ -18,6 +18,8 @@ export interface ProxiedRequest {
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
+  /** When it came, milliseconds since the process began. */
+  readonly atMs: number;
 }
 
 /** What becomes of a request; undefined: it goes through. */
@@ -120,6 +122,7 @@ export class FaultProxy {
       query: searchParams,
       headers: incoming.headers,
       body: Buffer.concat(chunks).toString(),
+      atMs: performance.now(),
     };
     this.requests.push(asked);
     const fault = this.fault(asked);

@@ -19,6 +19,10 @@ export class TokenIssuer {
   #port = 0;
   /** How often keys were asked for. */
   keysAsked = 0;
+  /** Claims of the tokens that a refresh token brings; undefined: there is no such endpoint. */
+  refreshed: (() => Readonly<Record<string, unknown>>) | undefined;
+  /** How often a token was refreshed. */
+  refreshes = 0;
 
   /** PEM of the authority by which the issuer's own certificate is known. */
   get ca(): string {
@@ -34,9 +38,13 @@ export class TokenIssuer {
     if (this.#keys.length === 0) await this.rotate();
     const server = createServer({ cert: this.#serving.certificate, key: this.#serving.key });
     server.on('request', (request, response) => {
-      const document = this.#document(request.url ?? '');
-      response.writeHead(document === undefined ? 404 : 200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(document ?? {}));
+      const url = request.url ?? '';
+      const answer = url === '/token' ? this.#refresh() : Promise.resolve(this.#document(url));
+      request.resume();
+      void answer.then((document) => {
+        response.writeHead(document === undefined ? 404 : 200, { 'content-type': 'application/json' });
+        response.end(JSON.stringify(document ?? {}));
+      });
     });
     await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
     this.#port = (server.address() as AddressInfo).port; // of a TCP server
@@ -69,10 +77,30 @@ export class TokenIssuer {
       .sign(key.privateKey);
   }
 
+  /** The answer of RFC 6749, section 5.1, with an id_token. */
+  async #refresh(): Promise<unknown> {
+    if (this.refreshed === undefined) return undefined;
+    this.refreshes++;
+    const claims = this.refreshed();
+    const token = await this.token(claims);
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    return {
+      access_token: randomUUID(),
+      token_type: 'bearer',
+      expires_in: Number(claims['exp'] ?? nowSeconds + 3600) - nowSeconds,
+      refresh_token: randomUUID(),
+      id_token: token,
+    };
+  }
+
   #document(path: string): unknown {
     switch (path) {
       case '/.well-known/openid-configuration':
-        return { issuer: this.url, jwks_uri: `${this.url}/keys` };
+        return {
+          issuer: this.url,
+          jwks_uri: `${this.url}/keys`,
+          ...(this.refreshed && { token_endpoint: `${this.url}/token` }),
+        };
       case '/keys':
         this.keysAsked++;
         return { keys: this.#keys.map(({ jwk }) => jwk) };

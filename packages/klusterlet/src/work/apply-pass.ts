@@ -37,7 +37,7 @@ import { judgeRest, judgeTarget } from './status/judge-manifest.js';
 import { findOldEntry } from './status/manifest-status.js';
 import type { ManifestObservation } from './status/observation.js';
 import type { ObjectWatches } from './watching/object-watches.js';
-import { isSameDemand, isUntouched, type ObjectMemory, type WorkMemory } from './work-memory.js';
+import { busyMs, isSameDemand, isUntouched, type ObjectMemory, type WorkMemory } from './work-memory.js';
 
 export interface ApplyPassDependencies {
   readonly env: Pick<Env, 'clock' | 'log'>;
@@ -211,6 +211,12 @@ class ApplyPass {
         target,
         observation: { ...before.observation, meta: target.meta },
       });
+      return;
+    }
+    const waitMs = isSame ? busyMs(before, nowMs) : 0;
+    if (isSame && waitMs > 0) {
+      const outcome = { ...before.outcome, retryAfterMs: waitMs };
+      this.#after.set(target.id, { ...before, target, outcome, checkedAtMs: nowMs });
       return;
     }
     const outcome = await this.#request(target, { previous, before: isSame ? before : undefined });

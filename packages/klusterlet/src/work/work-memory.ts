@@ -41,6 +41,12 @@ export function isUntouched(memory: ObjectMemory, seen: ObjectMeta | undefined |
   return seen?.resourceVersion === knownVersion(memory);
 }
 
+/** How long the server of this object has still to be left alone, as it asked; 0: it may be asked. */
+export function busyMs({ outcome, checkedAtMs }: ObjectMemory, nowMs: number): number {
+  if (outcome.ok || outcome.isBusy !== true) return 0;
+  return Math.max(0, checkedAtMs + (outcome.retryAfterMs ?? 0) - nowMs);
+}
+
 /** Memory of all works: by work, then by object. */
 export class WorkMemory {
   readonly #works = new Map<string, ReadonlyMap<string, ObjectMemory>>();

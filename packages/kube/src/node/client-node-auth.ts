@@ -1,11 +1,15 @@
 /**
  * The one place that runs @kubernetes/client-node: credentials from `exec` plug-ins and old `auth-provider`s, which
- * it knows and we need not. Loaded only for kubeconfigs with such a user, since it costs 80 MB.
+ * it knows and we need not; the tokens of OpenID issuers are `oidc-auth.ts`'s. Loaded only for kubeconfigs with such a user, since it costs 80 MB.
  */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { isObject } from '@flotilla/api';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../env/env.js';
 import { KubeconfigError } from '../kubeconfig/kubeconfig.js';
 import type { ClientCertificate } from './https-transport.js';
+import { createOidcAuth } from './oidc-auth.js';
 
 export interface PluginCredentials {
   readonly authorization?: string;
@@ -21,7 +25,7 @@ export interface PluginAuthOptions {
 }
 
 /** Plug-ins keep their answers until they expire; this spares asking them for each request. */
-const cacheMs = 5000;
+const cacheMs = 1000;
 
 /** A function that gives current credentials; it rejects with KubeconfigError when the plug-in fails. */
 export function createPluginAuth(text: string, options: PluginAuthOptions): () => Promise<PluginCredentials> {
@@ -29,13 +33,14 @@ export function createPluginAuth(text: string, options: PluginAuthOptions): () =
   config.loadFromString(text);
   config.makePathsAbsolute(options.folder);
   config.setCurrentContext(options.contextName);
+  const current = oidcOf(config, options) ?? (() => ask(config));
   let answer: Promise<PluginCredentials> | undefined;
   let untilMs = 0;
   return () => {
     const nowMs = options.clock.monotonicMs();
     if (answer !== undefined && nowMs < untilMs) return answer;
     untilMs = nowMs + cacheMs;
-    answer = ask(config).catch((cause: unknown) => {
+    answer = current().catch((cause: unknown) => {
       untilMs = 0;
       const why = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n', 1)[0];
       const user = config.getCurrentUser()?.name ?? '';
@@ -43,6 +48,31 @@ export function createPluginAuth(text: string, options: PluginAuthOptions): () =
       throw new KubeconfigError(message, { cause });
     });
     return answer;
+  };
+}
+
+/** Undefined: the user has no tokens of an issuer. */
+function oidcOf(
+  config: KubeConfig,
+  { clock, folder }: PluginAuthOptions,
+): (() => Promise<PluginCredentials>) | undefined {
+  const provider = config.getCurrentUser()?.authProvider;
+  if (provider?.name !== 'oidc' || !isObject(provider.config)) return undefined;
+  const settings = Object.fromEntries(
+    Object.entries(provider.config).flatMap(([key, value]) =>
+      typeof value === 'string' ? [[key, value]] : [],
+    ),
+  );
+  const data = settings['idp-certificate-authority-data'];
+  const file = settings['idp-certificate-authority'];
+  const ca =
+    data !== undefined
+      ? Buffer.from(data, 'base64').toString()
+      : file && readFileSync(resolve(folder, file), 'utf8');
+  const token = createOidcAuth({ clock, config: settings, ...(ca && { ca }) });
+  return async () => {
+    const current = await token();
+    return current === undefined ? {} : { authorization: `Bearer ${current}` };
   };
 }
 

@@ -111,6 +111,22 @@ describe('transport from a kubeconfig', () => {
     expect((failure as Error).message).to.contain('user "u": the credential plug-in failed: no such account');
   });
 
+  it('brings the token of an OpenID issuer, and says why another cannot be had', async () => {
+    const claims = Buffer.from(JSON.stringify({ exp: 1 })).toString('base64url');
+    const token = `h.${claims}.s`;
+    await withUser(`{auth-provider: {name: oidc, config: {id-token: ${token}}}}`);
+    const answer = await ask(await transportFromKubeconfig({ file }, { env }));
+    expect(answer).to.deep.equal({ authorization: `Bearer ${token}` });
+    const more = 'refresh-token: r, idp-issuer-url: "http://issuer.example"';
+    await withUser(`{auth-provider: {name: oidc, config: {id-token: ${token}, ${more}}}}`);
+    const failure = await ask(await transportFromKubeconfig({ file }, { env })).catch(
+      (error: unknown) => error,
+    );
+    expect((failure as Error).message).to.contain(
+      'http://issuer.example/.well-known/openid-configuration is not an https URL',
+    );
+  });
+
   const missing = [
     { user: '{tokenFile: nowhere}', name: 'nowhere' },
     { user: '{client-certificate: nothing.crt, client-key: nothing.key}', name: 'nothing.crt' },

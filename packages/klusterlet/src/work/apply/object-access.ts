@@ -99,5 +99,10 @@ export async function patchLive(
 /** A refusal, or no answer at all, as an outcome of this one manifest; anything else is thrown on. */
 export function toFailure(error: unknown, live: NotApplied['live']): NotApplied {
   if (!(error instanceof StatusError || error instanceof TransportError)) throw error;
-  return { ok: false, reason: 'AppliedManifestFailed', message: error.message, live, retry: 'backoff' };
+  const failure = { ok: false, reason: 'AppliedManifestFailed', message: error.message, live } as const;
+  // A busy server says when to come again; one that is down says so by 503, and is looked for sooner.
+  const seconds = hasReason(error, 'TooManyRequests') ? error.status.details?.retryAfterSeconds : undefined;
+  return seconds === undefined
+    ? { ...failure, retry: 'backoff' }
+    : { ...failure, retry: 'later', retryAfterMs: seconds * 1000, isBusy: true };
 }

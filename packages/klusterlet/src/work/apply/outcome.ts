@@ -26,6 +26,8 @@ export interface NotApplied {
   readonly retry: 'backoff' | 'later';
   /** Not before this time, when the retry is to be at a certain one. */
   readonly retryAfterMs?: number;
+  /** True when a busy server asked to be left alone until then, whatever else happens. */
+  readonly isBusy?: boolean;
   /** True when all that stands in the way is the limit on corrections. */
   readonly isLimited?: boolean;
 }

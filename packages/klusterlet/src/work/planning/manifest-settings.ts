@@ -11,6 +11,7 @@ import type {
   UpdateStrategy,
 } from '@flotilla/api';
 import type { ObjectPlace } from './identity.js';
+import { isProtectedNamespace } from './protected-namespaces.js';
 
 /** Settings of one object. */
 export interface ManifestSettings {
@@ -67,6 +68,7 @@ export function matchesWildcard(pattern: string, text: string): boolean {
 
 /** Whether the object carries our owner reference, that is, goes with the work. */
 export function isOwned(place: ObjectPlace, deleteOption: DeleteOption | undefined): boolean {
+  if (isProtectedNamespace(place)) return false;
   if (deleteOption?.propagationPolicy === 'Orphan') return false;
   if (deleteOption?.propagationPolicy !== 'SelectivelyOrphan') return true;
   const rules = deleteOption.selectivelyOrphans?.orphaningRules ?? [];

@@ -180,6 +180,17 @@ describe('settings of a manifest', () => {
       expect(isOwned(place, option)).to.equal(owned);
     });
   }
+
+  it('is never owned where a cluster cannot be without it', () => {
+    const owned = (name: string, resource = 'namespaces', group = '') =>
+      isOwned({ group, resource, name }, { propagationPolicy: 'Foreground' });
+    expect(
+      ['kube-system', 'default', 'open-cluster-management-agent'].map((name) => owned(name)),
+    ).to.deep.equal([false, false, false]);
+    expect(owned('team')).to.equal(true);
+    expect(owned('default', 'serviceaccounts')).to.equal(true);
+    expect(owned('default', 'namespaces', 'example.io')).to.equal(true);
+  });
 });
 
 describe('order of resources', () => {
