@@ -8,7 +8,7 @@ import {
   type HubAddress,
   type KlusterletConfig,
   KlusterletState,
-  runAgent,
+  runAgentOfHubs,
 } from '@flotilla/klusterlet';
 import {
   createClient,
@@ -113,8 +113,9 @@ export class KlusterletProcess {
     const config = await state.readConfig();
     if (config === undefined) throw new Error('the configuration is gone');
     const managed = life.transport(toCluster(cluster.dial(() => ({ user: clusterAdmin }))));
-    await runAgent(
+    await runAgentOfHubs(
       {
+        hubs: await state.readHubs(),
         ...defaultAgentOptions,
         env,
         state,

@@ -12,10 +12,10 @@ import {
 } from '@flotilla/kube/cli';
 import { lockDirectory } from '@flotilla/kube/node';
 import { type Command, Option } from 'commander';
-import { runAgent } from '../agent.js';
 import { leaveHub } from '../leave.js';
 import { defaultAgentOptions } from '../registration/settings.js';
 import { type KlusterletConfig, KlusterletState } from '../registration/state.js';
+import { runAgentOfHubs } from '../several-hubs.js';
 import { readStatus, statusHeaders } from '../status.js';
 import { connectManaged, dialHub } from './connections.js';
 import { parseProxyUrl } from './hub-proxy.js';
@@ -74,12 +74,14 @@ function addJoinCommand(program: Command, context: CommandContext): void {
     )
     .option(
       '--bootstrap-kubeconfig <file>',
-      'in place of a join string: the kubeconfig with a token that another OCM hub handed out',
+      'in place of a join string: the kubeconfig with a token that another OCM hub handed out; given again for each further hub, of which the klusterlet has one at a time',
+      (file: string, files: readonly string[] = []) => [...files, file],
     )
     .option(
       '--join-file <file>',
       'the file that holds the join string; what has joined goes on without it when it is gone',
     )
+    .option('--move', 'when the data directory belongs to another hub: leave that for this one')
     .addOption(
       new Option(
         '--proxy-url <url>',
@@ -115,8 +117,10 @@ async function run(
   const signal = context.stopSignal();
   const { client, server, ca } = await connectManaged(env, config.kubeconfig);
   try {
-    await runAgent(
+    const hubs = await state.readHubs();
+    await runAgentOfHubs(
       {
+        hubs,
         ...defaultAgentOptions,
         ...config.settings,
         env,

@@ -7,10 +7,16 @@ import { createClient, type Env, publicKeyHash, TransportError, writeKubeconfig 
 import { UsageError } from '@flotilla/kube/cli';
 import { probeTls } from '@flotilla/kube/node';
 import { hubAt } from '../hub-address.js';
+import { moveTo } from '../registration/move-hub.js';
 import { fetchPinnedCa } from '../registration/pinned-ca.js';
 import { proveKnown, refusalOf } from '../registration/recovery.js';
 import { isExpired } from '../registration/renewal.js';
-import type { HubCredentials, KlusterletConfig, KlusterletState } from '../registration/state.js';
+import type {
+  HubCandidate,
+  HubCredentials,
+  KlusterletConfig,
+  KlusterletState,
+} from '../registration/state.js';
 import { checkManaged, dialHub, managedKubeconfig } from './connections.js';
 import { hubProxy } from './hub-proxy.js';
 import { type Invitation, readInvitation } from './invitation.js';
@@ -20,13 +26,17 @@ export interface JoinOptions extends SettingFlags {
   readonly dataDir: string;
   readonly name?: string;
   readonly kubeconfig?: string;
-  readonly bootstrapKubeconfig?: string;
+  /** Of several hubs the klusterlet has one at a time, the first rather than the others. */
+  readonly bootstrapKubeconfig?: readonly string[];
   readonly joinFile?: string;
   readonly proxyUrl?: string;
+  readonly move?: boolean;
 }
 
 export interface JoinRequest {
   readonly join: Invitation;
+  /** Of further hubs. */
+  readonly others: readonly Invitation[];
   readonly clusterName: string;
 }
 
@@ -56,7 +66,8 @@ export async function readJoinRequest(
   joinString: string | undefined,
   { options, env }: { options: JoinOptions; env: Env },
 ): Promise<JoinRequest> {
-  const { bootstrapKubeconfig } = options;
+  const { proxyUrl } = options;
+  const [bootstrapKubeconfig, ...further] = options.bootstrapKubeconfig ?? [];
   const join = await readInvitation(
     {
       ...(joinString !== undefined && { joinString }),
@@ -71,25 +82,44 @@ export async function readJoinRequest(
   if (join.cluster !== undefined && join.cluster !== clusterName) {
     throw new UsageError(`the join string is for the cluster ${join.cluster}, not for ${clusterName}`);
   }
-  const { proxyUrl } = options;
-  return { join: { ...join, ...(proxyUrl !== undefined && { proxyUrl }) }, clusterName };
+  const others = await Promise.all(further.map((file) => readInvitation({ bootstrapKubeconfig: file }, env)));
+  const byProxy = (invitation: Invitation): Invitation => ({
+    ...invitation,
+    ...(proxyUrl !== undefined && { proxyUrl }),
+  });
+  return { join: byProxy(join), others: others.map(byProxy), clusterName };
 }
 
 /** Checks everything that can be checked before anything is changed, here or on the hub. */
 export async function prepareJoin(
-  { join, clusterName }: JoinRequest,
+  { join: first, others, clusterName }: JoinRequest,
   { options, state, env }: { options: JoinOptions; state: KlusterletState; env: Env },
 ): Promise<KlusterletConfig> {
+  const bound = (await state.isBound()) ? await state.readConfig() : undefined;
+  const isOther = bound !== undefined && [first, ...others].every(({ server }) => server !== bound.hubServer);
+  if (bound !== undefined && isOther && options.move === true && bound.clusterName === clusterName) {
+    const settings = { ...bound.settings, ...settingsOf(options) };
+    const hubs = await candidatesOf([first, ...others], env);
+    const [next] = hubs;
+    if (next === undefined) throw new Error('an invitation names a hub');
+    const moved = await moveTo(next, { state, config: { ...bound, settings } });
+    await state.writeHubs(hubs);
+    return moved;
+  }
+  // It may have moved to another of its hubs since.
+  const join = others.find(({ server }) => server === bound?.hubServer) ?? first;
   const saved = await savedJoin(join, { dataDir: options.dataDir, clusterName, state, env });
   const settings = { ...saved?.config.settings, ...settingsOf(options) };
   if (saved?.isComplete === true) {
     const config = { ...saved.config, settings };
     await state.writeConfig(config);
+    if (others.length > 0) await state.writeHubs(await candidatesOf([first, ...others], env));
     return config;
   }
   const kubeconfig = managedKubeconfig(options.kubeconfig);
   await checkManaged(env, kubeconfig);
-  const hubCa = join.ca ?? (await askForCa(join, env));
+  const hubs = await candidatesOf([first, ...others], env);
+  const hubCa = hubs.find(({ server }) => server === join.server)?.ca ?? '';
   const config: KlusterletConfig = {
     formatVersion: 1,
     clusterName,
@@ -111,7 +141,23 @@ export async function prepareJoin(
       credential: { token: join.token },
     }),
   );
+  await state.writeHubs(hubs);
   return config;
+}
+
+function candidatesOf(invitations: readonly Invitation[], env: Env): Promise<HubCandidate[]> {
+  return Promise.all(
+    invitations.map(async (invitation) => {
+      const { server, token, alternatives, proxyUrl } = invitation;
+      return {
+        server,
+        token,
+        ca: invitation.ca ?? (await askForCa(invitation, env)),
+        ...(alternatives && { alternatives }),
+        ...(proxyUrl !== undefined && { proxyUrl }),
+      };
+    }),
+  );
 }
 
 interface SavedJoin {
@@ -132,7 +178,7 @@ async function savedJoin(
   if (config.clusterName !== clusterName || !isSameHub) {
     const other = config.hubServer === join.server && !isSameHub ? ', a hub with another CA' : '';
     throw new UsageError(
-      `${dataDir} belongs to ${config.clusterName} on ${config.hubServer}${other}: leave that hub first ("klusterlet leave"), or give another --data-dir`,
+      `${dataDir} belongs to ${config.clusterName} on ${config.hubServer}${other}: leave that hub first ("klusterlet leave"), move to the other one (--move), or give another --data-dir`,
     );
   }
   const saved = await state.readCredentials();

@@ -10,6 +10,7 @@ export interface SettingFlags {
   readonly reservedClusterClaimSuffixes?: readonly string[];
   readonly clientCertExpirationSeconds?: number;
   readonly clusterHealthcheckPeriod?: number;
+  readonly hubConnectionTimeoutSeconds?: number;
 }
 
 export function addSettingOptions(command: Command): Command {
@@ -40,6 +41,12 @@ export function addSettingOptions(command: Command): Command {
     )
     .addOption(
       new Option(
+        '--hub-connection-timeout-seconds <seconds>',
+        'with several hubs: how long one may not answer before the others are tried; default 600',
+      ).argParser((text) => parseWhole('--hub-connection-timeout-seconds', { text, least: 10 })),
+    )
+    .addOption(
+      new Option(
         '--cluster-healthcheck-period <duration>',
         'how often the API server of the cluster is asked whether it is well; default 1m',
       ).argParser(parseDuration),
@@ -49,7 +56,7 @@ export function addSettingOptions(command: Command): Command {
 /** Those that were given. @throws UsageError */
 export function settingsOf({ clusterHealthcheckPeriod, ...flags }: SettingFlags): Partial<AgentSettings> {
   const { clusterAnnotations, maxCustomClusterClaims, reservedClusterClaimSuffixes } = flags;
-  const { clientCertExpirationSeconds } = flags;
+  const { clientCertExpirationSeconds, hubConnectionTimeoutSeconds } = flags;
   if (clusterHealthcheckPeriod !== undefined && clusterHealthcheckPeriod < 1000)
     throw new UsageError('--cluster-healthcheck-period must be at least 1s');
   return {
@@ -57,6 +64,7 @@ export function settingsOf({ clusterHealthcheckPeriod, ...flags }: SettingFlags)
     ...(maxCustomClusterClaims !== undefined && { maxCustomClusterClaims }),
     ...(reservedClusterClaimSuffixes && { reservedClusterClaimSuffixes }),
     ...(clientCertExpirationSeconds !== undefined && { clientCertExpirationSeconds }),
+    ...(hubConnectionTimeoutSeconds !== undefined && { hubConnectionTimeoutSeconds }),
     ...(clusterHealthcheckPeriod !== undefined && {
       healthCheckPeriodSeconds: clusterHealthcheckPeriod / 1000,
     }),

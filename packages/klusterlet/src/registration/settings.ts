@@ -11,6 +11,8 @@ export interface AgentSettings {
   readonly clusterAnnotations: Readonly<Record<string, string>>;
   /** Life of a client certificate that the agent asks for; the hub may give less. Absent: as long as the hub gives. */
   readonly clientCertExpirationSeconds?: number;
+  /** For a klusterlet with several hubs: without a heartbeat for so long it tries the others. */
+  readonly hubConnectionTimeoutSeconds: number;
 }
 
 /** The numbers are those of OCM's agent. */
@@ -19,4 +21,5 @@ export const defaultAgentOptions: AgentSettings = Object.freeze({
   maxCustomClusterClaims: 20,
   reservedClusterClaimSuffixes: [],
   clusterAnnotations: {},
+  hubConnectionTimeoutSeconds: 600,
 });

@@ -4,15 +4,18 @@
  *
  *   config.json            which hub, which cluster name, which agent, which managed cluster
  *   bootstrap/kubeconfig   the token, until the certificate is there
+ *   bootstrap/hubs.json    the hubs that it may choose from, when it was given several
  *   bootstrap/pending.json key and name of the certificate request that is waiting
  *   hub/…                  kubeconfig, tls.crt, tls.key, cluster-name, agent-name
  *   hub/next.json          certificate and key while the files above are being replaced: then they count
  *   hub/renewal.json       key and name of the request for the next certificate
+ *   hubs/<hash>/…          the same for hubs that it has moved away from
  *   problem.json           why the hub does not know this agent now; for `klusterlet status`
  */
 import { join } from 'node:path';
 import { hubKubeconfigSecretKeys } from '@flotilla/api';
 import { type Files, PkiError, parseCertificate, publicKeyHashOf } from '@flotilla/kube';
+import { hashHub } from '../work/inventory/inventories.js';
 import type { AgentSettings } from './settings.js';
 
 export interface KlusterletConfig {
@@ -31,6 +34,16 @@ export interface KlusterletConfig {
   /** Of the proxy through which the hub is reached. */
   readonly proxyUrl?: string;
   readonly settings?: Partial<AgentSettings>;
+}
+
+/** A hub that a klusterlet may join. */
+export interface HubCandidate {
+  readonly server: string;
+  /** PEM. */
+  readonly ca: string;
+  readonly alternatives?: readonly string[];
+  readonly proxyUrl?: string;
+  readonly token: string;
 }
 
 /** A certificate request that was made and is not yet answered; its key exists nowhere else. */
@@ -91,6 +104,43 @@ export class KlusterletState {
 
   writeBootstrapKubeconfig(text: string): Promise<void> {
     return this.#write('bootstrap/kubeconfig', text);
+  }
+
+  /** Empty when the klusterlet has one hub. */
+  async readHubs(): Promise<readonly HubCandidate[]> {
+    return (await this.#readJson<readonly HubCandidate[]>('bootstrap/hubs.json')) ?? [];
+  }
+
+  /** One is no choice. */
+  writeHubs(hubs: readonly HubCandidate[]): Promise<void> {
+    if (hubs.length < 2) return this.#files.remove(this.path('bootstrap/hubs.json'));
+    return this.#write('bootstrap/hubs.json', `${JSON.stringify(hubs)}\n`);
+  }
+
+  /** What is kept for a hub that it has moved away from. */
+  ofHub(server: string): KlusterletState {
+    return new KlusterletState(this.#files, this.path(join('hubs', hashHub(server))));
+  }
+
+  /** Keeps what it has for its hub, for the way back. */
+  async keepForHub(config: KlusterletConfig): Promise<void> {
+    const credentials = await this.readCredentials();
+    if (credentials === undefined) return;
+    const kept = this.ofHub(config.hubServer);
+    const kubeconfig = (await this.#readText(`hub/${hubKubeconfigSecretKeys.kubeconfig}`)) ?? '';
+    await kept.writeConfig(config);
+    await kept.writeCredentials(credentials, { ...config, kubeconfig });
+  }
+
+  /** Puts what was kept for this hub, if anything was, in the place of what there is for another. */
+  async restoreForHub(config: KlusterletConfig): Promise<void> {
+    for (const name of ['hub', 'bootstrap/pending.json', 'problem.json'])
+      await this.#files.remove(this.path(name));
+    const kept = this.ofHub(config.hubServer);
+    const credentials = await kept.readCredentials();
+    if (credentials === undefined) return;
+    const kubeconfig = (await kept.#readText(`hub/${hubKubeconfigSecretKeys.kubeconfig}`)) ?? '';
+    await this.writeCredentials(credentials, { ...config, kubeconfig });
   }
 
   readPending(): Promise<PendingRequest | undefined> {
@@ -172,7 +222,7 @@ export class KlusterletState {
 
   /** Forgets how to reach the hub; the saved works stay. */
   async forgetHub(): Promise<void> {
-    for (const name of ['hub', 'bootstrap', 'config.json', 'problem.json'])
+    for (const name of ['hub', 'hubs', 'bootstrap', 'config.json', 'problem.json'])
       await this.#files.remove(this.path(name));
   }
 
