@@ -10,7 +10,7 @@ import {
   renderObject,
   UsageError,
 } from '@flotilla/kube/cli';
-import { lockDirectory } from '@flotilla/kube/node';
+import { lockDirectory, returnIdleMemory } from '@flotilla/kube/node';
 import { type Command, Option } from 'commander';
 import { leaveHub } from '../leave.js';
 import { defaultAgentOptions } from '../registration/settings.js';
@@ -116,6 +116,7 @@ async function run(
   const { env } = context;
   const signal = context.stopSignal();
   const { client, server, ca } = await connectManaged(env, config.kubeconfig);
+  const stopReturning = returnIdleMemory();
   try {
     const hubs = await state.readHubs();
     await runAgentOfHubs(
@@ -139,6 +140,7 @@ async function run(
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
+    stopReturning();
     await client.transport.close();
     if (!(await state.isBound())) await state.forgetHub();
   }

@@ -1,5 +1,6 @@
 export { FileError, toFileError } from './file-errors.js';
 export * from './https-transport.js';
+export { returnIdleMemory } from './idle-memory.js';
 export * from './kubeconfig-transport.js';
 export * from './lock-directory.js';
 export * from './logger.js';

@@ -1,0 +1,63 @@
+import { expect } from 'chai';
+import { createHeapPort, defaultIdleMemoryOptions, IdleCollector } from './idle-memory.js';
+
+const mib = 1024 * 1024;
+
+/** A process whose heap is as small after a collection as the next of `floors` says. */
+function setUp(totalMib: number, floors: readonly number[]) {
+  const state = { cpuMs: 0, totalMib, usedMib: 10, collections: 0 };
+  const collector = new IdleCollector({
+    cpuMs: () => state.cpuMs,
+    heap: () => ({ totalBytes: state.totalMib * mib, usedBytes: state.usedMib * mib }),
+    collect: () => {
+      state.totalMib = floors[Math.min(state.collections, floors.length - 1)] ?? 0;
+      state.collections++;
+      state.cpuMs += 500;
+    },
+  });
+  const look = (busyMs = 0): number => {
+    state.cpuMs += busyMs;
+    collector.look();
+    return state.collections;
+  };
+  return { state, look };
+}
+
+describe('idle memory', () => {
+  it('is given back when a burst is over, until a round is not worth it, and then left alone', () => {
+    const { look } = setUp(150, [60, 40, 39]);
+    expect([look(2000), look(2000), look(10), look(10), look(10), look(10), look(10)]).to.deep.equal([
+      0, 0, 1, 2, 3, 3, 3,
+    ]);
+  });
+
+  it('is given back in a few rounds at most, and again after the next burst', () => {
+    const { state, look } = setUp(150, [120, 100, 80, 60, 50]);
+    for (let i = 0; i < 10; i++) look();
+    expect(state.collections).to.equal(defaultIdleMemoryOptions.maxRounds);
+    state.totalMib = 130;
+    expect([look(2000), look(), look(), look(), look()]).to.deep.equal([3, 4, 5, 6, 6]);
+  });
+
+  it('is left alone while the process is busy, when the heap has not grown, and when it is very large', () => {
+    const { state, look } = setUp(150, [50]);
+    state.usedMib = 300;
+    expect(look()).to.equal(0);
+    state.usedMib = 10;
+    expect([look(2000), look(), look(), look()]).to.deep.equal([0, 1, 2, 2]);
+    state.totalMib = 55;
+    expect(look()).to.equal(2);
+  });
+
+  it('is really given back by this process', () => {
+    const port = createHeapPort();
+    let ballast: object[] | undefined = Array.from({ length: 400_000 }, (_, i) => ({ i, text: `${i}` }));
+    const full = port.heap();
+    expect(ballast.length).to.equal(400_000);
+    ballast = undefined;
+    port.collect();
+    port.collect();
+    expect(full.totalBytes - port.heap().totalBytes).to.be.greaterThan(10 * mib);
+    expect(port.cpuMs()).to.be.greaterThan(0);
+  });
+});

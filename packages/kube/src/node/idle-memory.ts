@@ -1,0 +1,112 @@
+/**
+ * Gives the memory of a burst back once it is over. V8 lets its heap grow to several times of what lives in it, and a
+ * process that then has nothing to do never collects again: a klusterlet with 52 MiB of objects kept 255 MiB. While the
+ * process is quiet the heap is collected and compacted, a few times at most after each burst; while it is busy nothing
+ * is done, so that a burst costs what it did. Called by commands that stay. Not for processes with very large heaps:
+ * they would stand still for as long as one collection takes.
+ */
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+export interface IdleMemoryOptions {
+  /** How often to look. Short enough that memory is back within two looks of the end of a burst. */
+  readonly everyMs: number;
+  /** A process is quiet that has used no more than this share of one core since the last look. */
+  readonly quietShare: number;
+  /** The heap must have grown by this since it was last collected to be worth another time. */
+  readonly growthBytes: number;
+  /** A round that frees less than this is the last one. */
+  readonly worthBytes: number;
+  /** Rounds after one burst: the first frees, the next ones compact. */
+  readonly maxRounds: number;
+  /** With more than this alive a collection would take too long: it is left to V8. */
+  readonly maxUsedBytes: number;
+}
+
+const mib = 1024 * 1024;
+
+export const defaultIdleMemoryOptions: IdleMemoryOptions = Object.freeze({
+  everyMs: 2500,
+  quietShare: 0.05,
+  growthBytes: 12 * mib,
+  worthBytes: 4 * mib,
+  maxRounds: 3,
+  maxUsedBytes: 256 * mib,
+});
+
+/** The process, as far as it matters here. */
+export interface HeapPort {
+  /** CPU time used so far, of all threads. */
+  cpuMs(): number;
+  heap(): { readonly totalBytes: number; readonly usedBytes: number };
+  /** Collects all garbage and brings what is left together; the process stands still meanwhile. */
+  collect(): void;
+}
+
+/** Decides at each look whether to collect. Knows no time of its own. */
+export class IdleCollector {
+  readonly #port: HeapPort;
+  readonly #options: IdleMemoryOptions;
+  #cpuMs: number;
+  /** Size of the heap when nothing more could be had from it. */
+  #floorBytes = 0;
+  #rounds = 0;
+
+  constructor(port: HeapPort, options: IdleMemoryOptions = defaultIdleMemoryOptions) {
+    this.#port = port;
+    this.#options = options;
+    this.#cpuMs = port.cpuMs();
+  }
+
+  /** To be called every `everyMs`. */
+  look(): void {
+    const { everyMs, quietShare, growthBytes, worthBytes, maxRounds, maxUsedBytes } = this.#options;
+    const cpuMs = this.#port.cpuMs();
+    const isQuiet = cpuMs - this.#cpuMs <= everyMs * quietShare;
+    this.#cpuMs = cpuMs;
+    const before = this.#port.heap();
+    const isGrown = this.#rounds > 0 || before.totalBytes >= this.#floorBytes + growthBytes;
+    if (!isQuiet || !isGrown || before.usedBytes > maxUsedBytes) {
+      this.#rounds = 0;
+      return;
+    }
+    this.#port.collect();
+    this.#cpuMs = this.#port.cpuMs(); // its own work is no sign of life
+    this.#rounds++;
+    const { totalBytes } = this.#port.heap();
+    this.#floorBytes = totalBytes;
+    if (this.#rounds >= maxRounds || before.totalBytes - totalBytes < worthBytes) this.#rounds = 0;
+  }
+}
+
+/** Looks after this process from now on; returns the way to stop. Keeps no process alive. */
+export function returnIdleMemory(options: IdleMemoryOptions = defaultIdleMemoryOptions): () => void {
+  const collector = new IdleCollector(createHeapPort(), options);
+  const timer = setInterval(() => collector.look(), options.everyMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+export function createHeapPort(): HeapPort {
+  let gc: (() => void) | undefined;
+  return {
+    cpuMs: () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+    heap: () => {
+      const { total_heap_size: totalBytes, used_heap_size: usedBytes } = getHeapStatistics();
+      return { totalBytes, usedBytes };
+    },
+    collect: () => {
+      if (gc === undefined) {
+        setFlagsFromString('--expose-gc');
+        gc = runInNewContext('gc') as () => void; // what the flag puts there
+      }
+      // V8 compacts much more of the heap where memory is what counts; but then it also collects more often.
+      setFlagsFromString('--optimize-for-size');
+      gc();
+      setFlagsFromString('--no-optimize-for-size');
+    },
+  };
+}
