@@ -46,6 +46,7 @@ export const manifests = {
     record('manifests.driftP50', percentile(drift.each, 50));
     record('manifests.driftP99', percentile(drift.each, 99));
 
+    await pause(10_000); // what the drift has cost is given back
     const managed = residentMiB(pids.klusterlet);
     const cpuManaged = cpuSeconds(pids.klusterlet);
     await forEachIndex(
