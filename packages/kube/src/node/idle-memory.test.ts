@@ -39,14 +39,22 @@ describe('idle memory', () => {
     expect([look(2000), look(), look(), look(), look()]).to.deep.equal([3, 4, 5, 6, 6]);
   });
 
-  it('is left alone while the process is busy, when the heap has not grown, and when it is very large', () => {
-    const { state, look } = setUp(150, [50]);
+  it('is left alone while the process is busy, when there is little to give back, and when it is very large', () => {
+    const { state, look } = setUp(350, [20]);
     state.usedMib = 300;
     expect(look()).to.equal(0);
     state.usedMib = 10;
-    expect([look(2000), look(), look(), look()]).to.deep.equal([0, 1, 2, 2]);
-    state.totalMib = 55;
-    expect(look()).to.equal(2);
+    expect([look(2000), look(), look()]).to.deep.equal([0, 1, 1]);
+    expect([look(2000), look()]).to.deep.equal([1, 1]);
+  });
+
+  it('is given back also when it was collected at a time when much was alive', () => {
+    const { state, look } = setUp(150, [148, 60]);
+    state.usedMib = 140;
+    look();
+    state.usedMib = 60;
+    expect([look(2000), look(), look()]).to.deep.equal([0, 1, 1]);
+    expect([look(2000), look()]).to.deep.equal([1, 2]);
   });
 
   it('is really given back by this process', () => {

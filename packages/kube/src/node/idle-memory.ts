@@ -13,8 +13,8 @@ export interface IdleMemoryOptions {
   readonly everyMs: number;
   /** A process is quiet that has used no more than this share of one core since the last look. */
   readonly quietShare: number;
-  /** The heap must have grown by this since it was last collected to be worth another time. */
-  readonly growthBytes: number;
+  /** The heap must be larger than what is in it by this to be worth a round. */
+  readonly slackBytes: number;
   /** A round that frees less than this is the last one. */
   readonly worthBytes: number;
   /** Rounds after one burst: the first frees, the next ones compact. */
@@ -28,7 +28,7 @@ const mib = 1024 * 1024;
 export const defaultIdleMemoryOptions: IdleMemoryOptions = Object.freeze({
   everyMs: 2500,
   quietShare: 0.05,
-  growthBytes: 12 * mib,
+  slackBytes: 12 * mib,
   worthBytes: 4 * mib,
   maxRounds: 3,
   maxUsedBytes: 256 * mib,
@@ -48,34 +48,30 @@ export class IdleCollector {
   readonly #port: HeapPort;
   readonly #options: IdleMemoryOptions;
   #cpuMs: number;
-  /** Size of the heap when nothing more could be had from it. */
-  #floorBytes = 0;
-  #rounds = 0;
+  /** Left since the process was last busy. */
+  #roundsLeft: number;
 
   constructor(port: HeapPort, options: IdleMemoryOptions = defaultIdleMemoryOptions) {
     this.#port = port;
     this.#options = options;
+    this.#roundsLeft = options.maxRounds;
     this.#cpuMs = port.cpuMs();
   }
 
   /** To be called every `everyMs`. */
   look(): void {
-    const { everyMs, quietShare, growthBytes, worthBytes, maxRounds, maxUsedBytes } = this.#options;
+    const { everyMs, quietShare, slackBytes, worthBytes, maxRounds, maxUsedBytes } = this.#options;
     const cpuMs = this.#port.cpuMs();
     const isQuiet = cpuMs - this.#cpuMs <= everyMs * quietShare;
     this.#cpuMs = cpuMs;
-    const before = this.#port.heap();
-    const isGrown = this.#rounds > 0 || before.totalBytes >= this.#floorBytes + growthBytes;
-    if (!isQuiet || !isGrown || before.usedBytes > maxUsedBytes) {
-      this.#rounds = 0;
-      return;
-    }
+    if (!isQuiet) this.#roundsLeft = maxRounds;
+    if (!isQuiet || this.#roundsLeft === 0) return;
+    const { totalBytes, usedBytes } = this.#port.heap();
+    if (usedBytes > maxUsedBytes || totalBytes < usedBytes + slackBytes) return;
     this.#port.collect();
     this.#cpuMs = this.#port.cpuMs(); // its own work is no sign of life
-    this.#rounds++;
-    const { totalBytes } = this.#port.heap();
-    this.#floorBytes = totalBytes;
-    if (this.#rounds >= maxRounds || before.totalBytes - totalBytes < worthBytes) this.#rounds = 0;
+    const isWorthMore = totalBytes - this.#port.heap().totalBytes >= worthBytes;
+    this.#roundsLeft = isWorthMore ? this.#roundsLeft - 1 : 0;
   }
 }
 
