@@ -165,8 +165,7 @@ describe('the health of works', function () {
       reason: 'Failed',
       says: /The container c crashes again and again/,
       cure: async () => {
-        await works.apply('health', [pod({ cured: 'yes' })]);
-        await works.k('annotate', 'pod', 'sick', 'simulate.flotilla.dev/exit-code-');
+        await works.apply('health', [pod(fault('exit-code-', ''))]);
         await works.k('delete', 'pod', 'sick', '--wait=false');
       },
     },
@@ -177,14 +176,15 @@ describe('the health of works', function () {
       ],
       reason: 'InProgress',
       says: /The claim is not bound: Pending.*no disk is left/s,
-      cure: () => works.k('annotate', 'pvc', 'sick', 'simulate.flotilla.dev/claim-pending-'),
+      cure: [object('v1', 'PersistentVolumeClaim', claimSpec, fault('claim-pending-', ''))],
     },
     {
       kind: 'Service',
       manifests: [object('v1', 'Service', serviceSpec, fault('load-balancer-pending', 'no address is left'))],
       reason: 'InProgress',
       says: /The load balancer has no address yet.*no address is left/s,
-      cure: () => works.k('annotate', 'service', 'sick', 'simulate.flotilla.dev/load-balancer-pending-'),
+      // A key that ends in `-` is taken away.
+      cure: [object('v1', 'Service', serviceSpec, fault('load-balancer-pending-', ''))],
     },
     {
       kind: 'CustomResourceDefinition',
