@@ -400,6 +400,8 @@ export const rootCaConfigMapName = 'kube-root-ca.crt';
 /** On a ManagedCluster: the hold of a mass deletion that is confirmed. */
 export const confirmDeletionAnnotation = flotillaKey('confirm-deletion');
 
+/** In the secret of a bootstrap token, in place of `token-secret`: the SHA-256 of it, hexadecimal. */
+export const tokenSecretHashKey = 'token-secret-hash';
 /** On the secret of a bootstrap token: the cluster that joined with it. */
 export const tokenUsedByAnnotation = flotillaKey('token-used-by');
 

@@ -1,4 +1,5 @@
-import { tokenUsedByAnnotation } from '@flotilla/api';
+import { createHash } from 'node:crypto';
+import { tokenSecretHashKey, tokenUsedByAnnotation } from '@flotilla/api';
 import { createTestEnv } from '@flotilla/kube/testing';
 import { expect } from 'chai';
 import { createBootstrapTokenAuthenticator } from './bootstrap-token.js';
@@ -41,6 +42,16 @@ function authenticate(parts: SecretParts | undefined, shown = token): unknown {
 }
 
 describe('createBootstrapTokenAuthenticator', () => {
+  it('knows a token of which only the hash is kept, and no other by it', () => {
+    const hash = createHash('sha256').update(secretPart).digest('hex');
+    const kept = { data: { 'token-secret': '', [tokenSecretHashKey]: hash } };
+    expect(authenticate(kept)).to.have.nested.property('user.username', `system:bootstrap:${id}`);
+    for (const shown of [`${id}.0123456789abcdee`, `${id}.${hash.slice(0, 16)}`])
+      expect(() => authenticate(kept, shown), shown).to.throw(/not known/);
+    for (const spoiled of ['', 'ab', 'x'.repeat(64)])
+      expect(() => authenticate({ data: { [tokenSecretHashKey]: spoiled } }), spoiled).to.throw(/not known/);
+  });
+
   it('makes the bootstrap user of a good token, with well-formed extra groups only', () => {
     const groups = 'system:bootstrappers:agents,system:masters,system:bootstrappers:';
     expect(authenticate({ data: { 'auth-extra-groups': groups } })).to.deep.equal({

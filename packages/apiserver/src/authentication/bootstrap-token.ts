@@ -3,7 +3,13 @@
  * a refusal say why: then the reason betrays nothing, and the user of an old join line learns what to do.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { type KubeObject, newUnauthorized, parseTime, tokenUsedByAnnotation } from '@flotilla/api';
+import {
+  type KubeObject,
+  newUnauthorized,
+  parseTime,
+  tokenSecretHashKey,
+  tokenUsedByAnnotation,
+} from '@flotilla/api';
 import type { Clock } from '@flotilla/kube';
 import type { TokenAuthenticator } from './authenticator.js';
 import type { ObjectReader } from './object-reader.js';
@@ -27,7 +33,7 @@ export function createBootstrapTokenAuthenticator(options: {
         data !== undefined &&
         secret?.['type'] === 'bootstrap.kubernetes.io/token' &&
         data['token-id'] === id &&
-        sameText(data['token-secret'] ?? '', secretPart) &&
+        isSecretOf(data, secretPart) &&
         data['usage-bootstrap-authentication'] === 'true';
       if (!isRight || secret === undefined)
         throw newUnauthorized('Unauthorized: the bootstrap token is not known');
@@ -70,8 +76,10 @@ function decodeData(secret: KubeObject): Record<string, string> {
   );
 }
 
-/** Takes the same time wherever the texts differ. */
-function sameText(a: string, b: string): boolean {
+/** Kept as a hash, or as Kubernetes keeps it. Takes the same time wherever the texts differ. */
+function isSecretOf(data: Readonly<Record<string, string>>, shown: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
+  const hash = data[tokenSecretHashKey];
+  const kept = hash === undefined ? digest(data['token-secret'] ?? '') : Buffer.from(hash, 'hex');
+  return kept.length === 32 && timingSafeEqual(kept, digest(shown));
 }
