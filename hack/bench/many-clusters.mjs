@@ -65,7 +65,7 @@ export const manyClusters = {
     record('fleet.rss', residentMiB(hub.pid));
     record('fleet.memory', ((residentMiB(hub.pid) - before.resident) * 1024) / clusters);
     record('fleet.anonymous', ((anonymousMiB(hub.pid) - before.anonymous) * 1024) / clusters);
-    await measureSteady({ hub, operator, record });
+    await measureSteady({ hub, operator, record, clusters });
     record('fleet.lost', clusters - available.size);
 
     for (const child of processes) child.disconnect();
@@ -78,7 +78,7 @@ export const manyClusters = {
 };
 
 /** In several samples, so that one busy second shows. */
-async function measureSteady({ hub, operator, record }) {
+async function measureSteady({ hub, operator, record, clusters }) {
   await metricsOf(operator);
   const samples = [];
   for (let past = 0; past < steadyMs; past += 5000) {
@@ -87,7 +87,9 @@ async function measureSteady({ hub, operator, record }) {
     await pause(5000);
     samples.push(((cpuSeconds(hub.pid) - cpu) * 1e6) / (performance.now() - began));
   }
-  record('fleet.steadyCpu', samples.reduce((sum, one) => sum + one, 0) / samples.length);
+  const mean = samples.reduce((sum, one) => sum + one, 0) / samples.length;
+  record('fleet.steadyCpu', mean);
+  record('fleet.steadyCpuEach', (1000 * mean) / clusters);
   record('fleet.steadyCpuMax', percentile(samples, 100));
   record('fleet.steadyLag', 1000 * (await metricsOf(operator)).nodejs_eventloop_lag_max_seconds);
 }

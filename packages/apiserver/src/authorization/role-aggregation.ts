@@ -10,7 +10,14 @@ import {
   labelSelectorFromObject,
   matchesLabels,
 } from '@flotilla/api';
-import { createController, createInformer, type Env, type KubeClient, wellKnown } from '@flotilla/kube';
+import {
+  createController,
+  createInformer,
+  dropManagedFields,
+  type Env,
+  type KubeClient,
+  wellKnown,
+} from '@flotilla/kube';
 import type { PolicyRule } from './rules.js';
 
 /** rbac.authorization.k8s.io/v1 ClusterRole. */
@@ -53,7 +60,10 @@ export function createRoleAggregator(options: {
   readonly env: Env;
 }): RoleAggregator {
   const { client, env } = options;
-  const informer = createInformer<ClusterRole>(client, wellKnown.clusterRoles, { env });
+  const informer = createInformer<ClusterRole>(client, wellKnown.clusterRoles, {
+    env,
+    transform: dropManagedFields,
+  });
   const controller = createController({
     name: 'cluster-role-aggregation',
     env,

@@ -8,6 +8,7 @@ import {
   type Controller,
   createController,
   createInformer,
+  dropManagedFields,
   type Env,
   type Informer,
   issueCertificate,
@@ -80,7 +81,10 @@ export interface CsrSigner {
 
 export function createCsrSigner(options: SignerOptions): CsrSigner {
   const { client, env } = options;
-  const informer = createInformer<KubeObject>(client, wellKnown.certificateSigningRequests, { env });
+  const informer = createInformer<KubeObject>(client, wellKnown.certificateSigningRequests, {
+    env,
+    transform: dropManagedFields,
+  });
   const controller = createController({
     name: 'csr-signer',
     env,

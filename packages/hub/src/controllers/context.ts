@@ -16,6 +16,7 @@ import {
 } from '@flotilla/api';
 import {
   createInformer,
+  dropManagedFields,
   type Env,
   type Informer,
   type KubeClient,
@@ -55,7 +56,10 @@ export interface HubContext {
 }
 
 export function createHubContext(client: KubeClient, env: Env, policies: HubPolicies): HubContext {
-  const clusters = createInformer<ManagedCluster>(client, wellKnown.managedClusters, { env });
+  const clusters = createInformer<ManagedCluster>(client, wellKnown.managedClusters, {
+    env,
+    transform: dropManagedFields,
+  });
   return {
     client,
     env,
@@ -72,9 +76,13 @@ export function createHubContext(client: KubeClient, env: Env, policies: HubPoli
     profiles: createInformer<ClusterProfile>(client, clusterProfilesRef, { env }),
     leases: createInformer<KubeObject>(client, wellKnown.leases, {
       env,
+      transform: dropManagedFields,
       fieldSelector: 'metadata.name=managed-cluster-lease',
     }),
-    csrs: createInformer<KubeObject>(client, wellKnown.certificateSigningRequests, { env }),
+    csrs: createInformer<KubeObject>(client, wellKnown.certificateSigningRequests, {
+      env,
+      transform: dropManagedFields,
+    }),
     plans: createInformer<KubeObject>(client, refOf(manifestWorkPlanKind), { env, metadataOnly: true }),
     rootCa: createInformer<KubeObject>(client, wellKnown.configMaps, {
       env,

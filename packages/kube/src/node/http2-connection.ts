@@ -184,6 +184,8 @@ class Http2Connection implements Connection {
   }
 
   #ping(): void {
+    // Its socket is gone and its end not told yet: Node throws at who asks it for anything.
+    if (this.#session.destroyed) return;
     const { clock, pingTimeoutMs } = this.#options;
     const seconds = pingTimeoutMs / 1000;
     const give = (): void =>

@@ -319,6 +319,24 @@ describe('https transport', () => {
     );
   });
 
+  it('asks nothing of a connection that ends just when a PING is due', async () => {
+    const pings: (() => void)[] = [];
+    // A timer that is cancelled too late: it is due already.
+    const setTimer: typeof clock.setTimer = (delayMs, fn) => {
+      if (delayMs !== 12_345) return clock.setTimer(delayMs, fn);
+      pings.push(fn);
+      return { cancel: () => undefined };
+    };
+    const { transport } = await serve(
+      { handler: (_request, response) => sendJson(response, {}) },
+      { clock: { ...clock, setTimer }, pingAfterMs: 12_345 },
+    );
+    await (await transport.request({ method: 'GET', path: '/' })).bytes();
+    await transport.close();
+    expect(pings.length).to.equal(1);
+    for (const ping of pings) expect(ping).not.to.throw();
+  });
+
   it('uses a rotated client certificate for what comes next and lets the old session end its work', async () => {
     let current = issueTestCertificate(ca, { commonName: 'old' });
     const { server, transport } = await serve(
