@@ -7,6 +7,7 @@
 //   npm run sim -- --replay FILE      a kept scenario, likewise
 //   npm run sim -- --from-corpus      only scenarios that once failed
 //   npm run sim -- --coverage         also: how much of the hub's and the klusterlet's code it ran
+//   npm run sim -- --planted          plants known bugs one at a time: each must be found within 200 seeds
 // The exit code is 1 when a promise was broken. The shortest failing scenario found is printed and kept in the corpus.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -20,6 +21,7 @@ if (!options['no-build']) setUp();
 const { replay, simulate } = await import('../test-e2e/dist/simulation/runner/simulate.js');
 const coverageDirectory = options.coverage ? mkdtempSync(join(tmpdir(), 'flotilla-sim-')) : undefined;
 if (coverageDirectory !== undefined) process.env.NODE_V8_COVERAGE = coverageDirectory;
+if (options.planted) process.exit(await huntPlanted());
 const isReplay = options.seed !== undefined || options.replay !== undefined;
 const wish = {
   runs: Number(options.runs),
@@ -37,6 +39,18 @@ const { failures } = isReplay
   : await simulate(wish);
 if (coverageDirectory !== undefined) reportCoverage(coverageDirectory);
 process.exitCode = failures.length === 0 ? 0 : 1;
+
+async function huntPlanted() {
+  const { hunt, toMarkdown } = await import('../test-e2e/dist/simulation/planted/hunt.js');
+  const found = await hunt({
+    only: options.bug,
+    maxSeeds: Number(options['max-seeds']),
+    jobs: Number(options.jobs),
+    say: (text) => process.stdout.write(`${text}\n`),
+  });
+  if (options.markdown) process.stdout.write(`\n${toMarkdown(found)}\n`);
+  return found.every(({ seed }) => seed !== undefined) ? 0 : 1;
+}
 
 function reportCoverage(directory) {
   const parts = ['klusterlet', 'hub'].flatMap((name) => [
@@ -71,6 +85,10 @@ function readOptions() {
         replay: { type: 'string' },
         'from-corpus': { type: 'boolean', default: false },
         jobs: { type: 'string', default: String(Math.min(8, availableParallelism())) },
+        planted: { type: 'boolean', default: false },
+        'max-seeds': { type: 'string', default: '200' },
+        bug: { type: 'string', multiple: true, default: [] },
+        markdown: { type: 'boolean', default: false },
         coverage: { type: 'boolean', default: false },
         'no-shrink': { type: 'boolean', default: false },
         'no-keep': { type: 'boolean', default: false },
@@ -78,7 +96,7 @@ function readOptions() {
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    for (const name of ['runs', 'seed', 'base-seed', 'jobs']) {
+    for (const name of ['runs', 'max-seeds', 'seed', 'base-seed', 'jobs']) {
       const given = values[name];
       if (given !== undefined && !/^\d{1,9}$/.test(given)) throw new Error(`--${name} takes a whole number`);
     }
@@ -104,6 +122,10 @@ function usage(why) {
   --base-seed S    the first of the fresh seeds; else by chance, and printed
   --jobs N         worker processes; default one for each processor, at most 8
   --coverage       how much of the code of hub and klusterlet was run
+  --planted        plant known bugs, one at a time; each must be found within 200 seeds
+  --bug NAME       of them only this one; may be given several times
+  --max-seeds N    for each bug; default 200
+  --markdown       and the table for docs/reliability.md
   --no-shrink      do not look for a shorter scenario that fails too
   --no-keep        do not put failing scenarios into the corpus
   --no-build       run what is built already

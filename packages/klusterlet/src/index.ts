@@ -1,8 +1,14 @@
 export { type AgentOptions, runAgent } from './agent.js';
 export type { HubAddress } from './hub-address.js';
+export { type LeaveOptions, leaveHub } from './leave.js';
 export { moveTo } from './registration/move-hub.js';
 export { type AgentSettings, defaultAgentOptions } from './registration/settings.js';
-export { type HubCandidate, type KlusterletConfig, KlusterletState } from './registration/state.js';
+export {
+  type HubCandidate,
+  type HubCredentials,
+  type KlusterletConfig,
+  KlusterletState,
+} from './registration/state.js';
 export { runAgentOfHubs, type SeveralHubsOptions } from './several-hubs.js';
 export type { WorkAgentOptions } from './work/options.js';
 export { createSavedWorks, type SavedWorks } from './work/saved-works.js';

@@ -174,8 +174,8 @@ class ClusterJudge {
         this.#view.foreign.has(object.metadata.uid ?? '');
       if (!mayStay) problems.push(`${key} is left behind, as of ${token}`);
     }
-    for (const [uid, { key }] of this.#view.foreign) {
-      if (this.#object(key)?.metadata.uid !== uid) problems.push(`the foreign ${key} is gone`);
+    for (const [uid, { key, mayChange }] of this.#view.foreign) {
+      if (!mayChange && this.#object(key)?.metadata.uid !== uid) problems.push(`the foreign ${key} is gone`);
     }
     return problems.map((problem) => `${this.#cluster}: ${problem}`);
   }

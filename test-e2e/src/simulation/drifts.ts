@@ -33,7 +33,6 @@ export class Drifts {
   readonly #world: World;
   readonly #user: User;
   #open: Open[] = [];
-  readonly #lastOutageMs = new Map<string, number>();
   readonly #strikes = new Map<string, number[]>();
   /** Objects that the system may leave behind: somebody has taken its mark off them. */
   readonly disowned = new Set<string>();
@@ -47,7 +46,32 @@ export class Drifts {
   /** Changes the picked one of the objects that works hold; nothing when there is none. */
   async commit(cluster: FleetCluster, drift: Drift, pick: number): Promise<string> {
     const candidates = this.#candidates(cluster.name);
-    const key = candidates[pick % Math.max(1, candidates.length)];
+    return this.#commitAt(cluster, drift, candidates[pick % Math.max(1, candidates.length)]);
+  }
+
+  /** The same to the object of a path, if it is one that works hold; false when it is not. */
+  async ambush(cluster: FleetCluster, drift: Drift, path: string): Promise<boolean> {
+    const key = this.#candidates(cluster.name).find((each) => isPathOf(path, each));
+    if (key === undefined) return false;
+    await this.#commitAt(cluster, drift, key);
+    return true;
+  }
+
+  /** What the klusterlet has let go of it may leave behind. */
+  disownAll(cluster: string): void {
+    for (const [key, { object }] of this.#world.observer.cluster(cluster).objects) {
+      const isOurs = object.metadata.ownerReferences?.some(({ kind }) => kind === 'AppliedManifestWork');
+      if (isOurs) this.disowned.add(`${cluster} ${key}`);
+    }
+  }
+
+  /** The cluster is another one now. */
+  forget(cluster: string): void {
+    this.#open = this.#open.filter((open) => open.cluster !== cluster);
+    for (const id of [...this.disowned]) if (id.startsWith(`${cluster} `)) this.disowned.delete(id);
+  }
+
+  async #commitAt(cluster: FleetCluster, drift: Drift, key: string | undefined): Promise<string> {
     const object = key === undefined ? undefined : this.#objectOf(cluster.name, key);
     if (key === undefined || object === undefined) return 'nothing to change';
     const { uid = '', ownerReferences = [] } = object.metadata;
@@ -69,16 +93,22 @@ export class Drifts {
   judge(): void {
     const nowMs = this.#world.clock.monotonicMs();
     for (const cluster of this.#world.clusters) {
+      const { name, server, klusterlet } = cluster;
       const isWell =
-        cluster.server.isReady &&
-        cluster.klusterlet.isRunning &&
-        !this.#world.network.isCut(clusterLink(cluster.name));
-      if (!isWell) this.#lastOutageMs.set(cluster.name, nowMs);
+        server.isReady &&
+        server.trouble === undefined &&
+        server.diskFault === 'none' &&
+        klusterlet.isRunning &&
+        klusterlet.diskFault === 'none' &&
+        !this.#world.operator.isBusyWith(name) &&
+        !this.#world.impaired.has(clusterLink(name)) &&
+        !this.#world.network.isCut(clusterLink(name));
+      if (!isWell) this.#world.noteOutage(name);
     }
     this.#open = this.#open.filter((open) => {
       this.#world.checks.add('P7');
       if (this.#isCorrected(open)) return false;
-      const outageMs = this.#lastOutageMs.get(open.cluster) ?? Number.NEGATIVE_INFINITY;
+      const outageMs = this.#world.lastOutageMs(open.cluster);
       const isFresh = outageMs < open.sinceMs - afterOutageMs;
       const dueMs = isFresh
         ? open.sinceMs + open.limitMs
@@ -143,10 +173,11 @@ export class Drifts {
   }
 
   async #change(
-    { foreigner }: FleetCluster,
+    { name: cluster, foreigner }: FleetCluster,
     { key, object, drift, token }: { key: string; object: KubeObject; drift: Drift; token: string },
   ): Promise<void> {
     const { ref, at } = placeOf(key, object);
+    const view = this.#world.observer.cluster(cluster);
     const patch = (metadata: object): Promise<unknown> =>
       foreigner.patch(ref, at, { type: 'merge', body: { metadata }, fieldManager: 'foreigner' });
     switch (drift) {
@@ -166,17 +197,25 @@ export class Drifts {
         await foreigner.delete(ref, at);
         const { metadata: _, status: __, ...rest } = object;
         const data = object.kind === 'ConfigMap' && { data: { value: 'somebody else' } };
-        await foreigner.create(ref, {
+        const made = await foreigner.create<KubeObject>(ref, {
           ...rest,
           ...data,
           kind: object.kind,
           apiVersion: object.apiVersion,
           metadata: at,
         });
+        // Until a work has taken it over, it is nobody else's to delete.
+        view.foreign.set(made.metadata.uid ?? '', { key, mayChange: true });
         return;
       }
     }
   }
+}
+
+/** Whether a request's path is that of the object with this key, in whatever version. */
+function isPathOf(path: string, key: string): boolean {
+  const [, , , resource = '', namespace = '', name = ''] = key.split('/');
+  return path.split('?')[0]?.endsWith(`/namespaces/${namespace}/${resource}/${name}`) === true;
 }
 
 /** The object's address; a stored version is served in all minors that the scenarios use, but for old cron jobs. */

@@ -6,8 +6,10 @@ import {
   type AgentOptions,
   defaultAgentOptions,
   type HubAddress,
+  type HubCredentials,
   type KlusterletConfig,
   KlusterletState,
+  leaveHub,
   runAgentOfHubs,
 } from '@flotilla/klusterlet';
 import {
@@ -15,6 +17,7 @@ import {
   createStopController,
   type Env,
   fromPem,
+  type KubeClient,
   type Transport,
   writeKubeconfig,
 } from '@flotilla/kube';
@@ -45,11 +48,27 @@ export class KlusterletProcess {
   readonly #files: MemoryFiles;
   #life: Life | undefined;
   #isHeldDown = false;
+  #death: { readonly operations: number; readonly die: () => void } | undefined;
+  /** By how much its clock is wrong. */
+  skewMs = 0;
+  diskFault: 'full' | 'unreadable' | 'none' = 'none';
 
   constructor(options: KlusterletProcessOptions) {
     this.#options = options;
     const { clock, random } = options.env;
-    this.#files = createMemoryFiles({ clock, random, writeLatencyMs: 1 });
+    this.#files = createMemoryFiles({
+      clock,
+      random,
+      writeLatencyMs: 1,
+      fail: (access, path) => {
+        const code = { full: access === 'write' ? 'ENOSPC' : '', unreadable: 'EIO', none: '' }[
+          this.diskFault
+        ];
+        return code === ''
+          ? undefined
+          : Object.assign(new Error(`cannot ${access} ${path}: the disk is ${this.diskFault}`), { code });
+      },
+    });
   }
 
   get isRunning(): boolean {
@@ -61,10 +80,48 @@ export class KlusterletProcess {
     return this.#files;
   }
 
+  get #state(): KlusterletState {
+    return new KlusterletState(this.#files, '/data');
+  }
+
+  /** It has a certificate of the hub, whatever that is worth. */
+  async hasJoined(): Promise<boolean> {
+    return this.diskFault === 'none' && (await this.#state.hasJoined());
+  }
+
+  /** As a thief would see it. */
+  async credentials(): Promise<HubCredentials | undefined> {
+    return this.diskFault === 'none' ? this.#state.readCredentials() : undefined;
+  }
+
+  /** A join string for an agent that the hub does not know any more. */
+  giveToken(token: string): Promise<void> {
+    const { hub, hubCa } = this.#options;
+    const kubeconfig = writeKubeconfig({ server: hub.url, ca: hubCa, credential: { token } });
+    return this.#state.writeBootstrapKubeconfig(kubeconfig);
+  }
+
+  /** What `klusterlet leave` does, the agent stopped. @throws when the cluster cannot be reached; then again. */
+  async leave(client: KubeClient): Promise<void> {
+    const config = await this.#state.readConfig();
+    if (config === undefined) return; // has left, or was never there
+    await leaveHub({ client, state: this.#state, config, deleteWorkloads: false });
+  }
+
+  wipe(): void {
+    this.#files.wipe();
+  }
+
+  /** Dies at its so-manieth operation from now on. */
+  dieAfter(operations: number, die: () => void): void {
+    this.#death = { operations, die };
+    this.#life?.dieAfter(operations, die);
+  }
+
   /** What `klusterlet join` leaves behind. */
   async configure(token: string): Promise<void> {
     const { clusterName, hub, hubCa, env } = this.#options;
-    const state = new KlusterletState(this.#files, '/data');
+    const state = this.#state;
     const config: KlusterletConfig = {
       formatVersion: 1,
       clusterName,
@@ -80,8 +137,9 @@ export class KlusterletProcess {
 
   start(): void {
     if (this.#life !== undefined) throw new Error('the klusterlet runs already');
-    const life = new Life({ ...this.#options.env, files: this.#files });
+    const life = new Life({ ...this.#options.env, files: this.#files }, () => this.skewMs);
     this.#life = life;
+    if (this.#death !== undefined) life.dieAfter(this.#death.operations, this.#death.die);
     this.#run(life).catch((error: unknown) => {
       if (life.isOver) return;
       this.#options.onExit(error);
@@ -96,6 +154,7 @@ export class KlusterletProcess {
   /** Ends it as a power failure would, and holds it down until `start`. */
   crash(): void {
     this.#isHeldDown = true;
+    this.#death = undefined;
     this.#life?.end();
     this.#life = undefined;
     this.#files.crash();

@@ -10,10 +10,12 @@ export class Life {
   readonly #timers = new Set<Timer>();
   readonly #transports = new Set<Transport>();
   #isOver = false;
+  #death: { operations: number; readonly die: () => void } | undefined;
 
-  constructor(env: Env) {
+  /** `skewMs`: by how much its clock is wrong. */
+  constructor(env: Env, skewMs: () => number = () => 0) {
     this.env = {
-      clock: this.#clock(env.clock),
+      clock: this.#clock(env.clock, skewMs),
       random: env.random,
       files: this.#files(env.files),
       log: this.#log(env.log),
@@ -33,6 +35,21 @@ export class Life {
     };
   }
 
+  /**
+   * Calls `die` at the so-manieth operation from now on: each request and file access counts when it begins and when
+   * its answer is there, so that every await point of the process can be the last.
+   */
+  dieAfter(operations: number, die: () => void): void {
+    this.#death = { operations, die };
+  }
+
+  #count(): void {
+    const death = this.#death;
+    if (death === undefined || --death.operations > 0) return;
+    this.#death = undefined;
+    death.die();
+  }
+
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -44,12 +61,18 @@ export class Life {
 
   #whileAlive<T>(act: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
+      this.#count();
       if (this.#isOver) return;
       act().then(
-        (value) => this.#isOver || resolve(value),
-        (error: unknown) => this.#isOver || reject(error),
+        (value) => this.#answered(() => resolve(value)),
+        (error: unknown) => this.#answered(() => reject(error)),
       );
     });
+  }
+
+  #answered(tell: () => void): void {
+    if (!this.#isOver) this.#count();
+    if (!this.#isOver) tell();
   }
 
   #answer(answer: TransportResponse): TransportResponse {
@@ -75,9 +98,9 @@ export class Life {
     }
   }
 
-  #clock(clock: Clock): Clock {
+  #clock(clock: Clock, skewMs: () => number): Clock {
     return {
-      now: () => clock.now(),
+      now: () => clock.now() + skewMs(),
       monotonicMs: () => clock.monotonicMs(),
       setTimer: (delayMs, fn) => {
         if (this.#isOver) return { cancel: () => undefined };

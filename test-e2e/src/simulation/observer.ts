@@ -3,9 +3,11 @@
  * breach of a promise at the very moment. It asks nobody and changes nothing. Fed by the world.
  */
 import { createHash } from 'node:crypto';
-import type { KubeObject, ManifestWork } from '@flotilla/api';
+import { type KubeObject, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
 import type { StoreEvent } from '@flotilla/apiserver';
 import { tokenOf } from './items.js';
+import type { Backup } from './server-process.js';
+import { planTokenPrefix } from './user.js';
 import { WorkHistory } from './work-history.js';
 
 /** An object of a managed cluster as its store has it. */
@@ -78,6 +80,7 @@ export class Observer {
     this.histories.set(id, history);
     const nowMs = this.#options.nowMs();
     if (event.value === undefined) {
+      this.#judgeRelease(id, this.works.get(id));
       this.works.delete(id);
       history.gone(nowMs);
       return;
@@ -88,6 +91,33 @@ export class Observer {
     this.#options.onCheck('P4');
     for (const what of history.see(work, { nowMs, view }))
       this.#options.onBreach('P4', `work ${id}: ${what}`);
+  }
+
+  /** The hub goes on from an older state: what its works claimed since, nobody claims any more. */
+  restoreHub(backup: Backup): void {
+    const nowMs = this.#options.nowMs();
+    const kept = new Map(
+      backup
+        .filter(({ key }) => key.startsWith(workPrefix))
+        .map(({ key, value }) => [key.slice(workPrefix.length), read(value) as ManifestWork]), // the prefix's kind
+    );
+    for (const [id, history] of this.histories) {
+      history.restart();
+      if (!kept.has(id)) history.gone(nowMs);
+    }
+    this.works.clear();
+    for (const [id, work] of kept) {
+      this.works.set(id, work);
+      this.histories.get(id)?.see(work, { nowMs, view: this.cluster(id.split('/')[0] ?? '') });
+    }
+  }
+
+  /** Nothing of the former cluster counts any more. */
+  rebuildCluster(name: string): void {
+    this.clusters.set(name, new ClusterView());
+    for (const [id, history] of this.histories) {
+      if (id.startsWith(`${name}/`)) history.moved(this.#options.nowMs());
+    }
   }
 
   hearCluster(name: string, event: StoreEvent): void {
@@ -107,6 +137,9 @@ export class Observer {
     view.objects.set(event.key, { object, sinceMs: isSame ? (before?.sinceMs ?? nowMs) : nowMs });
     view.keys.add(event.key);
     const token = tokenOf(object);
+    if (token?.startsWith(planTokenPrefix)) {
+      this.#options.onBreach('P9', `${name} ${event.key}: what was only asked about was done (${token})`);
+    }
     if (token !== undefined) {
       const seen = view.tokens.get(event.key);
       if (seen === undefined) view.tokens.set(event.key, new Set([token]));
@@ -120,6 +153,16 @@ export class Observer {
     this.#judgeChange(name, { key: event.key, before: before.object, after: object });
   }
 
+  /** P6: a work that its klusterlet has let go has left nothing behind. */
+  #judgeRelease(id: string, last: ManifestWork | undefined): void {
+    const [cluster = '', name = ''] = id.split('/');
+    if (last?.metadata.finalizers?.includes(manifestWorkFinalizer) !== true) return;
+    this.#options.onCheck('P6');
+    const inventory = inventoriesOf(this.cluster(cluster)).get(name);
+    if (inventory === undefined || inventory.metadata.deletionTimestamp === undefined) return;
+    this.#options.onBreach('P6', `work ${id} was let go while its inventory was still there`);
+  }
+
   /** P3: only what the system applied and owns, and only if some spec since then did not name it. */
   #judgeDeletion(cluster: string, key: string, { object, sinceMs }: SeenObject): void {
     this.#options.onCheck('P3');
@@ -127,13 +170,14 @@ export class Observer {
     const { uid = '', ownerReferences = [], namespace } = object.metadata;
     if (view.doomed.has(uid)) return;
     const breach = (what: string): void => this.#options.onBreach('P3', `${cluster} ${key}: ${what}`);
-    if (view.foreign.has(uid)) {
+    const foreign = view.foreign.get(uid);
+    if (foreign?.mayChange === false) {
       breach('a foreign object was deleted');
       return;
     }
-    if (tokenOf(object) === undefined) return; // made by the cluster's own controllers
     const space = namespace && view.objects.get(`/registry/core/namespaces/${namespace}`);
     if (space && space.object.metadata.deletionTimestamp !== undefined) return; // goes with its namespace
+    if (foreign === undefined && tokenOf(object) === undefined) return; // made by the cluster's own controllers
     const owners = ownerReferences.filter(({ kind }) => kind === 'AppliedManifestWork');
     if (owners.length === 0) {
       if (!this.#goesWithDefinition(view, key)) breach('deleted although no work owned it');

@@ -4,7 +4,8 @@
  */
 import { findProblems } from './convergence.js';
 import { Drifts } from './drifts.js';
-import type { Scenario, Step } from './scenario.js';
+import { faultOf, type Scenario, type Step } from './scenario.js';
+import { takeStep } from './take-step.js';
 import type { Counts } from './tally.js';
 import { User } from './user.js';
 import { type Breach, World } from './world.js';
@@ -88,51 +89,9 @@ class Run {
     const index = this.#steps.push(`${at} ${JSON.stringify(what)}`) - 1;
     const fault = faultOf(step);
     if (fault !== undefined) world.faults.add(fault);
-    switch (step.do) {
-      case 'apply':
-        this.#user.apply(step.plan);
-        break;
-      case 'remove':
-        this.#user.remove(step);
-        break;
-      case 'cut':
-        world.network.cut(step.link, step.mode);
-        break;
-      case 'heal':
-        world.network.heal(step.link);
-        break;
-      case 'crash hub':
-        world.restartHubAfter(step.downMs);
-        break;
-      case 'crash klusterlet':
-        world.restartKlusterletAfter(world.cluster(step.cluster), step.downMs);
-        break;
-      case 'crash cluster':
-        world.restartClusterAfter(world.cluster(step.cluster), step.downMs);
-        break;
-      case 'upgrade': {
-        const cluster = world.cluster(step.cluster);
-        cluster.server.upgrade({ major: 1, minor: step.minor, patch: 0 });
-        world.restartClusterAfter(cluster, 2000);
-        break;
-      }
-      case 'drift': {
-        const changed = await this.#whileTimePasses(
-          this.#drifts.commit(world.cluster(step.cluster), step.drift, step.pick),
-        );
-        this.#steps[index] += ` -> ${changed}`;
-        break;
-      }
-      case 'noise':
-        for (const { name } of world.clusters) {
-          const loss = step.loss;
-          const faults = { loseRequest: loss, loseResponse: loss, breakStream: loss };
-          world.network.setFaults(faults, `hub-${name}`);
-        }
-        break;
-      case 'wait':
-        break;
-    }
+    const told = takeStep(step, { world, user: this.#user, drifts: this.#drifts });
+    if (told === undefined) return;
+    this.#steps[index] += ` -> ${await this.#whileTimePasses(told)}`;
   }
 
   async #pass(durationMs: number): Promise<void> {
@@ -156,8 +115,11 @@ class Run {
     const endMs = world.clock.monotonicMs() + convergenceLimitMs;
     await this.#pass(comeBackMs);
     for (let pauseMs = 1000; ; pauseMs = Math.min(pauseMs * 1.5, 60_000)) {
+      const busy = world.clusters.filter(({ name }) => world.operator.isBusyWith(name));
       const problems = await findProblems(world, this.#user, this.#drifts);
+      problems.push(...busy.map(({ name }) => `${name}: an operator is still at work`));
       if (problems.length === 0) break;
+      await this.#whileTimePasses(world.operator.confirmHeldDeletions());
       if (world.clock.monotonicMs() > endMs) {
         for (const problem of problems) world.breach('P2/P6', problem);
         return;
@@ -199,23 +161,6 @@ class Run {
     while (!isDone && clock.monotonicMs() < endMs) await clock.advance(1);
     if (!isDone) throw new Error('a request had no answer within a minute');
     return done;
-  }
-}
-
-/** The name under which a step counts as a fault; users' doings are none. */
-function faultOf(step: Step): string | undefined {
-  switch (step.do) {
-    case 'apply':
-    case 'remove':
-    case 'heal':
-    case 'wait':
-      return undefined;
-    case 'cut':
-      return `cut: ${step.mode}`;
-    case 'drift':
-      return `drift: ${step.drift}`;
-    default:
-      return step.do;
   }
 }
 

@@ -1,24 +1,84 @@
 /**
- * What happens in one simulation, as plain data made from a seed: the same seed gives the same scenario, and a
- * scenario can be printed, cut down and run again. Pure.
+ * What happens in one simulation, as plain data: a scenario can be printed, cut down, kept in a file and run again.
+ * `plan-scenario.ts` makes one from a seed. Pure.
  */
-import { createSeededRandom } from '@flotilla/kube/testing';
-import { type Item, type Strategy, sharedNames, type WorkPlan } from './items.js';
+import type { CutMode } from '@flotilla/kube/testing';
+import type { ApiFault } from './api-faults.js';
+import type { WorkPlan } from './items.js';
 
 export type Drift = 'edit' | 'delete' | 'disown' | 'count' | 'replace';
 
-export type Action =
+/** The name of a simulated process: `hub`, a cluster, or `klusterlet-` and the cluster. */
+export type NodeName = string;
+
+/** What users and operators do. */
+type Doing =
   | { readonly do: 'apply'; readonly plan: WorkPlan }
   | { readonly do: 'remove'; readonly cluster: string; readonly name: string }
-  | { readonly do: 'cut'; readonly link: string; readonly mode: 'drop' | 'refuse' }
-  | { readonly do: 'heal'; readonly link: string }
-  | { readonly do: 'crash hub'; readonly downMs: number }
-  | { readonly do: 'crash klusterlet'; readonly cluster: string; readonly downMs: number }
-  | { readonly do: 'crash cluster'; readonly cluster: string; readonly downMs: number }
+  /** Back to one of the former generations of a work. */
+  | { readonly do: 'undo'; readonly cluster: string; readonly name: string; readonly pick: number }
+  /** Asks what a work would do; nothing of it may ever be done. */
+  | { readonly do: 'plan'; readonly plan: WorkPlan }
+  | { readonly do: 'label work'; readonly cluster: string; readonly name: string; readonly value: string }
+  | { readonly do: 'label cluster'; readonly cluster: string; readonly value: string }
+  /** All certificates of the cluster are void; after `awayMs` it is given a new token. */
+  | { readonly do: 'revoke'; readonly cluster: string; readonly awayMs: number }
+  /** `klusterlet leave`, and after `awayMs` `klusterlet join` again. */
+  | { readonly do: 'leave'; readonly cluster: string; readonly awayMs: number }
   | { readonly do: 'upgrade'; readonly cluster: string; readonly minor: number }
-  | { readonly do: 'drift'; readonly cluster: string; readonly drift: Drift; readonly pick: number }
-  | { readonly do: 'noise'; readonly loss: number }
+  | { readonly do: 'back up hub' }
+  /** Somebody tries what is not allowed or makes no sense. */
+  | { readonly do: 'steal'; readonly cluster: string; readonly pick: number }
+  | { readonly do: 'ask nonsense'; readonly cluster: string; readonly pick: number }
   | { readonly do: 'wait' };
+
+type NetworkFault =
+  | { readonly do: 'cut'; readonly link: string; readonly mode: CutMode }
+  | { readonly do: 'heal'; readonly link: string }
+  | { readonly do: 'reset'; readonly link: string }
+  | { readonly do: 'stall'; readonly link: string }
+  | { readonly do: 'delay'; readonly link: string; readonly maxMs: number }
+  | { readonly do: 'narrow'; readonly link: string; readonly bytesPerSecond: number }
+  | { readonly do: 'noise'; readonly loss: number };
+
+type ProcessFault =
+  | { readonly do: 'crash hub'; readonly downMs: number; readonly after?: number }
+  | {
+      readonly do: 'crash klusterlet';
+      readonly cluster: string;
+      readonly downMs: number;
+      /** Not now, but at its so-manieth operation from now on. */
+      readonly after?: number;
+    }
+  | {
+      readonly do: 'crash cluster';
+      readonly cluster: string;
+      readonly downMs: number;
+      readonly after?: number;
+    }
+  /** The server forgets all history of its objects, and restarts. */
+  | { readonly do: 'forget history'; readonly server: NodeName; readonly downMs: number }
+  /** The hub comes back as it was at the last back-up. */
+  | { readonly do: 'restore hub'; readonly downMs: number }
+  /** Cluster and klusterlet are made anew, empty, under the same name. */
+  | { readonly do: 'rebuild'; readonly cluster: string; readonly downMs: number }
+  | { readonly do: 'disk'; readonly node: NodeName; readonly fault: 'full' | 'unreadable' | 'none' }
+  | { readonly do: 'skew'; readonly node: NodeName; readonly byMs: number }
+  /** All machines sleep: the time passes, and nobody is there. */
+  | { readonly do: 'sleep'; readonly forMs: number };
+
+type ServerFault =
+  | {
+      readonly do: 'trouble';
+      readonly server: NodeName;
+      readonly fault: ApiFault | 'none';
+      readonly share: number;
+    }
+  | { readonly do: 'drift'; readonly cluster: string; readonly drift: Drift; readonly pick: number }
+  /** Just before the klusterlet's next write in the cluster, somebody else changes that very object. */
+  | { readonly do: 'ambush'; readonly cluster: string; readonly drift: Drift };
+
+export type Action = Doing | NetworkFault | ProcessFault | ServerFault;
 
 /** The action, and how much time passes before the next one. */
 export type Step = Action & { readonly thenMs: number };
@@ -35,140 +95,33 @@ export const foreignNames = ['foreign-read', 'foreign-kept', 'foreign-alone'] as
 export const hubLink = (cluster: string): string => `hub-${cluster}`;
 export const clusterLink = (cluster: string): string => `cluster-${cluster}`;
 
-export function planScenario(seed: number): Scenario {
-  return new Generator(seed).plan();
-}
-
-class Generator {
-  readonly #seed: number;
-  readonly #next: () => number;
-  #clusters: { name: string; minor: number }[] = [];
-
-  constructor(seed: number) {
-    this.#seed = seed;
-    const random = createSeededRandom(seed);
-    this.#next = () => random.next();
-  }
-
-  plan(): Scenario {
-    const minors = [20, 24, 24, 32];
-    const count = this.#chance(0.4) ? 2 : 1;
-    this.#clusters = Array.from({ length: count }, (_, i) => ({
-      name: `c${i + 1}`,
-      minor: this.#pick(minors),
-    }));
-    const clusters = this.#clusters.map((cluster) => ({ ...cluster }));
-    const steps: Step[] = [];
-    // Something is there before anything goes wrong.
-    for (let i = this.#int(1, 3); i > 0; i--) steps.push({ ...this.#apply(), thenMs: this.#pause() });
-    for (let i = this.#int(8, 28); i > 0; i--) steps.push({ ...this.#action(), thenMs: this.#pause() });
-    return { seed: this.#seed, clusters, steps };
-  }
-
-  #action(): Action {
-    const cluster = this.#pick(this.#clusters);
-    const { name } = cluster;
-    const roll = this.#next() * 100;
-    if (roll < 28) return this.#apply();
-    if (roll < 38) return { do: 'remove', cluster: name, name: this.#workName() };
-    if (roll < 58) return { do: 'drift', cluster: name, drift: this.#drift(), pick: this.#int(0, 999) };
-    if (roll < 66) return { do: 'cut', link: this.#link(name), mode: this.#chance(0.5) ? 'drop' : 'refuse' };
-    if (roll < 74) return { do: 'heal', link: this.#link(name) };
-    if (roll < 82) return { do: 'crash hub', downMs: this.#downTime() };
-    if (roll < 89) return { do: 'crash klusterlet', cluster: name, downMs: this.#downTime() };
-    if (roll < 93) return { do: 'crash cluster', cluster: name, downMs: this.#downTime() };
-    if (roll < 96) return this.#upgrade(cluster);
-    if (roll < 98) return { do: 'noise', loss: this.#pick([0, 0.02, 0.1]) };
-    return { do: 'wait' };
-  }
-
-  #upgrade(cluster: { name: string; minor: number }): Action {
-    cluster.minor = Math.min(35, cluster.minor + this.#int(1, 5));
-    return { do: 'upgrade', cluster: cluster.name, minor: cluster.minor };
-  }
-
-  #apply(): Action {
-    const cluster = this.#pick(this.#clusters).name;
-    const name = this.#workName();
-    const orphan = name === 'orphaned';
-    const items = new Map<string, Item>();
-    for (let i = this.#int(1, 5); i > 0; i--) {
-      for (const item of orphan ? [this.#orphanItem()] : this.#items(name)) {
-        items.set(`${item.kind} ${item.namespace} ${item.name}`, item);
-      }
-    }
-    return { do: 'apply', plan: { cluster, name, orphan, items: [...items.values()] } };
-  }
-
-  #items(work: string): Item[] {
-    const strategy = this.#pick<Strategy>(['Update', 'Update', 'Update', 'ServerSideApply', 'CreateOnly']);
-    const roll = this.#next() * 100;
-    const own = `${work}-${this.#pick(['x', 'y', 'z'])}`;
-    if (roll < 40) return [{ kind: 'configmap', name: own, strategy }];
-    if (roll < 50) return [{ kind: 'secret', name: own, strategy }];
-    if (roll < 65) {
-      return [{ kind: 'configmap', name: this.#pick(sharedNames), strategy: 'Update' }];
-    }
-    if (roll < 75) {
-      const namespace = `${work}-space`;
-      return [
-        { kind: 'namespace', name: namespace, strategy: 'Update' },
-        { kind: 'configmap', name: 'inner', namespace, strategy },
-      ];
-    }
-    if (roll < 82) return [{ kind: 'cronjob', name: own, strategy: 'Update' }];
-    if (roll < 87) return [{ kind: 'deployment', name: own, strategy }];
-    if (roll < 93) {
-      const name = `gadget-${work}`;
-      return [
-        { kind: 'definition', name, strategy: 'Update' },
-        { kind: 'gadget', name, strategy },
-      ];
-    }
-    return [{ kind: 'configmap', name: 'foreign-read', strategy: 'ReadOnly' }];
-  }
-
-  #orphanItem(): Item {
-    if (this.#chance(0.4)) return { kind: 'configmap', name: 'foreign-kept', strategy: 'CreateOnly' };
-    const name = `orphaned-${this.#pick(['x', 'y'])}`;
-    return { kind: 'configmap', name, strategy: this.#pick<Strategy>(['Update', 'CreateOnly']) };
-  }
-
-  #workName(): string {
-    return this.#pick(['alpha', 'beta', 'gamma', 'delta', 'orphaned']);
-  }
-
-  #drift(): Drift {
-    return this.#pick<Drift>(['edit', 'edit', 'delete', 'disown', 'count', 'count', 'replace']);
-  }
-
-  #link(cluster: string): string {
-    return this.#chance(0.8) ? hubLink(cluster) : clusterLink(cluster);
-  }
-
-  /** From no time at all to a few minutes, short ones more often: races need milliseconds, backoffs need minutes. */
-  #pause(): number {
-    const roll = this.#next();
-    if (roll < 0.35) return Math.round(this.#next() * 12);
-    if (roll < 0.6) return Math.round(this.#next() * 300);
-    if (roll < 0.9) return Math.round(this.#next() * 20_000);
-    if (roll < 0.98) return Math.round(this.#next() * 200_000);
-    return Math.round(this.#next() * 2_400_000);
-  }
-
-  #downTime(): number {
-    return Math.round(this.#pick([5, 500, 5000, 60_000, 400_000]) * (0.5 + this.#next()));
-  }
-
-  #int(min: number, max: number): number {
-    return min + Math.floor(this.#next() * (max - min + 1));
-  }
-
-  #chance(probability: number): boolean {
-    return this.#next() < probability;
-  }
-
-  #pick<T>(values: readonly T[]): T {
-    return values[Math.floor(this.#next() * values.length)] as T; // values is never empty
+/** The name under which a step counts as a fault; users' doings are none. */
+export function faultOf(step: Action): string | undefined {
+  switch (step.do) {
+    case 'apply':
+    case 'remove':
+    case 'undo':
+    case 'plan':
+    case 'label work':
+    case 'label cluster':
+    case 'back up hub':
+    case 'heal':
+    case 'wait':
+      return undefined;
+    case 'cut':
+      return `cut: ${step.mode}`;
+    case 'drift':
+    case 'ambush':
+      return `${step.do}: ${step.drift}`;
+    case 'trouble':
+      return step.fault === 'none' ? undefined : `API server: ${step.fault}`;
+    case 'disk':
+      return step.fault === 'none' ? undefined : `disk ${step.fault}`;
+    case 'crash hub':
+    case 'crash klusterlet':
+    case 'crash cluster':
+      return step.after === undefined ? step.do : `${step.do} at an await point`;
+    default:
+      return step.do;
   }
 }

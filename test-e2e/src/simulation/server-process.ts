@@ -14,6 +14,7 @@ import {
   type MemoryStore,
   type RequestGuard,
   type Revision,
+  StoreError,
   type StoreEvent,
   startControlPlane,
 } from '@flotilla/apiserver';
@@ -27,7 +28,11 @@ import {
   type TransportRequest,
   type TransportResponse,
 } from '@flotilla/kube';
+import type { Trouble } from './api-faults.js';
 import { Life } from './life.js';
+
+/** All that a store held at one moment, oldest change first. */
+export type Backup = readonly { readonly key: string; readonly value: Uint8Array }[];
 
 export interface ServerProcessOptions {
   readonly name: string;
@@ -62,16 +67,35 @@ export class ServerProcess {
   #store: MemoryStore;
   #running: Running | undefined;
   #seen = 0n as Revision;
+  #isRestoring = false;
+  /** It is down on purpose: whoever replaces its store starts it again. */
+  isBeingReplaced = false;
+  #eventsToCrash: { events: number; readonly crash: () => void } | undefined;
+  /** By how much its clock is wrong. */
+  skewMs = 0;
+  diskFault: 'full' | 'unreadable' | 'none' = 'none';
+  /** What it does to its clients' requests; used by whoever dials it. */
+  trouble: Trouble | undefined;
 
   constructor(options: ServerProcessOptions) {
     this.name = options.name;
     this.#options = options;
     this.#version = options.kubernetesVersion;
-    const { clock, random } = options.env;
-    this.#store = createMemoryStore({
+    this.#store = this.#emptyStore();
+  }
+
+  #emptyStore(): MemoryStore {
+    const { clock, random } = this.#options.env;
+    return createMemoryStore({
       clock,
       random,
-      faults: { syncDelayMs: () => 0.2 + random.next() * 3 },
+      faults: {
+        syncDelayMs: () => (this.#isRestoring ? 0 : 0.2 + random.next() * 3),
+        failSync: () =>
+          this.diskFault === 'none' || this.#isRestoring
+            ? undefined
+            : new StoreError(this.diskFault === 'full' ? 'disk-full' : 'io', `the disk is ${this.diskFault}`),
+      },
     });
   }
 
@@ -99,7 +123,7 @@ export class ServerProcess {
   start(): void {
     if (this.#running !== undefined) throw new Error(`${this.name} runs already`);
     const { env, profile, pki, admission, guard, certificateRules } = this.#options;
-    const life = new Life(env);
+    const life = new Life(env, () => this.skewMs);
     const server: ApiServer = createApiServer({
       store: this.#store,
       env: life.env,
@@ -142,7 +166,53 @@ export class ServerProcess {
       if (event.revision <= this.#seen) continue;
       this.#seen = event.revision;
       this.#options.onEvent(event);
+      this.#countToCrash();
     }
+  }
+
+  /** Crashes when so many changes more were made durable, a few promises later: at any await point after a write. */
+  crashAfter(events: number, crash: () => void): void {
+    this.#eventsToCrash = { events, crash };
+  }
+
+  #countToCrash(): void {
+    const pending = this.#eventsToCrash;
+    if (pending === undefined || --pending.events > 0) return;
+    this.#eventsToCrash = undefined;
+    let hops = Math.floor(this.#options.env.random.next() * 12);
+    const hop = (): void => {
+      if (hops-- > 0) queueMicrotask(hop);
+      else pending.crash();
+    };
+    hop();
+  }
+
+  /** As of now; only while it runs. */
+  async backUp(): Promise<Backup> {
+    const { items } = await this.#store.range('');
+    return [...items]
+      .sort((a, b) => (a.modRevision < b.modRevision ? -1 : 1))
+      .map(({ key, value }) => ({ key, value }));
+  }
+
+  /** Puts a back-up, or nothing, in the place of what the store holds; only while it does not run. */
+  async replaceStore(backup: Backup | undefined): Promise<void> {
+    if (this.#running !== undefined) throw new Error(`${this.name} still runs`);
+    const before = this.#seen;
+    this.#isRestoring = true;
+    this.#store = this.#emptyStore();
+    // As `hub restore` does: no revision may come twice.
+    if (backup !== undefined) await this.#store.advance?.((before + 1_000_000_000n) as Revision);
+    for (const { key, value } of backup ?? []) {
+      await this.#store.write({ type: 'put', key, value, expected: 0n as Revision });
+    }
+    this.#seen = await this.#store.revision();
+    this.#isRestoring = false;
+  }
+
+  /** Forgets all changes of the past: whoever resumes a watch from before the next start must list again. */
+  async forgetHistory(): Promise<void> {
+    await this.#store.compact(await this.#store.revision());
   }
 
   /** Ends it as a power failure would; `start` begins the next life on what was durable. */

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { root, run } from '../support/processes.js';
+import { planScenario } from './plan-scenario.js';
 import { describeFailure } from './report.js';
 import { runScenario } from './run-scenario.js';
 import { readCorpus } from './runner/corpus.js';
-import { type Action, hubLink, planScenario, type Scenario } from './scenario.js';
+import { type Action, hubLink, type Scenario } from './scenario.js';
 
 const longestRunMs = 120_000;
 /** The same ones each time: a run of all tests says the same twice. Fresh ones are for `npm run sim`. */

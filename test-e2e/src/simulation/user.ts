@@ -2,7 +2,15 @@
  * The people around a fleet: a user who applies and removes works on the hub and remembers what was acknowledged (P1),
  * and somebody else who meddles with objects in the managed clusters. Called by the run of a scenario.
  */
-import { type ManifestWork, StatusError } from '@flotilla/api';
+import {
+  type ManifestWork,
+  type ManifestWorkRevision,
+  manifestWorkPlanKind,
+  manifestWorkRevisionKind,
+  resourceOf,
+  StatusError,
+  workUidLabel,
+} from '@flotilla/api';
 import { TransportError, wellKnown } from '@flotilla/kube';
 import { itemKey, type Strategy, tokenOf, toWork, type WorkPlan } from './items.js';
 import type { World } from './world.js';
@@ -15,6 +23,9 @@ interface Acknowledged {
   readonly isRemoved: boolean;
 }
 
+/** Of what was only asked about. */
+export const planTokenPrefix = 'plan.';
+
 export class User {
   readonly #world: World;
   readonly #acknowledged = new Map<string, Acknowledged>();
@@ -24,6 +35,9 @@ export class User {
   readonly #plans = new Map<string, WorkPlan>();
   readonly #strategies = new Map<string, Set<Strategy>>();
   #edition = 0;
+  #restores = 0;
+  /** What the hub has acknowledged of the clusters' labels. */
+  readonly clusterLabels = new Map<string, string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -53,19 +67,94 @@ export class User {
         { namespace: plan.cluster, name: plan.name },
         { type: 'apply', body, fieldManager: 'user', force: true },
       );
-      const { uid = '', generation = 0, deletionTimestamp } = answer.metadata;
-      const isRemoved = deletionTimestamp !== undefined; // a change of what is going away keeps nothing
-      if (!isRemoved) this.#removals.delete(id);
-      this.#acknowledged.set(id, { uid, generation, token, isRemoved });
+      return () => this.#keep(id, answer);
     });
+  }
+
+  /** Brings a former generation back, as `hub works undo` does. */
+  undo(work: Pick<WorkPlan, 'cluster' | 'name'>, pick: number): void {
+    this.#inOrder(work, async (id) => {
+      const { user } = this.#world;
+      const key = { namespace: work.cluster, name: work.name };
+      const live = await user.get<ManifestWork>(wellKnown.manifestWorks, key);
+      const { items } = await user.list<ManifestWorkRevision>(resourceOf(manifestWorkRevisionKind), {
+        namespace: work.cluster,
+        labelSelector: `${workUidLabel}=${live.metadata.uid ?? ''}`,
+      });
+      const spec = items[pick % Math.max(1, items.length)]?.spec?.workSpec as
+        | ManifestWork['spec']
+        | undefined;
+      if (spec === undefined) return undefined;
+      const answer = await user.update<ManifestWork>(wellKnown.manifestWorks, { ...live, spec });
+      return () => this.#keep(id, answer);
+    });
+  }
+
+  /** Asks what the work would do; whatever the answer, nothing with this token may ever be in a cluster. */
+  plan(plan: WorkPlan): void {
+    const token = `${planTokenPrefix}${++this.#edition}`;
+    this.#inOrder(plan, async () => {
+      const workSpec = toWork(plan, token).spec;
+      await this.#world.user.create(resourceOf(manifestWorkPlanKind), {
+        apiVersion: `${manifestWorkPlanKind.group}/${manifestWorkPlanKind.version}`,
+        kind: manifestWorkPlanKind.kind,
+        metadata: { name: token, namespace: plan.cluster },
+        spec: { workName: plan.name, workSpec },
+      });
+      return undefined;
+    });
+  }
+
+  label({ cluster, name }: Pick<WorkPlan, 'cluster' | 'name'>, value: string): void {
+    this.#inOrder({ cluster, name }, async () => {
+      const body = { metadata: { labels: { 'sim.example/label': value } } };
+      const key = { namespace: cluster, name };
+      await this.#world.user.patch(wellKnown.manifestWorks, key, { type: 'merge', body });
+      return undefined;
+    });
+  }
+
+  labelCluster(cluster: string, value: string): void {
+    this.#inOrder({ cluster, name: '' }, async () => {
+      const body = { metadata: { labels: { 'sim.example/label': value } } };
+      await this.#world.user.patch(wellKnown.managedClusters, { name: cluster }, { type: 'merge', body });
+      return () => this.clusterLabels.set(cluster, value);
+    });
+  }
+
+  /** The way back to what was acknowledged until now, for a hub that is restored. */
+  remember(): () => void {
+    const [acknowledged, removals, labels] = [
+      new Map(this.#acknowledged),
+      new Set(this.#removals),
+      new Map(this.clusterLabels),
+    ];
+    return () => {
+      this.#acknowledged.clear();
+      for (const [id, known] of acknowledged) this.#acknowledged.set(id, known);
+      for (const id of removals) this.#removals.add(id); // what was under way may have come through
+      this.clusterLabels.clear();
+      for (const [cluster, value] of labels) this.clusterLabels.set(cluster, value);
+      this.#restores++;
+    };
+  }
+
+  #keep(id: string, answer: ManifestWork): void {
+    const { uid = '', generation = 0, deletionTimestamp } = answer.metadata;
+    const isRemoved = deletionTimestamp !== undefined; // a change of what is going away keeps nothing
+    if (!isRemoved) this.#removals.delete(id);
+    const token = tokenOf(answer.spec?.workload?.manifests?.[0] as never) ?? ''; // what items.ts made
+    this.#acknowledged.set(id, { uid, generation, token, isRemoved });
   }
 
   remove(work: Pick<WorkPlan, 'cluster' | 'name'>): void {
     this.#inOrder(work, async (id) => {
       this.#removals.add(id);
       await this.#world.user.delete(wellKnown.manifestWorks, { namespace: work.cluster, name: work.name });
-      const before = this.#acknowledged.get(id);
-      if (before !== undefined) this.#acknowledged.set(id, { ...before, isRemoved: true });
+      return () => {
+        const before = this.#acknowledged.get(id);
+        if (before !== undefined) this.#acknowledged.set(id, { ...before, isRemoved: true });
+      };
     });
   }
 
@@ -92,16 +181,23 @@ export class User {
       : undefined;
   }
 
-  /** One request after the other for one work; what the hub refuses or does not answer is not repeated. */
-  #inOrder({ cluster, name }: Pick<WorkPlan, 'cluster' | 'name'>, act: (id: string) => Promise<void>): void {
+  /** One request after the other for one work, then what its answer acknowledges; what the hub refuses or does not answer is not repeated. */
+  #inOrder(
+    { cluster, name }: Pick<WorkPlan, 'cluster' | 'name'>,
+    act: (id: string) => Promise<(() => void) | undefined>,
+  ): void {
     const id = `${cluster}/${name}`;
     const run = async (): Promise<void> => {
       try {
-        await act(id);
+        const restores = this.#restores;
+        const acknowledge = await act(id);
+        // What was said by a hub that has gone back since is not said any more.
+        if (restores === this.#restores) acknowledge?.();
       } catch (error) {
         const isExpected =
           error instanceof TransportError ||
-          (error instanceof StatusError && (error.code === 404 || error.code === 409 || error.code >= 500));
+          (error instanceof StatusError &&
+            (error.code === 404 || error.code === 409 || error.code === 429 || error.code >= 500));
         if (!isExpected) this.#world.breach('user', `work ${id}: ${String(error)}`);
       }
     };

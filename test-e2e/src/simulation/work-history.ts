@@ -18,16 +18,33 @@ interface Wanted {
   readonly strategy: string;
 }
 
+/** What a klusterlet has sent before its end may still arrive. */
+const lastWordsMs = 1000;
+
 export class WorkHistory {
   readonly id: string;
   #uid: string | undefined;
   readonly #demands: Demand[] = [];
   readonly #specs = new Map<number, readonly Wanted[]>();
   #claimed = 0;
+  #movedAtMs = Number.NEGATIVE_INFINITY;
   readonly #counts = new Map<string, number>();
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  /** The hub was restored: its counts begin again at an older place. */
+  restart(): void {
+    this.#specs.clear();
+    this.#counts.clear();
+    this.#claimed = 0;
+  }
+
+  /** Its cluster was made anew: what was claimed of the former one stands, and says nothing of this one. */
+  moved(nowMs: number): void {
+    this.#counts.clear();
+    this.#movedAtMs = nowMs;
   }
 
   gone(nowMs: number): void {
@@ -56,10 +73,11 @@ export class WorkHistory {
         ? new Set((this.#specs.get(generation) ?? []).map(({ key }) => key))
         : undefined;
     this.#demands.push({ fromMs: nowMs, keys });
-    return [...this.#judgeClaim(work, view), ...this.#judgeFeedback(work)];
+    const wasMoved = nowMs - this.#movedAtMs < lastWordsMs;
+    return [...this.#judgeClaim(work, wasMoved ? undefined : view), ...this.#judgeFeedback(work)];
   }
 
-  #judgeClaim(work: ManifestWork, view: ClusterView): string[] {
+  #judgeClaim(work: ManifestWork, view: ClusterView | undefined): string[] {
     const { generation = 0 } = work.metadata;
     const wrong: string[] = [];
     for (const type of ['Applied', 'Available']) {
@@ -74,7 +92,7 @@ export class WorkHistory {
     }
     const isNew = claimed > this.#claimed;
     this.#claimed = Math.max(this.#claimed, claimed);
-    if (!isNew || applied?.status !== 'True') return wrong;
+    if (!isNew || applied?.status !== 'True' || view === undefined) return wrong;
     for (const { key, token, strategy } of this.#specs.get(claimed) ?? []) {
       if (strategy === 'ReadOnly') continue;
       const isThere =

@@ -4,13 +4,14 @@
  * sees every durable change. Nothing here touches the real world.
  */
 import { isConditionTrue, type KubeObject, type ManagedCluster, type ManifestWork } from '@flotilla/api';
-import { approveCluster, bootstrapTokenSecret, createBootstrapToken } from '@flotilla/hub';
 import {
   type CertificateAuthority,
   createCertificateAuthority,
   createClient,
   generateKeyPair,
   type KubeClient,
+  type Transport,
+  type TransportRequest,
   wellKnown,
 } from '@flotilla/kube';
 import {
@@ -22,10 +23,12 @@ import {
   type TestEnv,
   type VirtualClock,
 } from '@flotilla/kube/testing';
+import { withApiFaults } from './api-faults.js';
 import { createHubProcess } from './hub-process.js';
 import { KlusterletProcess } from './klusterlet-process.js';
 import { Observer } from './observer.js';
-import { clusterLink, foreignNames, hubLink, type Scenario } from './scenario.js';
+import { Operator } from './operator.js';
+import { clusterLink, foreignNames, hubLink, type NodeName, type Scenario } from './scenario.js';
 import { ServerProcess } from './server-process.js';
 import { Tally } from './tally.js';
 
@@ -35,6 +38,8 @@ export interface FleetCluster {
   readonly klusterlet: KlusterletProcess;
   /** Whoever else works in that cluster; its way in never fails but with the server. */
   readonly foreigner: KubeClient;
+  /** Called, once, before the next write of the klusterlet reaches this cluster. */
+  ambush: ((request: TransportRequest) => Promise<void>) | undefined;
 }
 
 export interface Breach {
@@ -75,6 +80,8 @@ export class World {
   readonly clusters: readonly FleetCluster[];
   /** The user's way to the hub. */
   readonly user: KubeClient;
+  /** Whoever runs the hub; their way to it never fails but with the hub. */
+  readonly operator: Operator;
 
   constructor({ seed, clusters }: Pick<Scenario, 'seed' | 'clusters'>) {
     this.env = createTestEnv({ seed: seed + 1_000_000, clock: this.clock });
@@ -92,6 +99,36 @@ export class World {
       ),
     );
     this.clusters = clusters.map(({ name, minor }) => this.#createCluster(name, minor));
+    this.operator = new Operator(this);
+  }
+
+  /** The hub's API as its administrator has it. */
+  adminClient(): KubeClient {
+    return createClient(this.hub.dial(() => ({ user: admin })));
+  }
+
+  /** What has a disk, a clock and a life of its own, by its name. */
+  node(name: NodeName): ServerProcess | KlusterletProcess {
+    if (name === 'hub') return this.hub;
+    const klusterlet = name.startsWith('klusterlet-') ? name.slice('klusterlet-'.length) : undefined;
+    return klusterlet === undefined ? this.cluster(name).server : this.cluster(klusterlet).klusterlet;
+  }
+
+  server(name: NodeName): ServerProcess {
+    return name === 'hub' ? this.hub : this.cluster(name).server;
+  }
+
+  /** Links that are slow or narrow: what must be prompt otherwise need not be so now. */
+  readonly impaired = new Set<string>();
+  readonly #outages = new Map<string, number>();
+
+  /** The cluster or its klusterlet is not well, until now or (virtual ms from now) later. */
+  noteOutage(cluster: string, forMs = 0): void {
+    this.#outages.set(cluster, Math.max(this.lastOutageMs(cluster), this.clock.monotonicMs() + forMs));
+  }
+
+  lastOutageMs(cluster: string): number {
+    return this.#outages.get(cluster) ?? Number.NEGATIVE_INFINITY;
   }
 
   breach(promise: string, what: string): void {
@@ -106,7 +143,7 @@ export class World {
 
   /** A look at the hub through its own API; only while it is ready. */
   async listWorks(): Promise<readonly ManifestWork[]> {
-    const client = createClient(this.hub.dial(() => ({ user: admin })));
+    const client = this.adminClient();
     return (await client.list<ManifestWork>(wellKnown.manifestWorks)).items;
   }
 
@@ -117,21 +154,8 @@ export class World {
     await this.#until('all servers are ready', async () =>
       [this.hub, ...this.clusters.map(({ server }) => server)].every(({ isReady }) => isReady),
     );
-    await Promise.all(this.clusters.map((cluster) => this.#plant(cluster)));
-    for (const cluster of this.clusters) {
-      const token = createBootstrapToken(this.env.random);
-      const expiresAtMs = this.clock.now() + 86_400_000;
-      const configured = cluster.klusterlet.configure(`${token.id}.${token.secret}`);
-      await this.#whileTimePasses(configured);
-      await this.#whileTimePasses(
-        this.user.create(
-          wellKnown.secrets,
-          bootstrapTokenSecret(token, { expiresAtMs, cluster: cluster.name }),
-        ),
-      );
-      cluster.klusterlet.start();
-      await this.#approve(cluster.name);
-    }
+    for (const cluster of this.clusters) await this.#whileTimePasses(this.plant(cluster));
+    for (const cluster of this.clusters) await this.#whileTimePasses(this.operator.join(cluster));
     for (const cluster of this.clusters) {
       await this.#until(
         `${cluster.name} is available`,
@@ -142,7 +166,7 @@ export class World {
 
   /** What the hub does not know, or not rightly, of a cluster that has joined. */
   async clusterProblems({ name, server }: FleetCluster): Promise<string[]> {
-    const client = createClient(this.hub.dial(() => ({ user: admin })));
+    const client = this.adminClient();
     const { status } = await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
     const problems = ['ManagedClusterJoined', 'ManagedClusterConditionAvailable']
       .filter((type) => !isConditionTrue({ status: status ?? {} }, type))
@@ -152,29 +176,52 @@ export class World {
     return isRight ? problems : [...problems, `${name}: the hub says ${version}, it is 1.${server.minor}`];
   }
 
-  restartHubAfter(downMs: number): void {
-    this.hub.crash();
-    this.clock.setTimer(downMs, () => this.hub.isRunning || this.hub.start());
-  }
-
-  restartClusterAfter({ server }: FleetCluster, downMs: number): void {
+  restartAfter(server: ServerProcess, downMs: number): void {
+    if (server.isBeingReplaced) return;
     server.crash();
-    this.clock.setTimer(downMs, () => server.isRunning || server.start());
+    if (server !== this.hub) this.noteOutage(server.name, downMs);
+    this.clock.setTimer(downMs, () => server.isRunning || server.isBeingReplaced || server.start());
   }
 
-  restartKlusterletAfter({ klusterlet }: FleetCluster, downMs: number): void {
+  restartKlusterletAfter({ name, klusterlet }: FleetCluster, downMs: number): void {
+    if (this.operator.isBusyWith(name)) return; // it is not there now
     klusterlet.crash();
-    this.clock.setTimer(downMs, () => klusterlet.revive());
+    this.noteOutage(name, downMs);
+    this.clock.setTimer(downMs, () => this.operator.isBusyWith(name) || klusterlet.revive());
+  }
+
+  /** Goes on beside the steps; that it fails is a defect of the simulation. */
+  inBackground(doing: Promise<void>): void {
+    doing.catch((error: unknown) => this.breach('run', `an operator failed: ${String(error)}`));
+  }
+
+  /** All machines sleep: afterwards everything that was due is late. */
+  sleep(forMs: number): void {
+    this.clock.jump(forMs);
+    for (const { name } of this.clusters) this.noteOutage(name);
   }
 
   /** All faults end, now. */
   mend(): void {
     this.network.healAll();
-    this.network.setFaults({ loseRequest: 0, loseResponse: 0, breakStream: 0 });
+    this.impaired.clear();
+    const wire = { latencyMs: [1, 5] as const, bytesPerSecond: 0 };
+    this.network.setFaults({ loseRequest: 0, loseResponse: 0, breakStream: 0, ...wire });
     for (const server of [this.hub, ...this.clusters.map((cluster) => cluster.server)]) {
-      if (!server.isRunning) server.start();
+      server.trouble = undefined;
+      server.crashAfter(Number.POSITIVE_INFINITY, () => undefined);
+      server.diskFault = 'none';
+      server.skewMs = 0;
+      if (!server.isRunning && !server.isBeingReplaced) server.start();
     }
-    for (const { klusterlet } of this.clusters) klusterlet.revive();
+    for (const cluster of this.clusters) {
+      const { klusterlet } = cluster;
+      cluster.ambush = undefined;
+      klusterlet.diskFault = 'none';
+      klusterlet.skewMs = 0;
+      klusterlet.dieAfter(Number.POSITIVE_INFINITY, () => undefined);
+      if (!this.operator.isBusyWith(cluster.name)) klusterlet.revive();
+    }
   }
 
   close(): void {
@@ -209,19 +256,40 @@ export class World {
       hub: this.hub,
       hubCa: makePki(this.clock).ca.certificatePem,
       cluster: server,
-      toHub: (transport) => this.network.link(hubLink(name), transport),
-      toCluster: (transport) => this.network.link(clusterLink(name), transport),
-      onExit: (error) => this.env.log.warn('klusterlet ended', { cluster: name, error: String(error) }),
+      toHub: (transport) => this.network.link(hubLink(name), this.#troubled(this.hub, transport)),
+      toCluster: (transport) =>
+        this.network.link(
+          clusterLink(name),
+          this.#troubled(
+            server,
+            ambushed(transport, () => cluster),
+          ),
+        ),
+      onExit: (error) => {
+        this.noteOutage(name, 5000);
+        this.env.log.warn('klusterlet ended', { cluster: name, error: String(error) });
+      },
     });
     const foreigner = createClient(server.dial(() => ({ user: { ...admin, username: 'foreigner' } })));
-    return { name, server, klusterlet, foreigner };
+    const cluster: FleetCluster = { name, server, klusterlet, foreigner, ambush: undefined };
+    return cluster;
+  }
+
+  #troubled(server: ServerProcess, transport: Transport): Transport {
+    return withApiFaults(transport, {
+      clock: this.clock,
+      random: this.env.random,
+      trouble: () => server.trouble,
+      onInjected: (fault) => this.faults.add(`answers: ${fault}`),
+    });
   }
 
   #envOf(name: string): TestEnv {
     return { ...this.env, log: { ...this.env.log, ...this.env.log.child({ process: name }) } };
   }
 
-  async #plant({ name, foreigner }: FleetCluster): Promise<void> {
+  /** The objects of somebody else. */
+  async plant({ name, foreigner }: Pick<FleetCluster, 'name' | 'foreigner'>): Promise<void> {
     const view = this.observer.cluster(name);
     for (const each of foreignNames) {
       const object: KubeObject = {
@@ -230,20 +298,12 @@ export class World {
         metadata: { name: each, namespace: 'default' },
         data: { owner: 'somebody else' },
       };
-      const planted = await this.#whileTimePasses(foreigner.create(wellKnown.configMaps, object));
+      const planted = await foreigner.create(wellKnown.configMaps, object);
       view.foreign.set(planted.metadata.uid ?? '', {
         key: `/registry/core/configmaps/default/${each}`,
         mayChange: false,
       });
     }
-  }
-
-  /** An operator's word, once the klusterlet has asked. */
-  async #approve(name: string): Promise<void> {
-    const client = createClient(this.hub.dial(() => ({ user: admin })));
-    const deadlineMs = this.clock.monotonicMs() + 120_000;
-    const options = { env: this.env, deadlineMs, note: () => undefined };
-    await this.#whileTimePasses(approveCluster(client, name, options));
   }
 
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -264,4 +324,16 @@ export class World {
     while (!isDone) await this.clock.advance(1);
     return done;
   }
+}
+
+/** Lets somebody else be a moment faster. */
+function ambushed(inner: Transport, cluster: () => FleetCluster): Transport {
+  return {
+    request: async (request) => {
+      const { ambush } = cluster();
+      if (ambush !== undefined && request.method !== 'GET') await ambush(request);
+      return inner.request(request);
+    },
+    close: () => inner.close(),
+  };
 }

@@ -162,6 +162,8 @@ class StatusWriter implements HubWriter {
       if (hasReason(error, 'NotFound')) return undefined; // gone; the watch tells the rest
       if (!hasReason(error, 'Conflict')) throw error;
       await this.#reread(work, signal);
+      // A hub that shows the same version again and refuses it all the same is not asked in a loop.
+      if (source.newest(name)?.metadata.resourceVersion === work.metadata.resourceVersion) throw error;
       return { requeueAfterMs: 0 };
     }
   }

@@ -9,6 +9,8 @@ export interface MemoryFilesOptions {
   readonly clock?: Clock;
   /** Default 1. */
   readonly writeLatencyMs?: number;
+  /** Asked at each access; what it returns is thrown, and nothing is done. */
+  readonly fail?: (access: 'read' | 'write', path: string) => Error | undefined;
   /** Decides which unacknowledged writes a crash keeps; without it a crash loses them all. */
   readonly random?: Random;
 }
@@ -16,6 +18,8 @@ export interface MemoryFilesOptions {
 export interface MemoryFiles extends Files {
   /** Ends all unfinished writes as a power failure would. The tree can be used on, as after a restart. */
   crash(): void;
+  /** Everything is gone, as on a new machine. */
+  wipe(): void;
   /** Paths of all files, sorted. */
   paths(): readonly string[];
   /** The mode a file was written with. */
@@ -38,10 +42,16 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles
   const unfinished = new Set<Write>();
   const tails = new Map<string, Promise<void>>();
 
+  const failWhenAsked = (access: 'read' | 'write', path: string): void => {
+    const failure = options.fail?.(access, path);
+    if (failure !== undefined) throw failure;
+  };
+
   const write = async (job: Write, before: Promise<void> | undefined): Promise<void> => {
     try {
       await before;
       job.abort.signal.throwIfAborted();
+      failWhenAsked('write', job.path);
       if (options.clock) await sleep(options.clock, options.writeLatencyMs ?? 1, job.abort.signal);
       files.set(job.path, job.file);
     } finally {
@@ -51,6 +61,7 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles
 
   return {
     read: async (path) => {
+      failWhenAsked('read', path);
       const file = files.get(normalize(path));
       return file && Uint8Array.from(file.data);
     },
@@ -67,6 +78,7 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles
       return done;
     },
     list: async (path) => {
+      failWhenAsked('read', path);
       const prefix = folderPrefix(path);
       const names = new Set<string>();
       for (const file of files.keys()) {
@@ -75,6 +87,7 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles
       return [...names].sort();
     },
     remove: async (path) => {
+      failWhenAsked('write', path);
       const target = normalize(path);
       const prefix = folderPrefix(path);
       for (const file of files.keys()) if (file === target || file.startsWith(prefix)) files.delete(file);
@@ -86,6 +99,7 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles
       }
       unfinished.clear();
     },
+    wipe: () => files.clear(),
     paths: () => [...files.keys()].sort(),
     mode: (path) => files.get(normalize(path))?.mode,
   };

@@ -12,7 +12,7 @@ const maxPieces = 4096;
 
 export async function* readAhead(
   source: AsyncIterable<Uint8Array>,
-  dueMs: () => number,
+  dueMs: (chunk: Uint8Array) => number,
 ): AsyncGenerator<ArrivedPiece> {
   const pieces: ArrivedPiece[] = [];
   let ended = false;
@@ -23,7 +23,7 @@ export async function* readAhead(
   const pump = async (): Promise<void> => {
     try {
       for await (const chunk of source) {
-        pieces.push({ chunk, dueMs: dueMs() });
+        pieces.push({ chunk, dueMs: dueMs(chunk) });
         wakeReader();
         while (pieces.length >= maxPieces && !stopped) {
           await new Promise<void>((resolve) => {

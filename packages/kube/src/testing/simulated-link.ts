@@ -8,7 +8,7 @@ import {
 import { onAbort } from '../env/abort.js';
 import type { Clock, Random } from '../env/env.js';
 import { readAhead } from './read-ahead.js';
-import type { NetworkFaults } from './simulated-network.js';
+import type { CutMode, NetworkFaults } from './simulated-network.js';
 
 export interface LinkOptions {
   readonly name: string;
@@ -23,12 +23,18 @@ interface Exchange {
   readonly abort: AbortController;
   /** Takes the client's signal and time limit off. */
   readonly lift: () => void;
+  /** Nothing of it crosses any more, although the wire is whole. */
+  isStalled: boolean;
 }
+
+type Direction = 'requests' | 'answers';
 
 export class SimulatedLink {
   readonly #options: LinkOptions;
   #faults: NetworkFaults;
-  #mode: 'open' | 'drop' | 'refuse' = 'open';
+  #mode: 'open' | CutMode = 'open';
+  /** When the last byte that was let through is out of a wire with little room. */
+  #busyUntilMs = 0;
   readonly #waiters = new Set<() => void>();
   readonly #exchanges = new Set<Exchange>();
 
@@ -45,7 +51,23 @@ export class SimulatedLink {
     this.#faults = { ...this.#faults, ...change };
   }
 
-  cut(mode: 'drop' | 'refuse'): void {
+  get openExchanges(): number {
+    return this.#exchanges.size;
+  }
+
+  reset(): void {
+    this.#breakAll();
+  }
+
+  stall(): void {
+    for (const exchange of this.#exchanges) exchange.isStalled = true;
+    const stalled = [...this.#exchanges];
+    this.#options.clock.setTimer(this.#faults.detectMs, () => {
+      for (const { abort } of stalled) abort.abort(this.#lost('no sign of life'));
+    });
+  }
+
+  cut(mode: CutMode): void {
     this.#mode = mode;
     if (mode === 'refuse') this.#breakAll();
     else this.#detectLater([...this.#exchanges]);
@@ -98,10 +120,10 @@ export class SimulatedLink {
     const exchange = this.#open(request, own);
     const { signal } = exchange.abort;
     try {
-      await this.#cross(signal, this.#faults.loseRequest);
+      await this.#cross(exchange, 'requests', this.#faults.loseRequest);
       const { timeoutMs: _limit, ...rest } = request; // the client's limit is counted on the client's side
       const answer = await transport.request({ ...rest, signal });
-      await this.#cross(signal, this.#faults.loseResponse);
+      await this.#cross(exchange, 'answers', this.#faults.loseResponse);
       return this.#answer(answer, exchange);
     } catch (error) {
       exchange.lift();
@@ -129,10 +151,11 @@ export class SimulatedLink {
         own.delete(exchange);
         this.#exchanges.delete(exchange);
       },
+      isStalled: false,
     };
     own.add(exchange);
     this.#exchanges.add(exchange);
-    if (this.#mode === 'drop') this.#detectLater([exchange]);
+    if (this.#mode !== 'open') this.#detectLater([exchange]);
     return exchange;
   }
 
@@ -155,8 +178,9 @@ export class SimulatedLink {
     const { clock } = this.#options;
     try {
       let lastMs = 0;
-      const dueMs = (): number => {
-        lastMs = Math.max(lastMs, clock.monotonicMs() + this.#latencyMs()); // bytes keep their order
+      const dueMs = (chunk: Uint8Array): number => {
+        const arrivalMs = Math.max(clock.monotonicMs() + this.#latencyMs(), this.#sentMs(chunk.length));
+        lastMs = Math.max(lastMs, arrivalMs); // bytes keep their order
         return lastMs;
       };
       for await (const piece of readAhead(answer.chunks(), dueMs)) {
@@ -164,7 +188,7 @@ export class SimulatedLink {
           exchange.abort.abort(this.#lost('the connection was reset'));
         const waitMs = piece.dueMs - clock.monotonicMs();
         if (waitMs > 0) await this.#wait(waitMs, signal);
-        await this.#whenOpen(signal);
+        await this.#whenOpen(exchange, 'answers');
         yield piece.chunk;
       }
       signal.throwIfAborted();
@@ -177,13 +201,23 @@ export class SimulatedLink {
   }
 
   /** The time on the wire, and all the time for which it is cut; rejects when the exchange ends first. */
-  async #cross(signal: AbortSignal, lossChance: number): Promise<void> {
+  async #cross(exchange: Exchange, direction: Direction, lossChance: number): Promise<void> {
+    const { signal } = exchange.abort;
     const lost = this.#happens(lossChance);
     await this.#wait(this.#latencyMs(), signal);
-    await this.#whenOpen(signal);
+    await this.#whenOpen(exchange, direction);
     if (!lost) return;
     await this.#wait(this.#faults.detectMs, signal);
     throw this.#lost('no sign of life');
+  }
+
+  /** When so many bytes more have left a wire that takes only so many a second. */
+  #sentMs(bytes: number): number {
+    const { bytesPerSecond } = this.#faults;
+    if (bytesPerSecond === 0) return 0;
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#busyUntilMs = Math.max(this.#busyUntilMs, nowMs) + (bytes / bytesPerSecond) * 1000;
+    return this.#busyUntilMs;
   }
 
   #latencyMs(): number {
@@ -191,9 +225,14 @@ export class SimulatedLink {
     return minMs + this.#options.random.next() * (maxMs - minMs);
   }
 
-  async #whenOpen(signal: AbortSignal): Promise<void> {
+  async #whenOpen(exchange: Exchange, direction: Direction): Promise<void> {
+    const { signal } = exchange.abort;
     signal.throwIfAborted();
-    while (this.#mode !== 'open') await this.#healed(signal);
+    while (exchange.isStalled || this.#blocks(direction)) await this.#healed(signal);
+  }
+
+  #blocks(direction: Direction): boolean {
+    return this.#mode === 'drop' || this.#mode === 'refuse' || this.#mode === `drop ${direction}`;
   }
 
   #happens(chance: number): boolean {

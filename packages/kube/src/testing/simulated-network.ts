@@ -16,9 +16,14 @@ export interface NetworkFaults {
   readonly loseResponse: number;
   /** Chance, for each piece of a streamed answer, that the connection breaks there. */
   readonly breakStream: number;
+  /** Room on the wire for answers, all exchanges together; 0, the default: enough. */
+  readonly bytesPerSecond: number;
   /** After this time a client notices that its connection is dead; default 45,000, as a PING would. */
   readonly detectMs: number;
 }
+
+/** What a cut link does: everything is lost silently, or only one way of it, or connections are reset and refused. */
+export type CutMode = 'drop' | 'drop requests' | 'drop answers' | 'refuse';
 
 export interface SimulatedNetworkOptions {
   readonly clock: Clock;
@@ -30,7 +35,13 @@ export interface SimulatedNetwork {
   /** A Transport whose exchanges cross the link of this name. Several may share one link. */
   link(name: string, transport: Transport): Transport;
   /** Nothing crosses any more. `drop`: silently, noticed after `detectMs`; `refuse`: at once, connections reset. */
-  cut(name: string, mode?: 'drop' | 'refuse'): void;
+  cut(name: string, mode?: CutMode): void;
+  /** Breaks what is under way; new connections work. */
+  reset(name: string): void;
+  /** What is under way hangs until `detectMs` have passed: half-open connections. New ones work. */
+  stall(name: string): void;
+  /** Requests and streams that are under way on the link. */
+  openExchanges(name: string): number;
   /** What was sent into a dropping link and not yet given up arrives after all. */
   heal(name: string): void;
   healAll(): void;
@@ -44,6 +55,7 @@ const defaultFaults: NetworkFaults = Object.freeze({
   loseRequest: 0,
   loseResponse: 0,
   breakStream: 0,
+  bytesPerSecond: 0,
   detectMs: 45_000,
 });
 
@@ -62,6 +74,9 @@ export function createSimulatedNetwork(options: SimulatedNetworkOptions): Simula
   return {
     link: (name, transport) => linkOf(name).wrap(transport),
     cut: (name, mode = 'drop') => linkOf(name).cut(mode),
+    reset: (name) => linkOf(name).reset(),
+    stall: (name) => linkOf(name).stall(),
+    openExchanges: (name) => linkOf(name).openExchanges,
     heal: (name) => linkOf(name).heal(),
     healAll: () => {
       for (const link of links.values()) link.heal();

@@ -2,7 +2,8 @@
  * Many runs: the corpus first, then seed after seed over the worker processes, until enough were run, the time is over
  * or too many have failed; and what came of them all, as figures.
  */
-import { planScenario, type Scenario } from '../scenario.js';
+import { planScenario } from '../plan-scenario.js';
+import type { Scenario } from '../scenario.js';
 import { type Counts, Tally } from '../tally.js';
 import type { Outcome, Task } from './messages.js';
 import { WorkerPool, type WorkerPoolOptions } from './worker-pool.js';

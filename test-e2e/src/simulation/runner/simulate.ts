@@ -2,7 +2,7 @@
  * What `npm run sim` does, given its options read: runs the campaign, tells how it goes, keeps failing scenarios in the
  * corpus. Called by hack/sim.mjs.
  */
-import { planScenario } from '../scenario.js';
+import { planScenario } from '../plan-scenario.js';
 import { type CampaignOptions, runCampaign, type Summary } from './campaign.js';
 import { keep, readCorpus, readEntry } from './corpus.js';
 import { describeProgress, describeSummary } from './describe-summary.js';

@@ -1,0 +1,181 @@
+/**
+ * Whoever runs the hub and the clusters: lets clusters in, revokes and lets in again, leaves and comes back, builds
+ * clusters anew, restores the hub from a back-up, confirms deletions that klusterlets hold. What fails on the way is
+ * done again until it is done. Called by the world and by the run of a scenario.
+ */
+import {
+  clusterCondition,
+  confirmDeletionAnnotation,
+  findCondition,
+  type ManagedCluster,
+} from '@flotilla/api';
+import { approveCluster, bootstrapTokenSecret, createBootstrapToken, revokeAgents } from '@flotilla/hub';
+import { sleep, wellKnown } from '@flotilla/kube';
+import type { Backup } from './server-process.js';
+import type { FleetCluster, World } from './world.js';
+
+const retryMs = 3000;
+const approvalMs = 20_000;
+
+export class Operator {
+  readonly #world: World;
+  /** Clusters that an operator is at work with. */
+  readonly #busy = new Set<string>();
+  #backup: { readonly store: Backup; readonly restoreOthers: () => void } | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  isBusyWith(cluster: string): boolean {
+    return this.#busy.has(cluster);
+  }
+
+  /** For a cluster that is new, or whose klusterlet has nothing any more. */
+  async join(cluster: FleetCluster): Promise<void> {
+    const { klusterlet } = cluster;
+    await this.#untilDone(async () => {
+      await klusterlet.configure(await this.#newToken(cluster));
+    });
+    if (!klusterlet.isRunning) klusterlet.revive();
+    await this.#approve(cluster, () => klusterlet.hasJoined());
+  }
+
+  /** Voids its certificates, and after a while gives it a token to come in again. */
+  async revoke(cluster: FleetCluster, awayMs: number): Promise<void> {
+    await this.#alone(cluster, async () => {
+      const { clock, hub } = this.#world;
+      const before = (await cluster.klusterlet.credentials())?.certificatePem;
+      await this.#untilDone(async () => {
+        const client = this.#world.adminClient();
+        await revokeAgents(client, { cluster: cluster.name, nowMs: clock.now() + hub.skewMs });
+      });
+      await sleep(clock, Math.max(1000, awayMs));
+      await this.#untilDone(async () => cluster.klusterlet.giveToken(await this.#newToken(cluster)));
+      await this.#approve(cluster, async () => {
+        const now = (await cluster.klusterlet.credentials())?.certificatePem;
+        return (
+          now !== undefined && now !== before && (await this.#world.clusterProblems(cluster)).length === 0
+        );
+      });
+    });
+  }
+
+  /** `left` is told what it leaves behind. */
+  async leave(cluster: FleetCluster, { awayMs, left }: { awayMs: number; left: () => void }): Promise<void> {
+    await this.#alone(cluster, async () => {
+      const { klusterlet, foreigner } = cluster;
+      klusterlet.crash();
+      await this.#untilDone(async () => {
+        left();
+        await klusterlet.leave(foreigner);
+      });
+      await sleep(this.#world.clock, awayMs);
+      await this.join(cluster);
+    });
+  }
+
+  /** The managed cluster burns down; another one of its name joins. */
+  async rebuild(
+    cluster: FleetCluster,
+    { downMs, lost }: { downMs: number; lost: () => void },
+  ): Promise<void> {
+    await this.#alone(cluster, async () => {
+      const { server, klusterlet } = cluster;
+      server.isBeingReplaced = true;
+      klusterlet.crash();
+      server.crash();
+      klusterlet.wipe();
+      lost();
+      await server.replaceStore(undefined);
+      this.#backup = undefined; // who joined is not in it
+      await sleep(this.#world.clock, downMs);
+      server.isBeingReplaced = false;
+      server.start();
+      await this.#untilDone(async () => {
+        if (!server.isReady) throw new Error('not ready yet');
+        await this.#world.plant(cluster);
+      });
+      await this.join(cluster);
+    });
+  }
+
+  /** `others` takes in what else must go back with the hub, and returns the way to do so. */
+  async backUpHub(others: () => () => void): Promise<void> {
+    if (!this.#world.hub.isReady || this.#busy.size > 0) return;
+    this.#backup = { store: await this.#world.hub.backUp(), restoreOthers: others() };
+  }
+
+  /** False: there is no back-up. */
+  async restoreHub(downMs: number): Promise<boolean> {
+    const { hub, clock, observer } = this.#world;
+    if (this.#backup === undefined || hub.isBeingReplaced || this.#busy.size > 0) return false;
+    const { store, restoreOthers } = this.#backup;
+    hub.crash();
+    hub.isBeingReplaced = true;
+    await hub.replaceStore(store);
+    observer.restoreHub(store);
+    restoreOthers();
+    clock.setTimer(downMs, () => {
+      hub.isBeingReplaced = false;
+      if (!hub.isRunning) hub.start();
+    });
+    return true;
+  }
+
+  /** An operator who has looked into it says: yes, these works are gone. */
+  async confirmHeldDeletions(): Promise<void> {
+    if (!this.#world.hub.isReady) return;
+    const client = this.#world.adminClient();
+    for (const { name } of this.#world.clusters) {
+      const { status, metadata } = await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
+      const held = findCondition(status?.conditions, clusterCondition.deletionHeld);
+      const id = held?.status === 'True' ? /^hold ([0-9a-f]+):/.exec(held.message)?.[1] : undefined;
+      if (id === undefined || metadata.annotations?.[confirmDeletionAnnotation] === id) continue;
+      const body = { metadata: { annotations: { [confirmDeletionAnnotation]: id } } };
+      await client.patch(wellKnown.managedClusters, { name }, { type: 'merge', body });
+    }
+  }
+
+  async #newToken({ name }: FleetCluster): Promise<string> {
+    const { env, clock } = this.#world;
+    const token = createBootstrapToken(env.random);
+    const expiresAtMs = clock.now() + 30 * 86_400_000;
+    await this.#world
+      .adminClient()
+      .create(wellKnown.secrets, bootstrapTokenSecret(token, { expiresAtMs, cluster: name }));
+    return `${token.id}.${token.secret}`;
+  }
+
+  /** Says yes to what the cluster asks, until it is in. */
+  async #approve({ name }: FleetCluster, isIn: () => Promise<boolean>): Promise<void> {
+    const { env, clock } = this.#world;
+    await this.#untilDone(async () => {
+      if (await isIn()) return;
+      const deadlineMs = clock.monotonicMs() + approvalMs;
+      await approveCluster(this.#world.adminClient(), name, { env, deadlineMs, note: () => undefined });
+      throw new Error('not in yet');
+    });
+  }
+
+  async #alone(cluster: FleetCluster, act: () => Promise<void>): Promise<void> {
+    if (this.#busy.has(cluster.name)) return;
+    this.#busy.add(cluster.name);
+    try {
+      await act();
+    } finally {
+      this.#busy.delete(cluster.name);
+    }
+  }
+
+  async #untilDone(act: () => Promise<void>): Promise<void> {
+    for (let pauseMs = 20; ; pauseMs = Math.min(retryMs, pauseMs * 2)) {
+      try {
+        return await act();
+      } catch (error) {
+        this.#world.env.log.debug('the operator tries again', { error });
+        await sleep(this.#world.clock, pauseMs);
+      }
+    }
+  }
+}

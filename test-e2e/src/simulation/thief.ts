@@ -1,0 +1,106 @@
+/**
+ * P5: somebody with the stolen certificate of a klusterlet asks the hub for what is none of this cluster's business.
+ * Every request must be refused. Called by the run of a scenario.
+ */
+import { type KubeObject, StatusError } from '@flotilla/api';
+import {
+  createClient,
+  fromPem,
+  type KubeClient,
+  type ResourceRef,
+  TransportError,
+  wellKnown,
+} from '@flotilla/kube';
+import type { FleetCluster, World } from './world.js';
+
+interface Attempt {
+  readonly what: string;
+  readonly run: (client: KubeClient) => Promise<unknown>;
+}
+
+const secrets = { namespace: 'kube-system' };
+const roleBindings: ResourceRef = {
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  resource: 'clusterrolebindings',
+  namespaced: false,
+};
+
+/** `other`: another cluster of the hub, or a namespace that is no cluster's. */
+function attempts(own: string, other: string): Attempt[] {
+  const elsewhere = { namespace: other, name: 'alpha' };
+  const merge = (body: object) => ({ type: 'merge' as const, body });
+  return [
+    { what: 'all works', run: (c) => c.list(wellKnown.manifestWorks) },
+    { what: `works of ${other}`, run: (c) => c.list(wellKnown.manifestWorks, { namespace: other }) },
+    { what: `a work of ${other}`, run: (c) => c.get(wellKnown.manifestWorks, elsewhere) },
+    {
+      what: `a change of a work of ${other}`,
+      run: (c) =>
+        c.patch(wellKnown.manifestWorks, elsewhere, merge({ metadata: { labels: { stolen: 'yes' } } })),
+    },
+    {
+      what: `a status for a work of ${other}`,
+      run: (c) =>
+        c.patch(wellKnown.manifestWorks, elsewhere, { ...merge({ status: {} }), subresource: 'status' }),
+    },
+    { what: `the removal of a work of ${other}`, run: (c) => c.delete(wellKnown.manifestWorks, elsewhere) },
+    {
+      what: 'a new work for itself',
+      run: (c) =>
+        c.create(wellKnown.manifestWorks, {
+          apiVersion: 'work.open-cluster-management.io/v1',
+          kind: 'ManifestWork',
+          metadata: { namespace: own, name: 'stolen' },
+        }),
+    },
+    { what: 'all secrets', run: (c) => c.list(wellKnown.secrets) },
+    { what: 'the tokens', run: (c) => c.list(wellKnown.secrets, secrets) },
+    { what: 'all clusters', run: (c) => c.list(wellKnown.managedClusters) },
+    { what: `the cluster ${other}`, run: (c) => c.get(wellKnown.managedClusters, { name: other }) },
+    {
+      what: 'acceptance of another cluster',
+      run: (c) =>
+        c.patch(wellKnown.managedClusters, { name: other }, merge({ spec: { hubAcceptsClient: true } })),
+    },
+    {
+      what: `the lease of ${other}`,
+      run: (c) => c.get(wellKnown.leases, { namespace: other, name: 'managed-cluster-lease' }),
+    },
+    { what: 'all certificate requests', run: (c) => c.list(wellKnown.certificateSigningRequests) },
+    { what: 'its own removal', run: (c) => c.delete(wellKnown.managedClusters, { name: own }) },
+    {
+      what: 'all power',
+      run: (c) =>
+        c.create(roleBindings, {
+          apiVersion: 'rbac.authorization.k8s.io/v1',
+          kind: 'ClusterRoleBinding',
+          metadata: { name: 'stolen' },
+          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+          subjects: [],
+        } as KubeObject),
+    },
+  ];
+}
+
+/** Returns what was tried. */
+export async function steal(world: World, cluster: FleetCluster, pick: number): Promise<string> {
+  const credentials = await cluster.klusterlet.credentials();
+  if (credentials === undefined) return 'nothing to steal';
+  const other = world.clusters.find(({ name }) => name !== cluster.name)?.name ?? 'default';
+  const all = attempts(cluster.name, other);
+  const { what, run } = all[pick % all.length] as Attempt; // the remainder is an index
+  const clientCertificates = [fromPem('CERTIFICATE', credentials.certificatePem)];
+  const client = createClient(world.hub.dial(() => ({ clientCertificates })));
+  world.checks.add('P5');
+  try {
+    await run(client);
+  } catch (error) {
+    if (error instanceof TransportError) return `${what}: ${error.message}`;
+    const isRefused = error instanceof StatusError && (error.code === 401 || error.code === 403);
+    if (!isRefused) world.breach('P5', `${cluster.name} asked for ${what}, and was told: ${String(error)}`);
+    return what;
+  }
+  world.breach('P5', `the certificate of ${cluster.name} opened ${what}`);
+  return what;
+}
