@@ -2,6 +2,7 @@
  * Runs one scenario from beginning to end: its steps with the promises checked after each, then peace, and the wait
  * for convergence in bounded time, then a rest in which nothing but heartbeats may be written.
  */
+import { Bounds } from './bounds.js';
 import { findProblems } from './convergence.js';
 import { Drifts } from './drifts.js';
 import { faultOf, type Scenario, type Step } from './scenario.js';
@@ -44,6 +45,7 @@ class Run {
   readonly #world: World;
   readonly #user: User;
   readonly #drifts: Drifts;
+  readonly #bounds: Bounds;
   readonly #steps: string[] = [];
 
   constructor(scenario: Scenario) {
@@ -51,6 +53,7 @@ class Run {
     this.#world = new World(scenario);
     this.#user = new User(this.#world);
     this.#drifts = new Drifts(this.#world, this.#user);
+    this.#bounds = new Bounds(this.#world);
   }
 
   async run(): Promise<RunResult> {
@@ -105,6 +108,7 @@ class Run {
 
   async #check(): Promise<void> {
     this.#drifts.judge();
+    this.#bounds.judge();
     if (this.#world.hub.isReady) this.#user.judge(await this.#world.listWorks());
   }
 

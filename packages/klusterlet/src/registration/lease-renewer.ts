@@ -34,7 +34,7 @@ const jitter = 0.25;
 const missingRetryMs = 1000;
 
 export function createLeaseRenewer(options: LeaseRenewerOptions): Controller {
-  const { clusterName, hub, env, cluster } = options;
+  const { clusterName, env, cluster } = options;
   const controller = createController({
     name: 'lease-renewer',
     env,
@@ -42,11 +42,7 @@ export function createLeaseRenewer(options: LeaseRenewerOptions): Controller {
     reconcile: async () => {
       const own = cluster.cache.get(clusterName);
       if (own === undefined || !isConditionTrue(own, clusterCondition.hubAccepted)) return undefined;
-      const key = { namespace: clusterName, name: managedClusterLeaseName };
-      const lease = await getLease(hub, key);
-      if (lease === undefined) return { requeueAfterMs: missingRetryMs };
-      const spec = { ...(lease['spec'] as object), renewTime: formatMicroTime(env.clock.now()) };
-      await hub.update(wellKnown.leases, { ...lease, spec }, { fieldManager: klusterletFieldManager });
+      if (!(await renewLease(options))) return { requeueAfterMs: missingRetryMs };
       options.onRenewed?.();
       const periodMs = (own.spec?.leaseDurationSeconds || defaultLeaseDurationSeconds) * 1000;
       return { requeueAfterMs: periodMs * (1 + jitter * env.random.next()) };
@@ -61,6 +57,19 @@ export function createLeaseRenewer(options: LeaseRenewerOptions): Controller {
     if (accepted(object) !== accepted(old) || period(object) !== period(old)) controller.enqueue(clusterName);
   });
   return controller;
+}
+
+/** One heartbeat; false when the hub has not made the lease yet. */
+export async function renewLease({
+  clusterName,
+  hub,
+  env,
+}: Pick<LeaseRenewerOptions, 'clusterName' | 'hub' | 'env'>): Promise<boolean> {
+  const lease = await getLease(hub, { namespace: clusterName, name: managedClusterLeaseName });
+  if (lease === undefined) return false;
+  const spec = { ...(lease['spec'] as object), renewTime: formatMicroTime(env.clock.now()) };
+  await hub.update(wellKnown.leases, { ...lease, spec }, { fieldManager: klusterletFieldManager });
+  return true;
 }
 
 async function getLease(

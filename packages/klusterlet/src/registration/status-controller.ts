@@ -5,6 +5,7 @@
 import {
   clusterCondition,
   equal,
+  findCondition,
   isConditionTrue,
   type KubeObject,
   klusterletFieldManager,
@@ -19,6 +20,7 @@ import {
   wellKnown,
 } from '@flotilla/kube';
 import { type CertificateState, type ClusterFacts, planClusterStatus } from './cluster-status.js';
+import { renewLease } from './lease-renewer.js';
 import { applyNamespaces } from './managed-namespaces.js';
 import type { AgentSettings } from './settings.js';
 
@@ -114,16 +116,20 @@ async function versionOf(managed: KubeClient): Promise<string | undefined> {
 }
 
 async function writeStatus(
-  { hub, env, maxCustomClusterClaims, reservedClusterClaimSuffixes }: StatusControllerOptions,
+  options: StatusControllerOptions,
   cluster: ManagedCluster,
   facts: ClusterFacts,
 ): Promise<void> {
+  const { hub, env, maxCustomClusterClaims, reservedClusterClaimSuffixes } = options;
   const status = planClusterStatus(cluster, facts, {
     nowMs: env.clock.now(),
     maxCustomClaims: maxCustomClusterClaims,
     reservedClaimSuffixes: reservedClusterClaimSuffixes,
   });
   if (status === undefined || equal(status, cluster.status ?? {})) return;
+  // A hub that misses the heartbeat would take back at once what is said without one, and so on for ever.
+  const available = findCondition(cluster.status?.conditions, clusterCondition.available);
+  if (available?.status === 'Unknown') await renewLease(options);
   const { name = '', uid, resourceVersion } = cluster.metadata;
   // A merge patch cannot drop a key that is not named: claims that are gone must be said to be gone.
   const body = {

@@ -37,6 +37,7 @@ export class SimulatedLink {
   #busyUntilMs = 0;
   readonly #waiters = new Set<() => void>();
   readonly #exchanges = new Set<Exchange>();
+  #requests = 0;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -53,6 +54,11 @@ export class SimulatedLink {
 
   get openExchanges(): number {
     return this.#exchanges.size;
+  }
+
+  /** So many were made on it. */
+  get requests(): number {
+    return this.#requests;
   }
 
   reset(): void {
@@ -111,6 +117,7 @@ export class SimulatedLink {
     transport: Transport,
     { request, own }: { request: TransportRequest; own: Set<Exchange> },
   ): Promise<TransportResponse> {
+    this.#requests++;
     if (this.#mode === 'refuse') {
       throw new TransportError(
         'tcp',

@@ -45,6 +45,8 @@ export interface SimulatedNetwork {
   /** What was sent into a dropping link and not yet given up arrives after all. */
   heal(name: string): void;
   healAll(): void;
+  /** Requests that were made on the link, whatever became of them. */
+  requests(name: string): number;
   isCut(name: string): boolean;
   /** For one link, or for all links, present and future. */
   setFaults(faults: Partial<NetworkFaults>, name?: string): void;
@@ -76,6 +78,7 @@ export function createSimulatedNetwork(options: SimulatedNetworkOptions): Simula
     cut: (name, mode = 'drop') => linkOf(name).cut(mode),
     reset: (name) => linkOf(name).reset(),
     stall: (name) => linkOf(name).stall(),
+    requests: (name) => linkOf(name).requests,
     openExchanges: (name) => linkOf(name).openExchanges,
     heal: (name) => linkOf(name).heal(),
     healAll: () => {

@@ -31,6 +31,9 @@ export interface VirtualClock extends Clock {
   readonly pending: number;
 }
 
+/** No timer waits for less: what is too little to be seen in the sum would never be over. */
+const tickMs = 0.001;
+
 export function createVirtualClock(options: VirtualClockOptions = {}): VirtualClock {
   const startMs = options.startMs ?? 1_767_225_600_000;
   const timers = new TimerHeap();
@@ -49,7 +52,8 @@ export function createVirtualClock(options: VirtualClockOptions = {}): VirtualCl
   return {
     now: () => startMs + elapsedMs,
     monotonicMs: () => elapsedMs,
-    setTimer: (delayMs: number, fn: () => void): Timer => timers.push(elapsedMs + Math.max(0, delayMs), fn),
+    setTimer: (delayMs: number, fn: () => void): Timer =>
+      timers.push(elapsedMs + (delayMs > 0 ? Math.max(delayMs, tickMs) : 0), fn),
     settle,
     get pending() {
       return timers.size;

@@ -294,8 +294,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       ['if (!isStill) return;', 'if (!isStill && base.metadata.uid !== uid) return;'],
       [
-        'if (isShown) this.#set(dropManagedFields(work)); else this.#ahead.set(name, dropManagedFields(work));',
-        "void isShown; this.#set(dropManagedFields(work)); this.#options.onChange(name, 'work');",
+        'if (isShown) this.#set(shared); else this.#ahead.set(name, shared);',
+        "void isShown; this.#set(shared); this.#options.onChange(name, 'work');",
       ],
     ],
   },
@@ -319,6 +319,25 @@ export const plantedBugs: readonly PlantedBug[] = [
         'this.#options.source.acknowledge(patched, work);',
         'stale.delete(uid); this.#options.source.acknowledge(patched, work);',
       ],
+    ],
+  },
+  {
+    name: 'hammer-on-conflict',
+    what: 'a hub that refuses a status as stale again and again is asked in a loop',
+    file: `${work}/hub-writer.ts`,
+    edits: [
+      [
+        'if (source.newest(name)?.metadata.resourceVersion === work.metadata.resourceVersion) throw error;',
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'status-without-heartbeat',
+    what: 'a cluster says that it is available without the heartbeat that the hub misses, and both contradict each other',
+    file: `${registration}/status-controller.ts`,
+    edits: [
+      ["if (available?.status === 'Unknown') await renewLease(options);", 'void available; void renewLease;'],
     ],
   },
   {
@@ -350,13 +369,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [['if (isNews(work, tracked, metadata)) works.enqueue(work);', 'void isNews; void metadata;']],
   },
   {
-    name: 'no-drift-correction-without-hub',
-    what: 'while the hub is away nothing is corrected',
+    name: 'idle-after-restart-without-hub',
+    what: 'a klusterlet that restarts while the hub is away does nothing with its saved works',
     file: `${work}/work-reconciler.ts`,
     edits: [
       [
-        "const isAtHub = source.isFromHub(work.metadata.name ?? '');",
-        "const isAtHub = source.isFromHub(work.metadata.name ?? ''); if (!isAtHub) return new Promise(() => undefined);",
+        'const inventory = await this.#ensureInventory(work, signal);',
+        "if (!this.#deps.source.isFromHub(work.metadata.name ?? '')) return {}; const inventory = await this.#ensureInventory(work, signal);",
       ],
     ],
   },
@@ -414,8 +433,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: `${registration}/lease-renewer.ts`,
     edits: [
       [
-        'await hub.update(wellKnown.leases, { ...lease, spec }, { fieldManager: klusterletFieldManager });',
-        'try { await hub.update(wellKnown.leases, { ...lease, spec }, { fieldManager: klusterletFieldManager }); } catch { return undefined; }',
+        'if (!(await renewLease(options))) return { requeueAfterMs: missingRetryMs };',
+        'try { if (!(await renewLease(options))) return { requeueAfterMs: missingRetryMs }; } catch { return undefined; }',
       ],
     ],
   },

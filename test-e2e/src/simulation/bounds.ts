@@ -1,0 +1,49 @@
+/**
+ * P8: whatever its peers answer, a klusterlet asks no more than so often, and what it keeps does not grow. Looked at by
+ * the run whenever it checks.
+ */
+import type { World } from './world.js';
+
+/** Requests of one klusterlet on one link: a burst, and so many a second on top of it. */
+const burst = 600;
+const perSecond = 15;
+/** Exchanges on one link at a time: informers, a status for each work, a pass over each work. */
+const maxExchanges = 200;
+/** Saved works in at most 64 files of a journal, credentials and configuration. */
+const maxFiles = 90;
+
+export class Bounds {
+  readonly #world: World;
+  readonly #before = new Map<string, { readonly requests: number; readonly atMs: number }>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  judge(): void {
+    const { clock, network, checks } = this.#world;
+    checks.add('P8');
+    const nowMs = clock.monotonicMs();
+    for (const { name, klusterlet } of this.#world.clusters) {
+      for (const link of [`hub-${name}`, `cluster-${name}`]) {
+        const requests = network.requests(link);
+        const before = this.#before.get(link) ?? { requests, atMs: nowMs };
+        const allowed = burst + (perSecond * (nowMs - before.atMs)) / 1000;
+        const made = requests - before.requests;
+        if (made > allowed) {
+          this.#world.breach(
+            'P8',
+            `${made} requests on link ${link} in ${Math.round(nowMs - before.atMs)} ms`,
+          );
+        }
+        // Windows of a minute, so that bursts do not add up.
+        if (nowMs - before.atMs >= 60_000 || !this.#before.has(link))
+          this.#before.set(link, { requests, atMs: nowMs });
+        const open = network.openExchanges(link);
+        if (open > maxExchanges) this.#world.breach('P8', `${open} exchanges are open on link ${link}`);
+      }
+      const files = klusterlet.files.paths().length;
+      if (files > maxFiles) this.#world.breach('P8', `the klusterlet of ${name} keeps ${files} files`);
+    }
+  }
+}
