@@ -51,7 +51,7 @@ for (const name of only) {
     {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, FLOTILLA_TEST_COUNTS: countsFile },
+      env: { FUZZ_RUNS: '2000', ...process.env, FLOTILLA_TEST_COUNTS: countsFile },
     },
   );
   const counts = /^(\d+) (\d+)$/.exec(readCounts(countsFile));

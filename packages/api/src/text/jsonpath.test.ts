@@ -154,4 +154,14 @@ describe('evaluateJsonPath', () => {
       { numRuns: 3000 },
     );
   });
+
+  it('gives up when a path leads to more values than there is time for', () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 450; level++) deep = { a: deep };
+    expect(evaluateJsonPath('..a', deep)).to.have.length(450);
+    expect(() => evaluateJsonPath('..*..*..*..*..*', deep)).to.throw(
+      JsonPathError,
+      'looks at too many values',
+    );
+  });
 });

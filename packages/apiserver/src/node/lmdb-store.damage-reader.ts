@@ -1,6 +1,6 @@
 /**
- * The child process of the damage test: changes one bit after the other of a store's file, opens what that leaves, reads
- * everything, and prints what came of each. A child, for what is not caught would end the process by a signal.
+ * The child process of the damage test: changes one bit after the other of a store's file, or cuts its end off, opens what
+ * that leaves, reads everything, and prints what came of each. A child, for what is not caught would end the process by a signal.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { Revision } from '../storage/store.js';
 import { StoreError } from '../storage/store-errors.js';
 import { openLmdbStore } from './lmdb-store.js';
 
-const [whole = '', scratch = '', ...bits] = process.argv.slice(2);
+const [whole = '', scratch = '', ...damages] = process.argv.slice(2);
 const bytes = readFileSync(whole);
 /** The second when the format's own number has changed. */
 const refusals: readonly string[] = ['corrupt', 'newer-format'];
@@ -47,10 +47,16 @@ async function outcome(content: Buffer, expected: string | undefined): Promise<s
 }
 
 const expected = await outcome(bytes, undefined);
-for (const bit of bits.map(Number)) {
+for (const damage of damages.map(Number)) {
+  writeSync(1, `${damage} `);
+  writeSync(1, `${await outcome(damaged(damage), expected)}\n`);
+}
+
+/** With that bit changed, or, of a negative number, with that many bytes left. */
+function damaged(damage: number): Buffer {
+  if (damage < 0) return bytes.subarray(0, -damage);
   const changed = Buffer.from(bytes);
-  const at = bit >> 3;
-  changed[at] = (changed[at] ?? 0) ^ (1 << (bit & 7));
-  writeSync(1, `${bit} `);
-  writeSync(1, `${await outcome(changed, expected)}\n`);
+  const at = damage >> 3;
+  changed[at] = (changed[at] ?? 0) ^ (1 << (damage & 7));
+  return changed;
 }

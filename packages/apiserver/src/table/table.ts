@@ -3,7 +3,15 @@
  * (built-in kinds) or a simple JSONPath (CRDs); cells follow the reference's rules for each column type.
  * Called for get, list and watch. Pure: the time is given.
  */
-import { compileJsonPath, evaluateJsonPath, formatAge, type KubeObject, parseTime } from '@flotilla/api';
+import {
+  type CompiledJsonPath,
+  compileJsonPath,
+  evaluateJsonPath,
+  formatAge,
+  JsonPathError,
+  type KubeObject,
+  parseTime,
+} from '@flotilla/api';
 import type { PrinterColumn, ResourceDefinition } from '../registry/resource.js';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -92,9 +100,19 @@ function compileCell(column: PrinterColumn): (object: KubeObject, nowMs: number)
   if (typeof value === 'function') return value;
   const path = compileJsonPath(value);
   return (object, nowMs) => {
-    const found = evaluateJsonPath(path, object)[0];
+    const found = find(path, object);
     return found === undefined || found === null ? null : formatCell(found, type, nowMs);
   };
+}
+
+/** Undefined also where the path would cost too much: one column must not keep the others from being seen. */
+function find(path: CompiledJsonPath, object: KubeObject): unknown {
+  try {
+    return evaluateJsonPath(path, object)[0];
+  } catch (error) {
+    if (error instanceof JsonPathError) return undefined;
+    throw error;
+  }
 }
 
 /** One cell of a column that is found by path; null when the value does not fit the column's type. */

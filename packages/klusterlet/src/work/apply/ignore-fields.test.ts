@@ -24,6 +24,14 @@ const ignore = (field: Omit<IgnoreField, 'condition'>): IgnoreField[] => [
 const specOf = (object: KubeObject): Record<string, unknown> => object['spec'] as Record<string, unknown>;
 
 describe('ignored fields', () => {
+  it('gives up on a path that leads to more places than there is time for', () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 300; level++) deep = { a: deep };
+    const object = { ...deployment(1), data: deep };
+    const ignored = ignore({ jsonPaths: ['..a..a..a..a'] });
+    expect(() => removeIgnoredFields(object, ignored)).to.throw(IgnoreFieldError, 'looks at too many values');
+  });
+
   const cases: [string, Omit<IgnoreField, 'condition'>, (object: KubeObject) => unknown, unknown][] = [
     ['a JSON path', { jsonPaths: ['.spec.replicas'] }, (o) => specOf(o)['replicas'], undefined],
     ['a JSON path that leads nowhere', { jsonPaths: ['.spec.x.y'] }, (o) => specOf(o)['replicas'], 3],

@@ -11,6 +11,7 @@ import {
   type IgnoreField,
   isObject,
   type JsonObject,
+  JsonPathError,
   type KubeObject,
   setKey,
 } from '@flotilla/api';
@@ -23,6 +24,9 @@ export class IgnoreFieldError extends Error {
 }
 
 type Step = CompiledJsonPath['steps'][number];
+
+/** Values that one path may look at; as many as a jq path may. */
+const maxSteps = 200_000;
 
 /** The object without the ignored fields. @throws IgnoreFieldError */
 export function removeIgnoredFields(object: KubeObject, ignored: readonly IgnoreField[]): KubeObject {
@@ -64,7 +68,12 @@ function locateAll(field: IgnoreField, object: KubeObject): Place[] {
   const byPath = (field.jsonPaths ?? []).flatMap((path) => {
     const { steps } = compile(path);
     if (steps.at(-1)?.kind !== 'field') return [];
-    return locate(steps, { value: object, root: object, place: [] });
+    let left = maxSteps;
+    const spend = () => {
+      if (left-- > 0) return;
+      throw new IgnoreFieldError(`the path ${JSON.stringify(path)} looks at too many values`);
+    };
+    return locate(steps, { value: object, root: object, place: [], spend });
   });
   const byPointer = (field.jsonPointers ?? []).flatMap((pointer) => locatePointer(pointer, object));
   const byJq = (field.jqPathExpressions ?? []).flatMap((expression) => locateJq(expression, object));
@@ -108,6 +117,7 @@ interface Cursor {
   readonly value: unknown;
   readonly root: unknown;
   readonly place: Place;
+  readonly spend: () => void;
 }
 
 /** Where a path leads, as keys and indexes from the root. */
@@ -119,7 +129,9 @@ function locate(steps: readonly Step[], cursor: Cursor): Place[] {
   );
 }
 
-function next(step: Step, { value, root, place }: Cursor): Place[] {
+function next(step: Step, cursor: Cursor): Place[] {
+  const { value, place, spend } = cursor;
+  spend();
   const below = (key: string | number): Place => [...place, key];
   switch (step.kind) {
     case 'field':
@@ -128,28 +140,36 @@ function next(step: Step, { value, root, place }: Cursor): Place[] {
       return [
         place,
         ...childKeys(value).flatMap((key) =>
-          next(step, { value: valueAt(value, [key]), root, place: below(key) }),
+          next(step, { ...cursor, value: valueAt(value, [key]), place: below(key) }),
         ),
       ];
     case 'union':
-      return step.steps.flatMap((each) => next(each, { value, root, place }));
+      return step.steps.flatMap((each) => next(each, cursor));
     default: {
-      // The rest picks among children: ask for those of a list or object whose every child is its own key.
-      const keys = childKeys(value);
-      return keys.filter((key) => picks(step, { value, keys, key })).map(below);
+      for (const _ of childKeys(value)) spend();
+      return pickedKeys(step, value).map(below);
     }
   }
 }
 
-function picks(
-  step: Step,
-  { value, keys, key }: { readonly value: unknown; readonly keys: Place; readonly key: string | number },
-): boolean {
-  if (step.kind === 'wildcard') return true;
-  if (step.kind === 'filter') {
-    return evaluateJsonPath({ text: '', steps: [step] }, [valueAt(value, [key])]).length > 0;
+/** Keys of the children that a wildcard, a filter, an index or a slice picks. */
+function pickedKeys(step: Step, value: unknown): (string | number)[] {
+  const keys = childKeys(value);
+  if (step.kind === 'wildcard') return keys;
+  if (step.kind === 'filter') return keys.filter((key) => finds(step, [valueAt(value, [key])]).length > 0);
+  if (!Array.isArray(value)) return [];
+  // Asked of a list of which each item is its own key.
+  const picked = new Set(finds(step, keys));
+  return keys.filter((key) => picked.has(key));
+}
+
+function finds(step: Step, value: unknown): unknown[] {
+  try {
+    return evaluateJsonPath({ text: '', steps: [step] }, value);
+  } catch (cause) {
+    if (!(cause instanceof JsonPathError)) throw cause;
+    throw new IgnoreFieldError('a filter of a path looks at too many values', { cause });
   }
-  return Array.isArray(value) && evaluateJsonPath({ text: '', steps: [step] }, keys).includes(key);
 }
 
 function childKeys(value: unknown): (string | number)[] {
