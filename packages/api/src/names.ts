@@ -249,6 +249,8 @@ export const clusterCondition = {
   certificateRotated: 'ClusterCertificateRotated',
   deleting: 'Deleting',
   importSucceeded: 'ManagedClusterImportSucceeded',
+  /** Ours: a certificate that the cluster's connection needs ends soon and has not been renewed. */
+  certificateExpiring: 'CertificateExpiring',
   /** Ours: the klusterlet does not delete what it was told to, until somebody confirms it. */
   deletionHeld: 'DeletionHeld',
 } as const;
@@ -267,6 +269,11 @@ export const clusterReason = {
   agentRevoked: 'ManagedClusterAgentRevoked',
   /** Ours: no heartbeat comes, and the agent's certificate has ended. */
   agentCertificateExpired: 'ManagedClusterAgentCertificateExpired',
+  /** Ours, of `CertificateExpiring`. */
+  clientCertificateExpiring: 'ClientCertificateExpiring',
+  servingCertificateExpiring: 'HubServingCertificateExpiring',
+  authorityExpiring: 'HubAuthorityExpiring',
+  certificatesInTime: 'CertificatesInTime',
   clockSynced: 'ManagedClusterClockSynced',
   clockOutOfSync: 'ManagedClusterClockOutOfSync',
   certificateUpdated: 'ClientCertificateUpdated',

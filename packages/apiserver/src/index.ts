@@ -12,7 +12,12 @@ export {
   parseControllers,
 } from './controllers/controller-selection.js';
 export { type LmdbStoreOptions, openLmdbStore } from './node/lmdb-store.js';
-export { type RunningServer, type RunServerOptions, runServer } from './node/run-server.js';
+export {
+  type RunningServer,
+  type RunServerOptions,
+  runServer,
+  type ServerCertificates,
+} from './node/run-server.js';
 export * from './registry/resource.js';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server/api-server.js';
 export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './server/control-plane.js';

@@ -18,6 +18,7 @@ import { admissionRules } from './admission/rules.js';
 import { installHubApi } from './bootstrap.js';
 import { startHubControllers } from './controllers/start-hub.js';
 import { createCertificateGate } from './identity/certificate-gate.js';
+import { describeHubCertificates } from './identity/hub-certificates.js';
 import { invitationPath } from './invitations/invitation.js';
 import { createInvitationEndpoint } from './invitations/invitation-endpoint.js';
 import { defaultHubPolicies, type HubPolicies } from './policies.js';
@@ -56,6 +57,7 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
     return ownClient;
   };
   let disconnect: RunningServer['disconnect'] = () => undefined; // nobody is connected before it runs
+  let metrics = (): string => ''; // of the controllers, where they run
   const gate = createCertificateGate({ env, disconnect: (isMeant) => disconnect(isMeant) });
   const running: RunningServer = await runServer({
     ...options,
@@ -73,9 +75,21 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
     },
     loops: {
       lease: 'flotilla-hub',
-      start: (client, signal) =>
-        startHubControllers(createClient(client.transport, { userAgent: 'hub' }), env, { signal, policies }),
+      start: async (client, { signal, certificates }) => {
+        const own = createClient(client.transport, { userAgent: 'hub' });
+        const started = await startHubControllers(own, env, {
+          signal,
+          policies,
+          certificates: {
+            list: () => describeHubCertificates(certificates),
+            onChange: (fn) => certificates.onChange(fn),
+          },
+        });
+        metrics = started.metrics;
+        return started;
+      },
     },
+    metrics: () => metrics(),
   });
   disconnect = running.disconnect;
   return { url: running.url, close: () => running.close() };

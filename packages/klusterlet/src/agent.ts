@@ -3,7 +3,7 @@
  * The work agent starts at once from the saved works, whether or not the hub can be reached; everything that talks
  * to the hub waits for it.
  */
-import { kinds, type ManagedCluster, StatusError, toCrd } from '@flotilla/api';
+import { kinds, type ManagedCluster, toCrd } from '@flotilla/api';
 import {
   createClient,
   createController,
@@ -11,7 +11,6 @@ import {
   createStopController,
   type Env,
   type KubeClient,
-  loadKubeconfig,
   onAbort,
   parseCertificate,
   spawn,
@@ -19,13 +18,14 @@ import {
   wellKnown,
 } from '@flotilla/kube';
 import { adopt, adoptAuthorities, type LiveConfig, savedCredentials } from './agent-credentials.js';
+import { bootstrapToken, join, joinPatiently, needsToken } from './agent-join.js';
 import { type HubAddress, hubAt } from './hub-address.js';
 import { patiently } from './patiently.js';
-import { bootstrap, DeniedError, isFinal } from './registration/bootstrap.js';
 import { createCertificateRotation } from './registration/certificate-rotation.js';
 import { createClusterProperties } from './registration/cluster-properties.js';
 import type { CertificateState } from './registration/cluster-status.js';
 import { createHubAuthoritiesFollower, isOfOldAuthority } from './registration/hub-authorities.js';
+import { createHubClock, type HubClock } from './registration/hub-clock.js';
 import { createLeaseRenewer } from './registration/lease-renewer.js';
 import { managedNamespaceLabel } from './registration/managed-namespaces.js';
 import { proveKnown, recoverCredentials, refusalOf } from './registration/recovery.js';
@@ -67,7 +67,13 @@ export interface HubObserver {
  */
 export async function runAgent(given: AgentOptions, signal: AbortSignal): Promise<void> {
   // The hub's authorities change while the agent runs: see `adoptAuthorities`.
-  const options: RunningOptions = { ...given, config: { ...given.config } };
+  const hubClock = createHubClock(given.env);
+  const options: RunningOptions = {
+    ...given,
+    hubClock,
+    config: { ...given.config },
+    dialHub: (address) => hubClock.watching(given.dialHub(address)),
+  };
   const { state } = options;
   const isFirst = !(await state.isBound());
   if (isFirst) await installManagedCrds(options);
@@ -90,6 +96,7 @@ export async function runAgent(given: AgentOptions, signal: AbortSignal): Promis
 }
 
 interface RunningOptions extends AgentOptions {
+  readonly hubClock: HubClock;
   readonly config: LiveConfig;
 }
 
@@ -157,71 +164,32 @@ async function installManagedCrds({ managed, env }: AgentOptions): Promise<void>
   }
 }
 
-async function bootstrapToken({ state }: AgentOptions): Promise<string | undefined> {
-  const kubeconfig = await state.readBootstrapKubeconfig();
-  return kubeconfig === undefined ? undefined : loadKubeconfig(kubeconfig).user.token;
-}
-
-function needsToken({ config }: AgentOptions): string {
-  return `run "klusterlet join" with a new join string ("hub token create --cluster ${config.clusterName}" on the hub)`;
-}
-
-function joinPatiently(options: AgentOptions, signal: AbortSignal): Promise<HubCredentials | undefined> {
-  const { env } = options;
-  return patiently({ env, signal, what: 'hub not reached', isFinal }, () => join(options, signal));
-}
-
-/** By the token. @throws Error when there is none, or the hub refuses it. */
-async function join(options: AgentOptions, signal: AbortSignal): Promise<HubCredentials> {
-  const { state, config } = options;
-  const token = await bootstrapToken(options);
-  if (token === undefined) {
-    throw new Error(
-      `the hub certificate of ${config.clusterName} is missing and there is no token: ${needsToken(options)}`,
-    );
-  }
-  const transport = options.dialHub({ ...hubAt(config), token });
-  try {
-    const hub = createClient(transport, { userAgent: 'klusterlet' });
-    return await bootstrap(hub, { ...options, ...config, signal });
-  } catch (error) {
-    if (error instanceof DeniedError) await state.forgetPending(); // the next join asks anew
-    throw refusedToken(error, config.hubServer);
-  } finally {
-    await transport.close();
-  }
-}
-
-/** A 401 while joining is always about the token of the join string. */
-function refusedToken(error: unknown, hubServer: string): unknown {
-  if (!(error instanceof StatusError) || error.code !== 401) return error;
-  const why = error.message.replace(/^Unauthorized: /, '');
-  const remedy = why.includes('hub token create') ? '' : '; make a new join string with "hub token create"';
-  return new Error(`the hub at ${hubServer} refused the token (token): ${why}${remedy}`, { cause: error });
-}
-
 /** Until the hub knows this agent again, or the signal aborts. */
 async function recover(
-  options: AgentOptions,
+  options: RunningOptions,
   { holder, signal }: { holder: CredentialHolder; signal: AbortSignal },
 ): Promise<boolean> {
-  const { env, state, config } = options;
+  const { env, state, config, hubClock } = options;
   const { current } = holder;
   const credentials = await recoverCredentials({
     env,
     state,
     signal,
-    problem: problemOf(holder, env),
+    problem: problemOf(holder, hubClock),
     advice: needsToken(options),
     remedies: [
       {
         name: 'the certificate as it is',
         attempt: async () => {
-          if (current === undefined || isExpired(current, env)) return undefined;
-          return await asHub(options, current, async (hub) => {
-            await proveKnown(hub, config.clusterName);
+          if (current === undefined) return undefined;
+          try {
+            await asHub(options, current, (hub) => proveKnown(hub, config.clusterName));
             return current;
-          });
+          } catch (error) {
+            // Asked although it seems to have ended: it may be this machine's clock that is wrong.
+            if (isExpired(current, hubClock)) return undefined;
+            throw error;
+          }
         },
       },
       {
@@ -257,9 +225,9 @@ async function asHub<T>(
   }
 }
 
-function problemOf({ current, refusal }: CredentialHolder, env: Env): string {
+function problemOf({ current, refusal }: CredentialHolder, hubClock: HubClock): string {
   if (current === undefined) return 'the hub certificate is lost';
-  if (!isExpired(current, env)) return `the hub refuses the certificate (${refusal ?? 'Unauthorized'})`;
+  if (!isExpired(current, hubClock)) return `the hub refuses the certificate (${refusal ?? 'Unauthorized'})`;
   const { notAfterMs } = parseCertificate(current.certificatePem);
   return `the hub certificate expired at ${new Date(notAfterMs).toISOString()}`;
 }
@@ -277,9 +245,9 @@ async function runRegistration(
   options: RunningOptions,
   { hub, holder, signal }: RegistrationContext,
 ): Promise<void> {
-  const { env, managed, config, state } = options;
+  const { env, managed, config, state, hubClock } = options;
   const { clusterName, agentId } = config;
-  const isKnown = holder.current !== undefined && !isExpired(holder.current, env);
+  const isKnown = holder.current !== undefined && !isExpired(holder.current, hubClock);
   if (!isKnown && !(await recover(options, { holder, signal }))) return;
   const credentials = (): HubCredentials => {
     if (holder.current === undefined) throw new Error('there are no hub credentials');
@@ -302,7 +270,11 @@ async function runRegistration(
       if (holder.refusal !== undefined) rotation.enqueue(clusterName);
     },
   });
-  const nodes = createInformer(managed, wellKnown.nodes, { env });
+  // A watch that breaks is the first sign of an API server that is not well.
+  const nodes = createInformer(managed, wellKnown.nodes, {
+    env,
+    onFailure: () => status.enqueue(clusterName),
+  });
   const claims = createInformer(managed, wellKnown.clusterClaims, { env });
   const namespaceLabel = managedNamespaceLabel(config.hubServer);
   const markedNamespaces = createInformer(managed, wellKnown.namespaces, {
@@ -339,6 +311,7 @@ async function runRegistration(
     agentId,
     hub,
     env,
+    hubClock,
     cluster,
     state,
     credentials,

@@ -2,7 +2,8 @@
 import { clusterCondition, findCondition, type ManagedCluster } from '@flotilla/api';
 import { createClient, type Env, parseCertificate, type Transport, wellKnown } from '@flotilla/kube';
 import { type HubAddress, hubAt } from './hub-address.js';
-import type { KlusterletConfig, KlusterletState } from './registration/state.js';
+import { createHubClock, type HubClock } from './registration/hub-clock.js';
+import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
 import { createSavedWorks } from './work/saved-works.js';
 
 export const statusHeaders = ['What', 'Value'];
@@ -34,17 +35,22 @@ export async function readStatus(sources: StatusSources): Promise<Record<string,
     const hasJoined = await state.hasJoined();
     return { ...status, certificate: hasJoined ? 'lost' : 'none yet: waiting for the hub to accept' };
   }
+  const hubClock = createHubClock(env);
+  const answer = await askHub(sources, { credentials, hubClock });
   const { notAfterMs } = parseCertificate(credentials.certificatePem);
   const until = new Date(notAfterMs).toISOString();
-  const certificate = notAfterMs > env.clock.now() ? `valid until ${until}` : `expired at ${until}`;
-  return { ...status, certificate, ...(await askHub(sources, credentials)) };
+  const certificate = notAfterMs > hubClock.now() ? `valid until ${until}` : `expired at ${until}`;
+  const seconds = Math.round(hubClock.aheadMs / 1000);
+  const side = seconds > 0 ? 'ahead of' : 'behind';
+  const clock = seconds === 0 ? {} : { clock: `${Math.abs(seconds)} s ${side} the hub's` };
+  return { ...status, certificate, ...clock, ...answer };
 }
 
 async function askHub(
   { dialHub, config }: StatusSources,
-  credentials: { certificatePem: string; privateKeyPem: string },
+  { credentials, hubClock }: { credentials: HubCredentials; hubClock: HubClock },
 ): Promise<Record<string, string>> {
-  const transport = dialHub({ ...hubAt(config), credentials: () => credentials });
+  const transport = hubClock.watching(dialHub({ ...hubAt(config), credentials: () => credentials }));
   try {
     const cluster = await createClient(transport).get<ManagedCluster>(
       wellKnown.managedClusters,

@@ -195,7 +195,7 @@ describe("an operator's serving certificate that has expired", () => {
     const authority = strangeAuthority();
     const [certificateFile, keyFile] = [join(fleet.directory, 'tls.crt'), join(fleet.directory, 'tls.key')];
     const serve = (lifeMs: number): void => {
-      const { certificate, key } = servingCertificate(authority, 'hub', lifeMs);
+      const { certificate, key } = servingCertificate(authority, 'hub', { lifeMs });
       writeFileSync(keyFile, key);
       writeFileSync(certificateFile, certificate);
     };

@@ -60,14 +60,14 @@ export function signingRequest(user: string, groups: readonly string[]): { reque
 export function servingCertificate(
   ca: CertificateAuthority,
   commonName = 'server',
-  lifeMs = hourMs / 2,
+  { lifeMs = hourMs / 2, ageMs = hourMs / 2 }: { lifeMs?: number; ageMs?: number } = {},
 ): ClientIdentity {
   const { privateKeyPem, publicKeyDer } = generateKeyPair();
   const certificate = issueCertificate({
     ca,
     publicKeyDer,
     subject: { commonName },
-    notBeforeMs: Date.now() - hourMs / 2,
+    notBeforeMs: Date.now() - ageMs,
     notAfterMs: Date.now() + lifeMs,
     usages: ['digital signature', 'key encipherment', 'server auth'],
     ipAddresses: ['127.0.0.1'],

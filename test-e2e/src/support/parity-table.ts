@@ -12,20 +12,24 @@ export function itNamesTestsThatExist(document: string): void {
     const rows = readParityRows(document);
     expect(rows.length).to.equal(lines.filter((line) => line.startsWith('|')).length - heads);
     for (const [what, tests] of rows) {
-      for (const entry of tests.split('<br>')) {
-        const [, file, title] = /^`(.+?)`: (.+)$/.exec(entry) ?? [];
-        if (file === undefined || title === undefined) throw new Error(`${what}: names no test: ${entry}`);
-        const path = join(root, 'test-e2e', 'src', `${file}.test.ts`);
-        expect(existsSync(path), `${what}: ${file}`).to.equal(true);
-        const calls = readFileSync(path, 'utf8').matchAll(/\bit\(\s*(['"`])(.+)\1/g);
-        const titles = [...calls].map(([, , text]) => text ?? '');
-        expect(
-          titles.some((each) => each.includes(title)),
-          `${what}: ${file}: ${title}`,
-        ).to.equal(true);
-      }
+      for (const entry of tests.split('<br>')) requireTest(what, entry);
     }
   });
+}
+
+/** The text of the file that `file`: title names. @throws AssertionError when there is no such test. */
+export function requireTest(what: string, entry: string): string {
+  const [, file, title] = /^`(.+?)`: (.+)$/.exec(entry) ?? [];
+  if (file === undefined || title === undefined) throw new Error(`${what}: names no test: ${entry}`);
+  const path = join(root, 'test-e2e', 'src', `${file}.test.ts`);
+  expect(existsSync(path), `${what}: ${file}`).to.equal(true);
+  const text = readFileSync(path, 'utf8');
+  const titles = [...text.matchAll(/\bit\(\s*(['"`])(.+)\1/g)].map(([, , words]) => words ?? '');
+  expect(
+    titles.some((each) => each.includes(title)),
+    `${what}: ${file}: ${title}`,
+  ).to.equal(true);
+  return text;
 }
 
 /** Rows without headings: a case and the tests that assert it. */

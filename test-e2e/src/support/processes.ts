@@ -79,9 +79,11 @@ export class Daemon {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  start(args: readonly string[] = this.args): void {
+  /** `env`: besides that of this process. */
+  start(args: readonly string[] = this.args, env: Readonly<Record<string, string>> = {}): void {
     const child = spawn(process.execPath, [binPath(this.#command), ...args], {
       cwd: root,
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const take = (chunk: Buffer): void => {

@@ -2,14 +2,12 @@
  * Runs an API server as a process of its own: data directory, keys, store, HTTPS, its own loops, the admin
  * kubeconfig. The command `apiserver` and the embedded hub both start here.
  */
-import { hostname, networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+import { hostname } from 'node:os';
 import {
   type Certificate,
   createClient,
   createStopController,
   type Env,
-  writeKubeconfig as formatKubeconfig,
   type KubeClient,
   spawn,
 } from '@flotilla/kube';
@@ -35,19 +33,25 @@ import type { ApiRequest, ApiResponse } from '../server/handler.js';
 import type { KubernetesVersion } from '../server/kubernetes-version.js';
 import type { PathHandler } from '../server/other-paths.js';
 import type { RequestGuard } from '../server/request-guard.js';
-import { adoptIdentity, ensureServerPki, proposeIdentity, type ServerPki } from '../server/server-pki.js';
-import { ensureSharedIdentity } from '../server/shared-identity.js';
 import type { Store } from '../storage/store.js';
 import { createAuthorityHandler } from './authority-endpoint.js';
 import { createBackupHandler } from './backup-endpoint.js';
 import { fetchJson } from './fetch-json.js';
 import { type HttpFront, serveHttps } from './http-front.js';
 import { createHttpsWebhooks } from './https-webhooks.js';
-import { createLivePki, type LivePki } from './live-pki.js';
+import type { LivePki } from './live-pki.js';
 import { openStore } from './open-store.js';
 import { startRestartable } from './restartable-loops.js';
 import { assertNoUnfinishedRestore } from './restore-data-directory.js';
 import { startRuntimeMetrics } from './runtime-metrics.js';
+import {
+  adminKubeconfig,
+  advertisedHost,
+  caName,
+  formatHost,
+  makeIdentity,
+  pkiDirectory,
+} from './server-identity.js';
 import { startAudit } from './start-audit.js';
 
 export interface RunServerOptions {
@@ -90,8 +94,22 @@ export interface RunServerOptions {
   readonly loops?: {
     /** Of the Lease by which the servers agree whose loops run. */
     readonly lease: string;
-    readonly start: (client: KubeClient, signal: AbortSignal) => Promise<Loops>;
+    readonly start: (
+      client: KubeClient,
+      options: { readonly signal: AbortSignal; readonly certificates: ServerCertificates },
+    ) => Promise<Loops>;
   };
+  /** More lines for `/metrics`, each with its newline. */
+  readonly metrics?: () => string;
+}
+
+/** What the server is known by, as of now. */
+export interface ServerCertificates {
+  /** PEM of the authorities of its own. */
+  readonly authorities: string;
+  /** PEM, leaf first: its own or its operator's. */
+  readonly serving: string;
+  onChange(fn: () => void): void;
 }
 
 export interface RunningServer {
@@ -143,7 +161,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       serviceAccountKey: pki.current.serviceAccountKey,
       serviceAccountTokens: authentication.serviceAccounts,
       authentication: authentication.settings,
-      processMetrics: () => runtime.render(),
+      processMetrics: () => runtime.render() + (options.metrics?.() ?? ''),
       paths: new Map<string, PathHandler>([
         ...(options.paths ?? []),
         ['flotilla.dev', ownPaths(options, { store, pki })],
@@ -180,12 +198,22 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
     });
     serving.onChange(() => front.setSecureContext(serving.current));
     pki.onChange(() => serving.setOwn(pki.current));
+    const certificates: ServerCertificates = {
+      get authorities() {
+        return pki.current.trusted;
+      },
+      get serving() {
+        return serving.current.certificate;
+      },
+      onChange: (fn) => serving.onChange(fn),
+    };
     await startLoops(options, {
       server,
       pki,
       parts,
       trust: authentication.trust,
       rootCa: () => serving.rootCa,
+      certificates,
     });
     const writeKubeconfig = (): Promise<void> =>
       env.files.write(options.kubeconfig, adminKubeconfig(url, { pki: pki.current, ca: serving.rootCa }), {
@@ -219,6 +247,7 @@ interface LoopContext extends Pick<ControlPlaneOptions, 'trust'> {
   readonly pki: LivePki;
   readonly parts: Parts;
   readonly rootCa: () => string;
+  readonly certificates: ServerCertificates;
 }
 
 /** The paths under `/flotilla.dev`. */
@@ -236,7 +265,7 @@ function ownPaths(
 
 async function startLoops(
   options: RunServerOptions,
-  { server, pki, parts, trust, rootCa }: LoopContext,
+  { server, pki, parts, trust, rootCa, certificates }: LoopContext,
 ): Promise<void> {
   const { env, profile } = options;
   const { signal } = parts.stop;
@@ -265,7 +294,7 @@ async function startLoops(
   await options.beforeReady?.(client, signal);
   if (options.loops === undefined) return;
   const { lease, start } = options.loops;
-  const loops = await startElectedLoops((until) => start(client, until), {
+  const loops = await startElectedLoops((until) => start(client, { signal: until, certificates }), {
     client,
     env,
     signal,
@@ -273,31 +302,6 @@ async function startLoops(
     identity,
   });
   parts.closers.push(() => loops.close());
-}
-
-/** The server's keys: all its own, or what servers on one store share and the rest its own. */
-async function makeIdentity(
-  options: RunServerOptions,
-  { store, url, signal }: { store: Store; url: string; signal: AbortSignal },
-): Promise<{ pki: LivePki; issuer: string }> {
-  const { env } = options;
-  const live = (): Promise<LivePki> => createLivePki({ env, load: () => makePki(options), signal });
-  if (store.isShared !== true) return { pki: await live(), issuer: url };
-  const directory = pkiDirectory(options);
-  const shared = await ensureSharedIdentity(store, async () => ({
-    ...(await proposeIdentity({ env, directory, caName: caName(options) })),
-    issuer: url,
-  }));
-  await adoptIdentity(shared, { files: env.files, directory });
-  return { pki: await live(), issuer: shared.issuer };
-}
-
-function caName({ profile }: RunServerOptions): string {
-  return `flotilla-${profile}`;
-}
-
-function pkiDirectory({ dataDir }: RunServerOptions): string {
-  return join(dataDir, 'pki');
 }
 
 async function closeAll(server: ApiServer, parts: Parts): Promise<void> {
@@ -347,50 +351,4 @@ async function listen(
             : String(cause);
     throw new Error(`cannot listen on ${host}:${port}: ${why}; choose another with --listen`, { cause });
   }
-}
-
-function makePki(options: RunServerOptions): Promise<ServerPki> {
-  const hosts = new Set(['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc']);
-  const addresses = new Set(['127.0.0.1', ...localAddresses()]);
-  for (const host of [options.listen.host, options.advertiseUrl && new URL(options.advertiseUrl).hostname]) {
-    if (host === undefined || host === '' || host === '0.0.0.0' || host === '::') continue;
-    const bare = host.replace(/^\[|\]$/g, '');
-    if (/^[0-9.]+$|:/.test(bare)) addresses.add(bare);
-    else hosts.add(bare);
-  }
-  return ensureServerPki({
-    env: options.env,
-    directory: pkiDirectory(options),
-    caName: caName(options),
-    dnsNames: [...hosts],
-    ipAddresses: [...addresses],
-    servingLifeMs: options.certificates?.servingCertificateDuration,
-  });
-}
-
-function localAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .filter(({ family }) => family === 'IPv4')
-    .map(({ address }) => address);
-}
-
-/** For a server on all addresses: the first that others can reach. */
-function advertisedHost(host: string): string {
-  if (host !== '0.0.0.0' && host !== '::') return host;
-  return localAddresses().find((address) => !address.startsWith('127.')) ?? '127.0.0.1';
-}
-
-function formatHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-function adminKubeconfig(server: string, { pki, ca }: { pki: ServerPki; ca: string }): string {
-  return formatKubeconfig({
-    server,
-    ca,
-    clusterName: 'flotilla',
-    userName: 'admin',
-    credential: { clientCertificate: pki.adminCertificate, clientKey: pki.adminKey },
-  });
 }

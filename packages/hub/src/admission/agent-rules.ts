@@ -99,7 +99,12 @@ const managedCluster = agentRule(
 );
 
 /** Conditions that are the hub's word about the cluster. */
-const hubConditions = [clusterCondition.hubAccepted, clusterCondition.clockSynced, clusterCondition.deleting];
+const hubConditions = [
+  clusterCondition.hubAccepted,
+  clusterCondition.clockSynced,
+  clusterCondition.certificateExpiring,
+  clusterCondition.deleting,
+];
 
 /** Without what the agent says of them. */
 function managedNamespacesOf(cluster: KubeObject): object[] {

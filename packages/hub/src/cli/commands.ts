@@ -13,6 +13,7 @@ import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
 import { type ApproveResult, approveCluster, decideCsr } from './approve.js';
 import { addConfirmDeletionCommand } from './confirm-deletion.js';
 import { type Connection, connect, kubeconfigOption } from './connect.js';
+import { expiryNotes } from './expiry-notes.js';
 import { type ListingOptions, runListing, withListingOptions } from './listing.js';
 import { addMembershipCommands } from './membership.js';
 import { addTokenCommand } from './token.js';
@@ -161,6 +162,7 @@ function addClustersCommand(program: Command, context: CommandContext): Command 
         ...(selector !== undefined && { labelSelector: selector }),
         beside: { ref: wellKnown.leases, fieldSelector: `metadata.name=${managedClusterLeaseName}` },
         view: clusterView,
+        notes: expiryNotes,
       }),
   );
 }

@@ -30,6 +30,8 @@ interface Source {
 export interface Listing<T extends KubeObject, B extends KubeObject> extends Source {
   /** Objects that rows tell something of, too: the leases of clusters. */
   readonly beside: Source | undefined;
+  /** What is said beside a table that is printed once: on standard error. */
+  readonly notes?: (objects: readonly T[]) => readonly string[];
   readonly view: (objects: readonly T[], facts: { beside: readonly B[]; nowMs: number }) => ListView;
 }
 
@@ -63,6 +65,8 @@ export async function runListing<T extends KubeObject, B extends KubeObject = Ku
     const view = listing.view(objects, { beside: others, nowMs: hub.env.clock.now() });
     const text = renderList(options.output, view);
     if (text !== '') context.print(text);
+    if (options.output !== 'table' && options.output !== 'wide') return;
+    for (const note of listing.notes?.(objects) ?? []) context.note(note);
   });
 }
 

@@ -1,8 +1,10 @@
 /** All of the hub's controllers as one part: started once the API that they work on answers, closed together. */
 import type { Env, KubeClient } from '@flotilla/kube';
+import { type HubCertificates, noHubCertificates } from '../identity/hub-certificates.js';
 import { defaultHubPolicies, type HubPolicies } from '../policies.js';
 import { createAddonHealthController } from './addon-health.js';
 import { createAgentKeyRecorder } from './agent-keys.js';
+import { createAvailabilityWatch } from './availability.js';
 import { createClusterClockController } from './cluster-clock.js';
 import { createClusterLeaseController } from './cluster-lease.js';
 import { createClusterProfileController } from './cluster-profiles.js';
@@ -11,6 +13,7 @@ import { createClusterSetController } from './cluster-sets.js';
 import { createClusterTaintController } from './cluster-taints.js';
 import { createHubContext } from './context.js';
 import { createCsrApprover } from './csr-approver.js';
+import { createExpiryWarnings } from './expiry-warnings.js';
 import { createFinishedWorksController } from './finished-works.js';
 import { createHubAuthoritiesController } from './hub-authorities.js';
 import { applySharedRoles, createManagedClusterController } from './managed-cluster.js';
@@ -21,16 +24,27 @@ import { createProfileStatusController } from './profile-status.js';
 import { createTokenConsumer } from './token-consumer.js';
 
 export interface RunningHub {
+  /** In Prometheus text form, each line with its newline. */
+  metrics(): string;
   close(): Promise<void>;
+}
+
+export interface StartHubOptions {
+  readonly signal: AbortSignal;
+  readonly policies?: HubPolicies;
+  /** Of the hub itself; default: none that it knows of. */
+  readonly certificates?: HubCertificates;
 }
 
 /** Resolves when everything has been seen once and the controllers work. */
 export async function startHubControllers(
   client: KubeClient,
   env: Env,
-  { signal, policies = defaultHubPolicies }: { signal: AbortSignal; policies?: HubPolicies },
+  options: StartHubOptions,
 ): Promise<RunningHub> {
+  const { signal, policies = defaultHubPolicies, certificates = noHubCertificates } = options;
   const context = createHubContext(client, env, policies);
+  const availability = createAvailabilityWatch(context);
   const invitations = createOldInvitations(context);
   const informers = [
     context.clusters,
@@ -60,6 +74,8 @@ export async function startHubControllers(
     createAgentKeyRecorder(context),
     createTokenConsumer(context),
     createHubAuthoritiesController(context),
+    createExpiryWarnings(context, certificates),
+    availability.controller,
     createFinishedWorksController(context),
     createOldPlansController(context),
     invitations.controller,
@@ -69,6 +85,11 @@ export async function startHubControllers(
   await Promise.all(informers.map((informer) => informer.synced(signal)));
   for (const controller of controllers) controller.start(signal);
   return {
+    metrics: () =>
+      availability
+        .metrics()
+        .map((line) => `${line}\n`)
+        .join(''),
     close: async () => {
       await Promise.all([...controllers, ...informers].map((part) => part.close()));
     },

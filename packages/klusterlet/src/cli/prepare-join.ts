@@ -182,7 +182,8 @@ async function savedJoin(
     );
   }
   const saved = await state.readCredentials();
-  const isComplete = saved !== undefined && !isExpired(saved, env) && !(await isRefused(config, saved, env));
+  const isComplete =
+    saved !== undefined && !isExpired(saved, env.clock) && !(await isRefused(config, saved, env));
   return { config, isComplete };
 }
 

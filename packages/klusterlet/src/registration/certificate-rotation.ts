@@ -21,6 +21,8 @@ export interface RotationOptions {
   readonly clientCertExpirationSeconds?: number | undefined;
   readonly hub: KubeClient;
   readonly env: Env;
+  /** By which the certificate's life is judged. */
+  readonly hubClock: { now(): number };
   /** This cluster's own object on the hub: a denied cluster gets no certificate, and need not ask. */
   readonly cluster: Informer<ManagedCluster>;
   readonly credentials: () => HubCredentials;
@@ -56,11 +58,11 @@ export function renewalTimeMs(
 ): number {
   const { notBeforeMs, notAfterMs } = parseCertificate(certificatePem);
   const fromMs = Math.max(notBeforeMs, Math.min(receivedAtMs ?? notBeforeMs, notAfterMs));
-  return notAfterMs - (notAfterMs - fromMs) * (0.2 + 0.2 * 0.25 * random);
+  return Math.ceil(notAfterMs - (notAfterMs - fromMs) * (0.2 + 0.2 * 0.25 * random));
 }
 
 export function createCertificateRotation(options: RotationOptions): Controller {
-  const { env, hub, clusterName } = options;
+  const { env, hub, hubClock, clusterName } = options;
   let renewAtMs: number | undefined;
   let outdatedAtMs: number | undefined;
   let receivedAtMs: number | undefined;
@@ -69,11 +71,11 @@ export function createCertificateRotation(options: RotationOptions): Controller 
     env,
     maxDelayMs: 60_000,
     reconcile: async (_key, { signal }) => {
-      if (options.isRefused() || isExpired(options.credentials(), env)) {
+      if (options.isRefused() || isExpired(options.credentials(), hubClock)) {
         // The hub that denied it long ago may think otherwise now, and does not tell an agent that it does not know.
         await options.recover(signal);
         renewAtMs = undefined;
-        receivedAtMs = env.clock.now();
+        receivedAtMs = hubClock.now();
         return { requeueAfterMs: 0 };
       }
       renewAtMs ??= renewalTimeMs(options.credentials().certificatePem, {
@@ -81,9 +83,9 @@ export function createCertificateRotation(options: RotationOptions): Controller 
         receivedAtMs,
       });
       outdatedAtMs = options.isOutdated()
-        ? (outdatedAtMs ?? env.clock.now() + outdatedSpreadMs * env.random.next())
+        ? (outdatedAtMs ?? hubClock.now() + outdatedSpreadMs * env.random.next())
         : undefined;
-      const waitMs = Math.min(renewAtMs, outdatedAtMs ?? renewAtMs) - env.clock.now();
+      const waitMs = Math.min(renewAtMs, outdatedAtMs ?? renewAtMs) - hubClock.now();
       if (waitMs > 0) return { requeueAfterMs: Math.min(waitMs, longestWaitMs) };
       const own = options.cluster.cache.get(clusterName);
       if (own !== undefined && isDenied(own)) {
@@ -100,8 +102,8 @@ export function createCertificateRotation(options: RotationOptions): Controller 
       }
       await options.onRotated(credentials);
       renewAtMs = undefined;
-      receivedAtMs = env.clock.now();
-      if (outdatedAtMs !== undefined) outdatedAtMs = env.clock.now() + outdatedRetryMs;
+      receivedAtMs = hubClock.now();
+      if (outdatedAtMs !== undefined) outdatedAtMs = hubClock.now() + outdatedRetryMs;
       env.log.info('certificate renewed', {
         notAfter: new Date(parseCertificate(credentials.certificatePem).notAfterMs).toISOString(),
       });

@@ -9,6 +9,7 @@ import {
   clusterReason,
   formatQuantity,
   formatTime,
+  hubAuthoritiesAnnotation,
   isConditionTrue,
   type KubeObject,
   type ManagedCluster,
@@ -53,7 +54,10 @@ export function planClusterStatus(
 ): ClusterStatus | undefined {
   if (!isConditionTrue(cluster, clusterCondition.hubAccepted)) return undefined;
   const clockSynced = cluster.status?.conditions?.find(({ type }) => type === clusterCondition.clockSynced);
-  if (clockSynced?.status === 'False') return undefined;
+  // OCM's hub judges heartbeats by their time, and would turn what is written into Unknown. A hub of ours, which names
+  // its authorities, goes by when they arrive.
+  const goesByArrival = cluster.metadata.annotations?.[hubAuthoritiesAnnotation] !== undefined;
+  if (clockSynced?.status === 'False' && !goesByArrival) return undefined;
   let conditions = setCondition(
     cluster.status?.conditions,
     {

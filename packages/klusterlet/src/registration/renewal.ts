@@ -16,7 +16,8 @@ export interface RenewalOptions {
   readonly signal: AbortSignal;
 }
 
-export function isExpired({ certificatePem }: HubCredentials, { clock }: Pick<Env, 'clock'>): boolean {
+/** By the given clock: the hub's, where it can be known. */
+export function isExpired({ certificatePem }: HubCredentials, clock: { now(): number }): boolean {
   return parseCertificate(certificatePem).notAfterMs <= clock.now();
 }
 

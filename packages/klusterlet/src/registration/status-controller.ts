@@ -44,7 +44,7 @@ export interface StatusControllerOptions
   readonly certificate: () => CertificateState | undefined;
 }
 
-/** How long the API server may fail before the cluster is called unavailable, and how often it is asked meanwhile. */
+/** How long the API server may fail before the cluster is called unavailable, and how often it is asked until it is well. */
 const graceMs = 20_000;
 const retryMs = 5_000;
 const healthTimeoutMs = 10_000;
@@ -65,7 +65,8 @@ export function createStatusController(options: StatusControllerOptions): Contro
         return { requeueAfterMs: retryMs };
       await writeStatus(options, cluster, facts);
       const periodMs = options.healthCheckPeriodSeconds * 1000;
-      return { requeueAfterMs: facts.namespaceFailures?.size ? Math.min(retryMs, periodMs) : periodMs };
+      const isUnfinished = failingSinceMs !== undefined || (facts.namespaceFailures?.size ?? 0) > 0;
+      return { requeueAfterMs: isUnfinished ? Math.min(retryMs, periodMs) : periodMs };
     },
   });
   options.cluster.onChange(() => controller.enqueue(options.clusterName));

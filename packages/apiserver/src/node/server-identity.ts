@@ -1,0 +1,93 @@
+/**
+ * Who a server is: its names and addresses, its keys and certificates, the operator's kubeconfig. All its own, or in
+ * part what servers on one store share. Called by `run-server.ts`.
+ */
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { type Env, writeKubeconfig } from '@flotilla/kube';
+import type { CertificateOptions } from '../configuration/certificates.js';
+import { adoptIdentity, ensureServerPki, proposeIdentity, type ServerPki } from '../server/server-pki.js';
+import { ensureSharedIdentity } from '../server/shared-identity.js';
+import type { Store } from '../storage/store.js';
+import { createLivePki, type LivePki } from './live-pki.js';
+
+/** What of a server's options makes its identity. */
+export interface IdentityOptions {
+  readonly env: Env;
+  readonly profile: 'hub' | 'cluster';
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly advertiseUrl?: string;
+  readonly certificates?: CertificateOptions;
+}
+
+/** The server's keys: all its own, or what servers on one store share and the rest its own. */
+export async function makeIdentity(
+  options: IdentityOptions,
+  { store, url, signal }: { store: Store; url: string; signal: AbortSignal },
+): Promise<{ pki: LivePki; issuer: string }> {
+  const { env } = options;
+  const live = (): Promise<LivePki> => createLivePki({ env, load: () => makePki(options), signal });
+  if (store.isShared !== true) return { pki: await live(), issuer: url };
+  const directory = pkiDirectory(options);
+  const shared = await ensureSharedIdentity(store, async () => ({
+    ...(await proposeIdentity({ env, directory, caName: caName(options) })),
+    issuer: url,
+  }));
+  await adoptIdentity(shared, { files: env.files, directory });
+  return { pki: await live(), issuer: shared.issuer };
+}
+
+export function caName({ profile }: Pick<IdentityOptions, 'profile'>): string {
+  return `flotilla-${profile}`;
+}
+
+export function pkiDirectory({ dataDir }: Pick<IdentityOptions, 'dataDir'>): string {
+  return join(dataDir, 'pki');
+}
+
+function makePki(options: IdentityOptions): Promise<ServerPki> {
+  const hosts = new Set(['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc']);
+  const addresses = new Set(['127.0.0.1', ...localAddresses()]);
+  for (const host of [options.listen.host, options.advertiseUrl && new URL(options.advertiseUrl).hostname]) {
+    if (host === undefined || host === '' || host === '0.0.0.0' || host === '::') continue;
+    const bare = host.replace(/^\[|\]$/g, '');
+    if (/^[0-9.]+$|:/.test(bare)) addresses.add(bare);
+    else hosts.add(bare);
+  }
+  return ensureServerPki({
+    env: options.env,
+    directory: pkiDirectory(options),
+    caName: caName(options),
+    dnsNames: [...hosts],
+    ipAddresses: [...addresses],
+    servingLifeMs: options.certificates?.servingCertificateDuration,
+  });
+}
+
+function localAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ family }) => family === 'IPv4')
+    .map(({ address }) => address);
+}
+
+/** For a server on all addresses: the first that others can reach. */
+export function advertisedHost(host: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return host;
+  return localAddresses().find((address) => !address.startsWith('127.')) ?? '127.0.0.1';
+}
+
+export function formatHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+export function adminKubeconfig(server: string, { pki, ca }: { pki: ServerPki; ca: string }): string {
+  return writeKubeconfig({
+    server,
+    ca,
+    clusterName: 'flotilla',
+    userName: 'admin',
+    credential: { clientCertificate: pki.adminCertificate, clientKey: pki.adminKey },
+  });
+}

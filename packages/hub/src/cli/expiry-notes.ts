@@ -1,0 +1,19 @@
+/** What `hub clusters` says below its table about certificates that end soon. Pure. */
+import { clusterCondition, findCondition, type ManagedCluster } from '@flotilla/api';
+
+/** One line for each message: what concerns all clusters is said once. */
+export function expiryNotes(clusters: readonly ManagedCluster[]): readonly string[] {
+  const byMessage = new Map<string, string[]>();
+  for (const { metadata, status } of clusters) {
+    const condition = findCondition(status?.conditions, clusterCondition.certificateExpiring);
+    if (condition?.status !== 'True') continue;
+    byMessage.set(condition.message, [...(byMessage.get(condition.message) ?? []), metadata.name ?? '']);
+  }
+  return [...byMessage].map(([message, names]) => `warning: ${shown(names)}: ${message}`);
+}
+
+function shown(names: readonly string[]): string {
+  return names.length <= 3
+    ? names.join(', ')
+    : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
+}
