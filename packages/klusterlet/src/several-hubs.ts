@@ -97,7 +97,9 @@ async function wouldHave(
   const address = { ...given, ca: (await place.readConfig())?.hubCa ?? given.ca };
   const saved = await place.readCredentials();
   const ways: HubAddress[] = [
-    ...(saved !== undefined && !isExpired(saved, env) ? [{ ...address, credentials: () => saved }] : []),
+    ...(saved !== undefined && !isExpired(saved, env.clock)
+      ? [{ ...address, credentials: () => saved }]
+      : []),
     { ...address, token },
   ];
   for (const way of ways) {
