@@ -224,6 +224,20 @@ describe('a klusterlet beside others', function () {
       });
     });
 
+    it('brings the other fields of its own object meanwhile', async () => {
+      await works.apply('partly', [configMap('partly', { a: 'ours', b: 'ours' })], ssa('partly'));
+      await works.until('partly', 'partly', { type: 'Applied', status: 'True' });
+      await works.merge(['configmap', 'partly'], { data: { a: 'theirs' } });
+      await works.until('partly', 'partly', { type: 'Applied', status: 'False', says: /\.data\.a/ });
+      await works.merge(['configmap', 'partly'], { data: { b: null } });
+      await eventually(
+        'the other field is back',
+        async () => (await works.get('configmap', 'partly')).data?.['b'] === 'ours',
+        soon,
+      );
+      expect((await works.get('configmap', 'partly')).data?.['a']).to.equal('theirs');
+    });
+
     it('is retried soon when another manager only lets go', async () => {
       // The object does not change its content: only the claim goes.
       const kubectl = ['apply', '--server-side', '-f', '-'];

@@ -155,6 +155,37 @@ describe('work agent, who writes what', () => {
     expect(await replicas()).to.equal(5);
   });
 
+  it("ServerSideApply brings the other fields of its object while one is somebody else's", async () => {
+    await createWork(world, work('w', [deployment({ replicas: 3, minReadySeconds: 1 })], apply()));
+    await applied();
+    await write('somebody', { replicas: 5 });
+    await applied('False');
+    await update({ replicas: 3, minReadySeconds: 7 });
+    await eventually(world, async () => (await minReadySeconds()) === 7);
+    await world.managed.patch(wellKnown.deployments, place, {
+      type: 'merge',
+      body: { spec: { minReadySeconds: null } },
+    });
+    await eventually(world, async () => (await minReadySeconds()) === 7);
+    expect(await replicas()).to.equal(5);
+    const refused = await applied('False');
+    expect(manifestCondition(refused, 'Applied')?.message).to.match(
+      /conflict with "somebody": \.spec\.replicas$/,
+    );
+    const { resourceVersion } = expectDefined(await get()).metadata;
+    await settle(world, 20_000);
+    expect((await get())?.metadata.resourceVersion).to.equal(resourceVersion);
+  });
+
+  it('ServerSideApply writes nothing into the object of somebody else while they differ on a field', async () => {
+    await write('somebody', { replicas: 5 });
+    await createWork(world, work('w', [deployment({ replicas: 3, minReadySeconds: 7 })], apply()));
+    await applied('False');
+    await settle(world, 20_000);
+    expect(await minReadySeconds()).to.equal(undefined);
+    expect((await get())?.metadata.ownerReferences).to.equal(undefined);
+  });
+
   it('two works with managers of their own share one object, field by field', async () => {
     const mine = (name: string, force: boolean) => apply({ force, fieldManager: `work-agent-${name}` });
     await createWork(world, work('one', [deployment({ serviceAccountName: 'first' })], mine('one', false)));

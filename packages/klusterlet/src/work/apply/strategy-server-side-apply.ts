@@ -1,7 +1,8 @@
 /**
  * The ServerSideApply strategy: the server merges and keeps account of who owns which field. A field conflict is
- * reported and waits for a change. With ignoreFields an object whose manifest did not change is left alone, as OCM's
- * agent does: the hash of the manifest stands in an annotation of the object.
+ * reported and waits for a change; meanwhile the other fields of an object that is ours are held. With ignoreFields an
+ * object whose manifest did not change is left alone, as OCM's agent does: the hash of the manifest stands in an
+ * annotation of the object.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -11,10 +12,10 @@ import {
   type KubeObject,
   type OwnerReference,
   type ServerSideApplyConfig,
-  type StatusError,
 } from '@flotilla/api';
 import type { Target } from '../planning/plan-manifests.js';
 import { adoptFields } from './adopt-fields.js';
+import { conflictingFields, withoutFields } from './conflict-free.js';
 import { planPatch } from './desired-state.js';
 import { IgnoreFieldError, keepLiveFields, removeIgnoredFields } from './ignore-fields.js';
 import { refuseTooSoon } from './limit-corrections.js';
@@ -59,7 +60,17 @@ async function applyOnce(
     }
     const wanted = planned && withOwners(planned, live, { owner: context.owner, owned: target.owned });
     if (live === undefined) await context.claim(undefined);
-    const applied = wanted && (await send(target, { body: wanted, config }, context));
+    let applied: KubeObject | undefined;
+    try {
+      applied = wanted && (await send(target, { body: wanted, config }, context));
+    } catch (error) {
+      const rest =
+        live && wanted && isOurs(live, { target, owner: context.owner, config })
+          ? restOf(wanted, { error, live, config })
+          : undefined;
+      if (rest !== undefined) live = await send(target, { body: rest, config }, context);
+      throw error;
+    }
     const object = applied ?? live;
     if (object === undefined) return { ok: true, live, wrote: false };
     const outcome = await settleOwners(target, object, context);
@@ -71,7 +82,7 @@ async function applyOnce(
       ...(settled !== undefined && { settled }),
     };
   } catch (error) {
-    if (hasReason(error, 'Conflict') && !isFieldConflict(error)) return 'changed meanwhile';
+    if (hasReason(error, 'Conflict') && conflictingFields(error) === undefined) return 'changed meanwhile';
     return toOutcome(error, live);
   }
 }
@@ -98,10 +109,19 @@ async function adopt(
   });
 }
 
-/** Fields that another manager has, other than an object that has changed since it was read. */
-function isFieldConflict(error: StatusError): boolean {
-  const causes = error.status.details?.causes ?? [];
-  return causes.some(({ reason }) => reason === 'FieldManagerConflict');
+/**
+ * What can be corrected in spite of a conflict; undefined when nothing of it would change. Not with ignored fields: the
+ * hash on the object would have to say that it has the manifest, or all would be written again and again.
+ */
+function restOf(
+  wanted: KubeObject,
+  { error, live, config }: { error: unknown; live: KubeObject; config: ServerSideApplyConfig },
+): KubeObject | undefined {
+  const fields = conflictingFields(error);
+  if (fields === undefined || (config.ignoreFields ?? []).length > 0) return undefined;
+  const rest = withoutFields(wanted, fields);
+  if (rest === undefined || textOf(planPatch(live, rest, { previous: [] })) === undefined) return undefined;
+  return rest;
 }
 
 /**
@@ -179,6 +199,15 @@ function sortKeys(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)]));
+}
+
+/** True for an object that an earlier pass has applied: one that is only named alike is left as it is. */
+function isOurs(
+  live: KubeObject,
+  { target, owner, config }: { target: Target; owner: OwnerReference; config: ServerSideApplyConfig },
+): boolean {
+  const owners = live.metadata.ownerReferences ?? [];
+  return hasApplied(live, config) && (!target.owned || owners.some(({ uid }) => uid === owner.uid));
 }
 
 function hasApplied(live: KubeObject, config: ServerSideApplyConfig): boolean {
