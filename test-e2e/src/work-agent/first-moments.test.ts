@@ -68,4 +68,31 @@ describe('work agent, the first moments of a work', () => {
       expect(await inventories()).to.deep.equal([]);
     });
   }
+
+  it('begin anew when the inventory is taken away before the result is in it, the hub being silent', async () => {
+    world.network.setFaults({ latencyMs: [10, 10] });
+    const unheard: unknown[] = []; // each would end the process
+    const listen = (reason: unknown): unknown => unheard.push(reason);
+    process.on('unhandledRejection', listen);
+    await createWork(world, work('web', [configMap('a')]));
+    for (let ms = 0; (await inventories()).length === 0; ms++) {
+      expect(ms).to.be.lessThan(1000);
+      await world.env.clock.advance(1);
+    }
+    world.network.cut('hub');
+    while ((await object()) === undefined) await world.env.clock.advance(1);
+    for (const { metadata } of await inventories()) {
+      const inventory = { name: metadata.name ?? '' };
+      const body = { metadata: { finalizers: [] } };
+      await world.managed.patch(wellKnown.appliedManifestWorks, inventory, { type: 'merge', body });
+      await world.managed.delete(wellKnown.appliedManifestWorks, inventory);
+    }
+    await settle(world, 60_000);
+    process.off('unhandledRejection', listen);
+    expect(unheard).to.deep.equal([]);
+    world.network.healAll();
+    await untilCondition(world, 'web', { type: 'Applied' });
+    expect(await object()).not.to.equal(undefined);
+    expect(await inventories()).to.have.length(1);
+  });
 });

@@ -127,12 +127,14 @@ class ApplyPass {
     const failed = [...this.#after.values()].flatMap(({ outcome }) => (outcome.ok ? [] : [outcome]));
     const retries = failed.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
     const soon = failed.filter(({ retry }) => retry === 'backoff').map(({ message }) => message);
+    const recorded = this.#deps.inventories.record(this.#inventory, resources, this.#input.signal);
+    recorded.catch(() => undefined); // told to who awaits it, which may be long after: the status goes first
     return {
       observations,
       failures: [...soon, ...pruned.failures],
       retryAfterMs: pruned.pending.length > 0 ? Math.min(5000, ...retries) : minimum(retries),
       complete: pruned.pending.length === 0 && observations.every(({ applied }) => applied.status === 'True'),
-      recorded: this.#deps.inventories.record(this.#inventory, resources, this.#input.signal),
+      recorded,
     };
   }
 
