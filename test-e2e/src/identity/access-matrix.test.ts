@@ -1,75 +1,16 @@
 /**
  * What each identity of registration may do on the hub: every verb on every kind of object, its own, another cluster's
- * and the hub's, through the real API server's authorization, guard and admission. The table says what is allowed;
- * everything else has to be refused.
+ * and the hub's, asked of a `hub serve` process over TLS, with certificates and tokens as the hub hands them out. The
+ * table says what is allowed; everything else has to be refused.
  */
-import {
-  agentGroups,
-  agentUserName,
-  clusterNameLabel,
-  equal,
-  type KubeObject,
-  kubeClientSigner,
-} from '@flotilla/api';
-import {
-  type ApiServer,
-  createApiServer,
-  createMemoryStore,
-  hubKubernetesVersion,
-  type UserInfo,
-} from '@flotilla/apiserver';
-import {
-  bootstrapTokenSecret,
-  createReadGuard,
-  hubAdmission,
-  installHubApi,
-  startHubControllers,
-} from '@flotilla/hub';
-import {
-  createCertificateRequest,
-  createClient,
-  createStopController,
-  generateKeyPair,
-  type KubeClient,
-  type ResourceRef,
-  wellKnown,
-} from '@flotilla/kube';
-import { createTestEnv, type TestEnv } from '@flotilla/kube/testing';
+import { clusterNameLabel, equal, type KubeObject } from '@flotilla/api';
+import { wellKnown } from '@flotilla/kube';
 import { expect } from 'chai';
-
-const clusters = ['own', 'other', 'denied', 'removed'];
-const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
-const agentOf = (cluster: string): UserInfo => ({
-  username: agentUserName(cluster, 'a1'),
-  groups: [...agentGroups(cluster), 'system:authenticated'],
-});
-const knownKey = `sha256:${'ab'.repeat(32)}`;
-
-/** Everybody who is not trusted with the hub; `home` is the cluster that they belong to. */
-const identities: Readonly<Record<string, { readonly user: UserInfo; readonly home: string }>> = {
-  bootstrap: {
-    user: {
-      username: 'system:bootstrap:abcdef',
-      groups: ['system:bootstrappers', 'system:bootstrappers:managedcluster', 'system:authenticated'],
-    },
-    home: 'own',
-  },
-  agent: { user: agentOf('own'), home: 'own' },
-  denied: { user: agentOf('denied'), home: 'denied' },
-  removed: { user: agentOf('removed'), home: 'removed' },
-  expired: {
-    user: {
-      username: 'flotilla:expired-agent:own:a1',
-      groups: ['flotilla:expired-agents', 'system:unauthenticated'],
-      extra: { 'flotilla.dev/agent-key': [knownKey] },
-    },
-    home: 'own',
-  },
-  anonymous: { user: { username: 'system:anonymous', groups: ['system:unauthenticated'] }, home: 'own' },
-};
+import { clusterKind, csr, type Kind, kinds, pathOf, workKind } from './access-kinds.js';
+import { AccessWorld, homeOf, type Identity, identities } from './access-world.js';
 
 /** resource/scope -> verbs. Scopes: the home cluster, another one, the hub. */
-const allowed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+const allowed: Readonly<Record<Identity, Readonly<Record<string, string>>>> = {
   bootstrap: {
     'managedclusters/home': 'get list watch create',
     'certificatesigningrequests/home': 'get list watch create',
@@ -90,6 +31,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'namespaces/home': 'get',
   },
   denied: { 'managedclusters/home': 'get list watch' },
+  deleted: {},
   removed: {},
   expired: { 'certificatesigningrequests/home': 'get list watch create' },
   anonymous: {},
@@ -98,259 +40,12 @@ const allowed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection'] as const;
 type Verb = (typeof verbs)[number];
 
-interface Kind {
-  readonly ref: ResourceRef;
-  readonly subresource?: string;
-  /** Name and namespace of the object that stands for a cluster, or for the hub. */
-  readonly key: (scope: string) => { readonly name: string; readonly namespace?: string };
-  /** What is there, and what is created. */
-  readonly object: (key: { name: string; namespace?: string }, cluster: string) => KubeObject;
-  readonly scopes: readonly ('home' | 'foreign' | 'hub')[];
-  readonly select?: (cluster: string) => string;
-}
-
-const perCluster = ['home', 'foreign'] as const;
-const own = (name: string) => (cluster: string) => ({ name, namespace: cluster });
-const plain =
-  (apiVersion: string, kind: string, rest: object = {}) =>
-  (metadata: { name: string; namespace?: string }): KubeObject => ({ apiVersion, kind, metadata, ...rest });
-const cluster = plain('cluster.open-cluster-management.io/v1', 'ManagedCluster', { spec: {} });
-const work = plain('work.open-cluster-management.io/v1', 'ManifestWork', {
-  spec: {
-    workload: {
-      manifests: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x', namespace: 'default' } }],
-    },
-  },
-});
-const addon = plain('addon.open-cluster-management.io/v1beta1', 'ManagedClusterAddOn', { spec: {} });
-const role = plain('rbac.authorization.k8s.io/v1', 'ClusterRole', { rules: [] });
-
-function csr(metadata: { name: string }, of: string): KubeObject {
-  const pem = createCertificateRequest({
-    privateKeyPem: generateKeyPair().privateKeyPem,
-    commonName: agentUserName(of, 'a1'),
-    organizations: agentGroups(of),
-  });
-  return {
-    apiVersion: 'certificates.k8s.io/v1',
-    kind: 'CertificateSigningRequest',
-    metadata: { ...metadata, labels: { [clusterNameLabel]: of } },
-    spec: {
-      request: Buffer.from(pem).toString('base64'),
-      signerName: kubeClientSigner,
-      usages: ['digital signature', 'key encipherment', 'client auth'],
-    },
-  };
-}
-
-const byName = (name: string): string => `fieldSelector=metadata.name%3D${name}`;
-const byLabel = (of: string): string => `labelSelector=${encodeURIComponent(`${clusterNameLabel}=${of}`)}`;
-const csrKind: Kind = {
-  ref: wellKnown.certificateSigningRequests,
-  key: (of) => ({ name: `${of}-csr` }),
-  object: csr,
-  scopes: perCluster,
-  select: byLabel,
-};
-const clusterKind: Kind = {
-  ref: wellKnown.managedClusters,
-  key: (of) => ({ name: of }),
-  object: cluster,
-  scopes: perCluster,
-  select: byName,
-};
-const workKind: Kind = { ref: wellKnown.manifestWorks, key: own('w'), object: work, scopes: perCluster };
-const addonKind: Kind = {
-  ref: wellKnown.managedClusterAddOns,
-  key: own('addon'),
-  object: addon,
-  scopes: perCluster,
-};
-const planKind: Kind = {
-  ref: { group: 'flotilla.dev', version: 'v1alpha1', resource: 'manifestworkplans', namespaced: true },
-  key: own('p'),
-  object: plain('flotilla.dev/v1alpha1', 'ManifestWorkPlan', {
-    spec: { workName: 'w', workSpec: work({ name: 'w' })['spec'] },
-  }),
-  scopes: perCluster,
-};
-const hubKey = (namespace?: string) => () => ({
-  name: 'matrix',
-  ...(namespace !== undefined && { namespace }),
-});
-
-const kinds: readonly Kind[] = [
-  clusterKind,
-  { ...clusterKind, subresource: 'status' },
-  csrKind,
-  { ...csrKind, subresource: 'approval' },
-  { ...csrKind, subresource: 'status' },
-  workKind,
-  { ...workKind, subresource: 'status' },
-  addonKind,
-  { ...addonKind, subresource: 'status' },
-  planKind,
-  { ...planKind, subresource: 'status' },
-  {
-    ref: wellKnown.leases,
-    key: own('managed-cluster-lease'),
-    object: plain('coordination.k8s.io/v1', 'Lease', { spec: {} }),
-    scopes: perCluster,
-  },
-  {
-    ref: wellKnown.events,
-    key: own('e'),
-    object: (metadata) => ({
-      ...plain('v1', 'Event')(metadata),
-      involvedObject: { kind: 'Namespace', name: metadata.namespace, namespace: metadata.namespace },
-      reason: 'Tested',
-      type: 'Normal',
-    }),
-    scopes: perCluster,
-  },
-  { ref: wellKnown.secrets, key: own('s'), object: plain('v1', 'Secret'), scopes: perCluster },
-  { ref: wellKnown.configMaps, key: own('c'), object: plain('v1', 'ConfigMap'), scopes: perCluster },
-  {
-    ref: wellKnown.namespaces,
-    key: (of) => ({ name: of }),
-    object: plain('v1', 'Namespace'),
-    scopes: perCluster,
-    select: byName,
-  },
-  {
-    ref: wellKnown.roleBindings,
-    key: own('b'),
-    object: plain('rbac.authorization.k8s.io/v1', 'RoleBinding', {
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
-    }),
-    scopes: perCluster,
-  },
-  { ref: wellKnown.secrets, key: hubKey('kube-system'), object: plain('v1', 'Secret'), scopes: ['hub'] },
-  {
-    ref: wellKnown.configMaps,
-    key: hubKey('kube-system'),
-    object: plain('v1', 'ConfigMap'),
-    scopes: ['hub'],
-  },
-  { ref: wellKnown.clusterRoles, key: hubKey(), object: role, scopes: ['hub'] },
-  {
-    ref: {
-      group: 'cluster.open-cluster-management.io',
-      version: 'v1beta2',
-      resource: 'managedclustersets',
-      namespaced: false,
-    },
-    key: hubKey(),
-    object: plain('cluster.open-cluster-management.io/v1beta2', 'ManagedClusterSet', { spec: {} }),
-    scopes: ['hub'],
-  },
-  // Without a selector: the requests and clusters of everybody.
-  { ...csrKind, key: () => ({ name: 'other-csr' }), scopes: ['hub'], select: () => '' },
-  { ...clusterKind, key: () => ({ name: 'other' }), scopes: ['hub'], select: () => '' },
-];
-
 describe('the access matrix of registration', () => {
-  let env: TestEnv;
-  let server: ApiServer;
-  let hub: KubeClient;
-  let close: () => Promise<void>;
-  const as = (user: UserInfo): KubeClient => createClient(server.transport(user));
+  const world = new AccessWorld();
+  before(() => world.start());
+  after(() => world.close());
 
-  before(async () => {
-    env = createTestEnv();
-    server = createApiServer({
-      store: createMemoryStore(),
-      env,
-      profile: 'hub',
-      kubernetesVersion: hubKubernetesVersion,
-      advertiseUrl: 'https://hub.example:6443',
-      clientCa: () => '',
-      serviceAccountKey: generateKeyPair().privateKeyPem,
-      admission: hubAdmission(() => createClient(server.transport()), env.clock),
-      guard: createReadGuard(() => createClient(server.transport())),
-    });
-    await server.start();
-    hub = as(admin);
-    const client = createClient(server.transport(), { userAgent: 'hub' });
-    const { signal } = createStopController();
-    const started = installHubApi(client, env, signal).then(() =>
-      startHubControllers(client, env, { signal }),
-    );
-    for (let i = 0; i < 40; i++) await env.clock.advance(50);
-    const running = await started;
-    close = () => running.close();
-    await hub.create(wellKnown.namespaces, plain('v1', 'Namespace')({ name: 'kube-system' }));
-    const expiresAtMs = env.clock.now() + 3_600_000;
-    const token = { id: 'abcdef', secret: '0123456789abcdef' };
-    await hub.create(wellKnown.secrets, bootstrapTokenSecret(token, { expiresAtMs, cluster: 'own' }));
-    for (const name of clusters) {
-      const annotations = { 'flotilla.dev/agent-keys': `${knownKey}@2026-01-01T00:00:00Z` };
-      const accepted = { ...cluster({ name }), spec: { hubAcceptsClient: true } };
-      await hub.create(wellKnown.managedClusters, { ...accepted, metadata: { name, annotations } });
-    }
-    await env.clock.advance(3000);
-    for (const kind of kinds) {
-      if (kind.subresource !== undefined) continue;
-      for (const scope of kind.scopes) {
-        for (const of of scope === 'hub' ? ['hub'] : clusters) await ensure(kind, of);
-      }
-    }
-    const body = { spec: { hubAcceptsClient: false } };
-    await hub.patch(wellKnown.managedClusters, { name: 'denied' }, { type: 'merge', body });
-    await hub.delete(wellKnown.managedClusters, { name: 'removed' });
-    for (const namespace of ['denied', 'removed']) {
-      for (const kind of [workKind, addonKind]) await removeIfThere(kind, namespace);
-    }
-    await env.clock.advance(12_000);
-  });
-  after(async () => {
-    await close();
-    server.close();
-  });
-
-  async function removeIfThere({ ref, key }: Kind, of: string): Promise<void> {
-    const { status } = await ask(admin, { method: 'DELETE', path: pathOf(ref, key(of)) });
-    expect(status).to.be.oneOf([200, 404]);
-  }
-
-  async function ensure({ ref, key, object }: Kind, of: string): Promise<void> {
-    const at = key(of);
-    const { status } = await ask(admin, { method: 'GET', path: pathOf(ref, at) });
-    if (status === 404) await hub.create(ref, object(at, of));
-  }
-
-  interface Asked {
-    readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-    readonly path: string;
-    readonly body?: object;
-    readonly contentType?: string;
-  }
-
-  /** A stream is given up once its head is there. */
-  async function ask(
-    user: UserInfo,
-    { method, path, body, contentType = 'application/json' }: Asked,
-  ): Promise<{ status: number; text: string }> {
-    const transport = server.transport(user);
-    const response = await transport.request({
-      method,
-      path,
-      headers: { 'content-type': contentType, accept: 'application/json' },
-      ...(body && { body: Buffer.from(JSON.stringify(body)) }),
-    });
-    const isStream = path.includes('watch=true') && response.status === 200;
-    const text = isStream ? '' : Buffer.from(await response.bytes()).toString();
-    await transport.close();
-    return { status: response.status, text };
-  }
-
-  function pathOf(ref: ResourceRef, at: { name?: string; namespace?: string }): string {
-    const base = ref.group === '' ? `/api/${ref.version}` : `/apis/${ref.group}/${ref.version}`;
-    const inside = at.namespace === undefined ? '' : `/namespaces/${at.namespace}`;
-    return `${base}${inside}/${ref.resource}${at.name === undefined ? '' : `/${at.name}`}`;
-  }
-
-  async function attempt(user: UserInfo, verb: Verb, kind: Kind, of: string): Promise<number> {
+  async function attempt(user: Identity, verb: Verb, kind: Kind, of: string): Promise<number> {
     const { ref, key, object, subresource, select } = kind;
     const at = key(of);
     const one = `${pathOf(ref, at)}${subresource === undefined ? '' : `/${subresource}`}`;
@@ -358,21 +53,22 @@ describe('the access matrix of registration', () => {
     const selector = select?.(of) ?? '';
     const dry = 'dryRun=All';
     const live = async (): Promise<object> =>
-      JSON.parse((await ask(admin, { method: 'GET', path: pathOf(ref, at) })).text) as object;
+      JSON.parse((await world.ask('admin', { method: 'GET', path: pathOf(ref, at) })).text) as object;
     switch (verb) {
       case 'get':
-        return (await ask(user, { method: 'GET', path: one })).status;
+        return (await world.ask(user, { method: 'GET', path: one })).status;
       case 'list':
-        return (await ask(user, { method: 'GET', path: `${many}?${selector}` })).status;
+        return (await world.ask(user, { method: 'GET', path: `${many}?${selector}` })).status;
       case 'watch':
-        return (await ask(user, { method: 'GET', path: `${many}?watch=true&${selector}` })).status;
+        return (await world.ask(user, { method: 'GET', path: `${many}?watch=true&${selector}` })).status;
       case 'create':
-        return (await ask(user, { method: 'POST', path: `${many}?${dry}`, body: object(at, of) })).status;
+        return (await world.ask(user, { method: 'POST', path: `${many}?${dry}`, body: object(at, of) }))
+          .status;
       case 'update':
-        return (await ask(user, { method: 'PUT', path: `${one}?${dry}`, body: await live() })).status;
+        return (await world.ask(user, { method: 'PUT', path: `${one}?${dry}`, body: await live() })).status;
       case 'patch':
         return (
-          await ask(user, {
+          await world.ask(user, {
             method: 'PATCH',
             path: `${one}?${dry}`,
             body: {},
@@ -380,17 +76,18 @@ describe('the access matrix of registration', () => {
           })
         ).status;
       case 'delete':
-        return (await ask(user, { method: 'DELETE', path: `${one}?${dry}` })).status;
+        return (await world.ask(user, { method: 'DELETE', path: `${one}?${dry}` })).status;
       case 'deletecollection':
-        return (await ask(user, { method: 'DELETE', path: `${many}?${dry}&${selector}` })).status;
+        return (await world.ask(user, { method: 'DELETE', path: `${many}?${dry}&${selector}` })).status;
     }
   }
 
-  for (const [identity, { user, home }] of Object.entries(identities)) {
+  for (const identity of identities) {
+    const home = homeOf(identity);
     for (const kind of kinds) {
       const what = kind.ref.resource + (kind.subresource === undefined ? '' : `.${kind.subresource}`);
       for (const scope of kind.scopes) {
-        const granted = (allowed[identity]?.[`${what}/${scope}`] ?? '')
+        const granted = (allowed[identity][`${what}/${scope}`] ?? '')
           .split(' ')
           .filter((verb) => verb !== '');
         it(`${identity}: ${what} of ${scope}: ${granted.join(' ') || 'nothing'}`, async () => {
@@ -398,14 +95,19 @@ describe('the access matrix of registration', () => {
           const asked = verbs.filter(
             (verb) => kind.subresource === undefined || ['get', 'update', 'patch'].includes(verb),
           );
-          const done: string[] = [];
-          for (const verb of asked) {
-            const status = await attempt(user, verb, kind, of);
-            // 409: it is there already, which only somebody is told who may make it.
-            expect(status, `${verb}`).to.be.oneOf([200, 201, 403, 409]);
-            if (status !== 403) done.push(verb);
-          }
-          expect(done).to.have.members(granted);
+          const done = await Promise.all(
+            asked.map(async (verb) => {
+              const status = await attempt(identity, verb, kind, of);
+              if (identity === 'removed') {
+                expect(status, `${verb}: its certificate is revoked`).to.equal(401);
+                return [];
+              }
+              // 409: it is there already, which only somebody is told who may make it.
+              expect(status, `${verb}`).to.be.oneOf([200, 201, 403, 409]);
+              return status === 403 ? [] : [verb];
+            }),
+          );
+          expect(done.flat()).to.have.members(granted);
         });
       }
     }
@@ -451,18 +153,20 @@ describe('the access matrix of registration', () => {
       {
         what: 'its own annotations',
         kind: clusterKind,
-        change: meta({
-          annotations: {
-            'agent.open-cluster-management.io/x': 'y',
-            'flotilla.dev/agent-keys': `${knownKey}@2026-01-01T00:00:00Z`,
-          },
-        }),
+        change: (object) =>
+          meta({
+            annotations: { ...object.metadata.annotations, 'agent.open-cluster-management.io/x': 'y' },
+          })(object),
         isAllowed: true,
       },
       {
         what: 'the annotation of its keys',
         kind: clusterKind,
-        change: meta({ annotations: {} }),
+        change: (object) => {
+          const { 'flotilla.dev/agent-keys': keys, ...annotations } = object.metadata.annotations ?? {};
+          expect(keys).to.match(/^sha256:/);
+          return meta({ annotations })(object);
+        },
         isAllowed: false,
       },
       {
@@ -496,6 +200,12 @@ describe('the access matrix of registration', () => {
         what: 'the clock of the hub',
         kind: clusterStatus,
         change: condition('ManagedClusterConditionClockSynced'),
+        isAllowed: false,
+      },
+      {
+        what: 'the warning of its certificate',
+        kind: clusterStatus,
+        change: condition('CertificateExpiring'),
         isAllowed: false,
       },
       {
@@ -538,11 +248,11 @@ describe('the access matrix of registration', () => {
     for (const { what, kind, change, isAllowed } of changes) {
       it(`${isAllowed ? 'may' : 'may not'}: ${what}`, async () => {
         const path = pathOf(kind.ref, kind.key('own'));
-        const live = JSON.parse((await ask(admin, { method: 'GET', path })).text) as KubeObject;
+        const live = JSON.parse((await world.ask('admin', { method: 'GET', path })).text) as KubeObject;
         const changed = change(live);
         expect(equal(changed, live)).to.equal(false);
         const at = `${path}${kind.subresource === undefined ? '' : `/${kind.subresource}`}?dryRun=All`;
-        const { status, text } = await ask(agentOf('own'), { method: 'PUT', path: at, body: changed });
+        const { status, text } = await world.ask('agent', { method: 'PUT', path: at, body: changed });
         expect(status, text).to.equal(isAllowed ? 200 : 403);
         if (!isAllowed) expect(text).to.contain('the agent of a managed cluster may not change');
       });
@@ -573,7 +283,7 @@ describe('the access matrix of registration', () => {
       it(`${isAllowed ? 'may' : 'may not'} ask for ${what}`, async () => {
         const path = `${pathOf(wellKnown.certificateSigningRequests, {})}?dryRun=All`;
         const body = change(csr({ name: 'own-asked' }, 'own'));
-        const { status, text } = await ask(agentOf('own'), { method: 'POST', path, body });
+        const { status, text } = await world.ask('agent', { method: 'POST', path, body });
         expect(status, text).to.equal(isAllowed ? 201 : 403);
       });
     }
