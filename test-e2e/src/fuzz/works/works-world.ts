@@ -239,6 +239,9 @@ export class WorksWorld {
     const { env, managedStore, hubStore } = this.#world;
     await env.clock.advance(20_000);
     const contested = await this.#contested(accepted);
+    const claims = this.#claimsOf(accepted);
+    // Workloads have lives of their own: a volume may be made for a claim at any time.
+    const isOurs = (key: string): boolean => /\/(?:applied)?manifestworks\//.test(key) || claims.hasKey(key);
     for (const [where, store] of [
       ['cluster', managedStore],
       ['hub', hubStore],
@@ -246,7 +249,7 @@ export class WorksWorld {
       const before = await contentOf(store);
       await env.clock.advance(10_000);
       const after = await contentOf(store);
-      const written = differences(before, after).filter((key) => !contested(key));
+      const written = differences(before, after).filter((key) => isOurs(key) && !contested(key));
       if (written.length === 0) continue;
       const [key = ''] = written;
       const how = describeDifference(before.get(key), after.get(key));

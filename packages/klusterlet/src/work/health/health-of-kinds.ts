@@ -3,7 +3,7 @@
  * users have it. Undefined: nothing is known of the kind. Pure. Called by `healthOf`.
  */
 import { isObject, type JsonObject } from '@flotilla/api';
-import { current, failed, type Health, inProgress, type Subject, sentence } from './health-state.js';
+import { current, failed, type Health, inProgress, type Subject, sentence, textOf } from './health-state.js';
 
 type Rule = (subject: Subject) => Health;
 
@@ -135,7 +135,7 @@ function pod({ status, condition }: Subject): Health {
     case 'Succeeded':
       return current('The pod has succeeded');
     case 'Failed':
-      return failed(`The pod has failed${status['reason'] ? `: ${String(status['reason'])}` : ''}`);
+      return failed(`The pod has failed${status['reason'] ? `: ${textOf(status['reason'])}` : ''}`);
     case 'Running': {
       if (ready?.status === 'True') return current('The pod is ready');
       const crashing = containers(status).find(({ waiting }) => waiting?.['reason'] === 'CrashLoopBackOff');
@@ -147,7 +147,7 @@ function pod({ status, condition }: Subject): Health {
       const scheduled = condition('PodScheduled');
       if (scheduled?.status === 'False') return inProgress(sentence(scheduled, 'The pod is not scheduled'));
       if (waiting) {
-        return inProgress(`The container ${waiting.name} waits: ${String(waiting.waiting?.['reason'])}`);
+        return inProgress(`The container ${waiting.name} waits: ${textOf(waiting.waiting?.['reason'])}`);
       }
       return inProgress('The pod has not started');
     }
@@ -162,7 +162,7 @@ function containers(
     (Array.isArray(list) ? list.filter(isObject) : []).map((each) => {
       const state = isObject(each['state']) ? each['state'] : {};
       return {
-        name: typeof each['name'] === 'string' ? each['name'] : '',
+        name: textOf(each['name']),
         waiting: isObject(state['waiting']) ? state['waiting'] : undefined,
       };
     }),

@@ -32,3 +32,8 @@ export function sentence({ reason, message }: ObservedCondition, otherwise: stri
   if (message !== '') return message;
   return reason !== '' ? `${otherwise}: ${reason}` : otherwise;
 }
+
+/** A status may hold anything where no schema forbids it; what is no text says nothing. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -5,7 +5,7 @@
  */
 import { isObject, type KubeObject, parseApiVersion } from '@flotilla/api';
 import { healthOfKind } from './health-of-kinds.js';
-import { current, failed, type Health, inProgress, type Subject, sentence } from './health-state.js';
+import { current, failed, type Health, inProgress, type Subject, sentence, textOf } from './health-state.js';
 
 export function healthOf(object: KubeObject): Health {
   if (object.metadata.deletionTimestamp !== undefined) {
@@ -56,9 +56,4 @@ function healthByReady({ condition }: Subject): Health {
   if (ready === undefined) return current('The object exists');
   if (ready.status === 'True') return current('The object is ready');
   return inProgress(sentence(ready, 'The object is not ready'));
-}
-
-/** The status of a custom resource may hold anything; what is no text says nothing. */
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -191,6 +191,20 @@ describe('fuzzed statuses', () => {
   fuzz({
     name: 'health',
     cases: live,
+    past: [
+      { status: { conditions: [{ type: 'Ready', status: { toString: 0 } }] } },
+      {
+        status: {
+          phase: 'Pending',
+          containerStatuses: [{ state: { waiting: { reason: { toString: 0 } } } }],
+        },
+      },
+    ].map(({ status }) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'x', generation: 2 },
+      status,
+    })),
     check: (object) => {
       const { state, message } = healthOf(object);
       if (!['Current', 'InProgress', 'Failed', 'Terminating'].includes(state))
