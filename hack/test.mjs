@@ -24,7 +24,11 @@ const testsOf = {
     e2e: [],
   },
   etcd: { unit: ['packages/apiserver/dist/node/etcd/*.test.js'], e2e: ['test-e2e/dist/etcd/*.test.js'] },
-  kubectl: { unit: [], e2e: ['test-e2e/dist/*.test.js', 'test-e2e/dist/conformance/*.test.js'] },
+  ip: { unit: [], e2e: ['test-e2e/dist/faults/network.test.js'] },
+  kubectl: {
+    unit: [],
+    e2e: ['test-e2e/dist/*.test.js', 'test-e2e/dist/conformance/*.test.js', 'test-e2e/dist/faults/*.test.js'],
+  },
 };
 
 setUp();

@@ -6,6 +6,7 @@ const tools = {
   kubectl: { probe: ['version', '--client'], package: 'kubernetes-client' },
   openssl: { probe: ['version'], package: 'openssl' },
   etcd: { probe: ['--version'], package: 'etcd-server' },
+  ip: { probe: ['-V'], package: 'iproute2' },
 };
 
 /** True when the tool can be used now. Says on `say` what it does, and how else to get it. */

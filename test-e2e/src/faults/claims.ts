@@ -58,6 +58,7 @@ export class Claims {
 
   #hear(work: ManifestWork): void {
     const { uid = '', name = '', generation = 0 } = work.metadata;
+    if (!name.startsWith('load-')) return; // not one of the load's
     this.#contents.set(`${uid} ${generation}`, { name, content: contentOf(work) });
     const applied = work.status?.conditions?.find(({ type }) => type === 'Applied');
     const claimed = applied?.observedGeneration ?? 0;

@@ -43,14 +43,15 @@ export class Fleet {
   hub = new Daemon('hub', 'hub', []);
   hubPort = 0;
 
-  /** `flags`: further ones, as on a command line. */
-  async startHub(flags: readonly string[] = []): Promise<void> {
+  /** `flags`: further ones, as on a command line. `launcher`: what runs it in its place. */
+  async startHub(flags: readonly string[] = [], launcher: readonly string[] = []): Promise<void> {
     this.hubPort = await freePort();
     this.hub = new Daemon('hub', 'hub', [
       ...['serve', '--data-dir', join(this.directory, 'hub'), '--listen', `127.0.0.1:${this.hubPort}`],
       ...['--kubeconfig', this.hubKubeconfig],
       ...flags,
     ]);
+    this.hub.launcher = launcher;
     this.hub.start();
     await this.hubReady();
   }
@@ -81,9 +82,11 @@ export class Fleet {
       /** Further ones of the stand-in cluster and of the klusterlet, as on a command line. */
       readonly flags?: readonly string[];
       readonly klusterletFlags?: readonly string[];
+      /** What runs both in their place. */
+      readonly launcher?: readonly string[];
     } = {},
   ): Promise<Cluster> {
-    const { flags = [], klusterletFlags = [] } = options;
+    const { flags = [], klusterletFlags = [], launcher = [] } = options;
     const port = await freePort();
     const kubeconfig = join(this.directory, `${name}.kubeconfig`);
     const server = new Daemon(name, 'apiserver', [
@@ -98,6 +101,7 @@ export class Fleet {
       ],
       ...flags,
     ]);
+    server.launcher = launcher;
     server.start();
     const link = new Link(this.hubPort);
     await link.open();
@@ -106,6 +110,7 @@ export class Fleet {
       ...['run', '--data-dir', dataDir],
       ...klusterletFlags,
     ]);
+    klusterlet.launcher = launcher;
     const cluster: Cluster = { name, server, klusterlet, kubeconfig, dataDir, link, klusterletFlags };
     this.clusters.push(cluster);
     await eventually(`${name} is ready`, async () => {
@@ -115,16 +120,16 @@ export class Fleet {
     return cluster;
   }
 
-  /** Joins through the cluster's link, so that the link can be cut. `kubeconfig`: the klusterlet's, if not the admin's. */
-  async join(cluster: Cluster, kubeconfig = cluster.kubeconfig): Promise<void> {
-    const token = await this.hubCommand(
-      'token',
-      'create',
-      '--cluster',
-      cluster.name,
-      '--server',
-      `https://127.0.0.1:${cluster.link.port}`,
-    );
+  /**
+   * Joins through the cluster's link, so that the link can be cut, or through `server`, a URL.
+   * `kubeconfig`: the klusterlet's, if not the admin's.
+   */
+  async join(
+    cluster: Cluster,
+    kubeconfig = cluster.kubeconfig,
+    server = `https://127.0.0.1:${cluster.link.port}`,
+  ): Promise<void> {
+    const token = await this.hubCommand('token', 'create', '--cluster', cluster.name, '--server', server);
     cluster.klusterlet.start([
       ...['join', token.stdout.trim(), '--name', cluster.name, '--kubeconfig', kubeconfig],
       ...['--data-dir', cluster.dataDir],

@@ -58,6 +58,8 @@ export class Daemon {
   readonly name: string;
   readonly #command: CommandName;
   readonly args: readonly string[];
+  /** What runs it, in its place: `ip netns exec …` for one. It has to become the command, as exec does. */
+  launcher: readonly string[] = [];
   #child: ChildProcess | undefined;
   #output = '';
 
@@ -81,7 +83,8 @@ export class Daemon {
 
   /** `env`: besides that of this process. */
   start(args: readonly string[] = this.args, env: Readonly<Record<string, string>> = {}): void {
-    const child = spawn(process.execPath, [binPath(this.#command), ...args], {
+    const [program = '', ...rest] = [...this.launcher, process.execPath, binPath(this.#command), ...args];
+    const child = spawn(program, rest, {
       cwd: root,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
