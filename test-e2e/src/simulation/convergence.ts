@@ -2,7 +2,7 @@
  * What is still wrong with a fleet once faults have stopped: P2 (what the hub asks for is what the clusters have, and
  * what it says of them is true) and P6 (what was removed is gone, without a trace). Looks only; called by the run.
  */
-import { findCondition, type KubeObject, type ManifestWork } from '@flotilla/api';
+import { equal, findCondition, isObject, type KubeObject, type ManifestWork } from '@flotilla/api';
 import { createSavedWorks } from '@flotilla/klusterlet';
 import { createTestLogger } from '@flotilla/kube/testing';
 import type { Drifts } from './drifts.js';
@@ -42,6 +42,10 @@ export async function findProblems(world: World, user: User, drifts: Drifts): Pr
     world.checks.add('P2', works.length);
     world.checks.add('P6');
     problems.push(...(await judge.judgeSaved(cluster)));
+  }
+  for (const [id, plan] of world.observer.plans) {
+    const isAnswered = isObject(plan['status']) && Array.isArray(plan['status']['conditions']);
+    if (!isAnswered) problems.push(`plan ${id} has no answer`);
   }
   return problems;
 }
@@ -132,6 +136,10 @@ class ClusterJudge {
         problems.push(`${type} is about generation ${condition?.observedGeneration} of ${generation}`);
       }
       if (condition?.status !== expected) problems.push(`${type} is ${condition?.status}, not ${expected}`);
+    }
+    const inventory = inventoriesOf(this.#view).get(plan.name);
+    if (!equal(inventory?.metadata.labels ?? {}, work.metadata.labels ?? {})) {
+      problems.push('the labels of its inventory are not its own');
     }
     return [...problems, ...this.#judgeFeedback(work)];
   }

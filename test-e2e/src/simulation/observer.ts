@@ -28,6 +28,8 @@ export class ClusterView {
   readonly objects = new Map<string, SeenObject>();
   /** Tokens that an object has ever had, by its key. */
   readonly tokens = new Map<string, Set<string>>();
+  /** The last token that each work gave an object, by key and work. */
+  readonly latest = new Map<string, string>();
   /** Keys under which there has ever been an object. */
   readonly keys = new Set<string>();
   /** Objects (uid) that the world planted: nobody but the world may delete or change them. */
@@ -37,6 +39,7 @@ export class ClusterView {
 }
 
 const workPrefix = '/registry/work.open-cluster-management.io/manifestworks/';
+const planPrefix = '/registry/flotilla.dev/manifestworkplans/';
 const inventoryPrefix = '/registry/work.open-cluster-management.io/appliedmanifestworks/';
 
 /** Values with keys and certificates differ from run to run with the same seed, since those are never seeded. */
@@ -51,6 +54,8 @@ export class Observer {
   /** Works of the hub by `<cluster>/<name>`. */
   readonly works = new Map<string, ManifestWork>();
   readonly histories = new Map<string, WorkHistory>();
+  /** Questions to klusterlets by `<cluster>/<name>`. */
+  readonly plans = new Map<string, KubeObject>();
   events = 0;
   /** Keys of changes since the list was last emptied, with their place. */
   readonly changed = new Set<string>();
@@ -74,6 +79,11 @@ export class Observer {
 
   hearHub(event: StoreEvent): void {
     this.#trace('hub', event);
+    if (event.key.startsWith(planPrefix)) {
+      const id = event.key.slice(planPrefix.length);
+      if (event.value === undefined) this.plans.delete(id);
+      else this.plans.set(id, read(event.value));
+    }
     if (!event.key.startsWith(workPrefix)) return;
     const id = event.key.slice(workPrefix.length);
     const history = this.histories.get(id) ?? new WorkHistory(id);
@@ -106,6 +116,10 @@ export class Observer {
       if (!kept.has(id)) history.gone(nowMs);
     }
     this.works.clear();
+    this.plans.clear();
+    for (const { key, value } of backup) {
+      if (key.startsWith(planPrefix)) this.plans.set(key.slice(planPrefix.length), read(value));
+    }
     for (const [id, work] of kept) {
       this.works.set(id, work);
       this.histories.get(id)?.see(work, { nowMs, view: this.cluster(id.split('/')[0] ?? '') });
@@ -140,6 +154,7 @@ export class Observer {
     if (token?.startsWith(planTokenPrefix)) {
       this.#options.onBreach('P9', `${name} ${event.key}: what was only asked about was done (${token})`);
     }
+    if (token !== undefined) this.#judgeOrder(name, event.key, token);
     if (token !== undefined) {
       const seen = view.tokens.get(event.key);
       if (seen === undefined) view.tokens.set(event.key, new Set([token]));
@@ -151,6 +166,20 @@ export class Observer {
       before.object.metadata.deletionTimestamp === undefined;
     if (isDeletion) this.#judgeDeletion(name, event.key, before);
     this.#judgeChange(name, { key: event.key, before: before.object, after: object });
+  }
+
+  /** P4: what was once brought up to date does not go back to an older spec. */
+  #judgeOrder(cluster: string, key: string, token: string): void {
+    const work = token.slice(0, token.indexOf('.'));
+    const history = this.histories.get(`${cluster}/${work}`);
+    if (history === undefined) return;
+    const { latest } = this.cluster(cluster);
+    const before = latest.get(`${key} ${work}`);
+    latest.set(`${key} ${work}`, token);
+    if (before === undefined || before === token) return;
+    this.#options.onCheck('P4');
+    if (!history.isOlder(token, before)) return;
+    this.#options.onBreach('P4', `${cluster} ${key}: went back from ${before} to the older ${token}`);
   }
 
   /** P6: a work that its klusterlet has let go has left nothing behind. */

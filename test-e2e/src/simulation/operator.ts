@@ -21,6 +21,8 @@ export class Operator {
   readonly #world: World;
   /** Clusters that an operator is at work with. */
   readonly #busy = new Set<string>();
+  /** Clusters whose klusterlet is not there at present, on purpose. */
+  readonly #absent = new Set<string>();
   #backup: { readonly store: Backup; readonly restoreOthers: () => void } | undefined;
 
   constructor(world: World) {
@@ -31,12 +33,18 @@ export class Operator {
     return this.#busy.has(cluster);
   }
 
+  /** Nobody else is to start its klusterlet. */
+  isAbsent(cluster: string): boolean {
+    return this.#absent.has(cluster);
+  }
+
   /** For a cluster that is new, or whose klusterlet has nothing any more. */
   async join(cluster: FleetCluster): Promise<void> {
     const { klusterlet } = cluster;
     await this.#untilDone(async () => {
       await klusterlet.configure(await this.#newToken(cluster));
     });
+    this.#absent.delete(cluster.name);
     if (!klusterlet.isRunning) klusterlet.revive();
     await this.#approve(cluster, () => klusterlet.hasJoined());
   }
@@ -65,6 +73,7 @@ export class Operator {
   async leave(cluster: FleetCluster, { awayMs, left }: { awayMs: number; left: () => void }): Promise<void> {
     await this.#alone(cluster, async () => {
       const { klusterlet, foreigner } = cluster;
+      this.#absent.add(cluster.name);
       klusterlet.crash();
       await this.#untilDone(async () => {
         left();
@@ -83,6 +92,7 @@ export class Operator {
     await this.#alone(cluster, async () => {
       const { server, klusterlet } = cluster;
       server.isBeingReplaced = true;
+      this.#absent.add(cluster.name);
       klusterlet.crash();
       server.crash();
       klusterlet.wipe();

@@ -90,7 +90,7 @@ export class ServerProcess {
       clock,
       random,
       faults: {
-        syncDelayMs: () => (this.#isRestoring ? 0 : 0.2 + random.next() * 3),
+        syncDelayMs: () => (this.#isRestoring ? 0 : syncMs(random.next())),
         failSync: () =>
           this.diskFault === 'none' || this.#isRestoring
             ? undefined
@@ -179,7 +179,7 @@ export class ServerProcess {
     const pending = this.#eventsToCrash;
     if (pending === undefined || --pending.events > 0) return;
     this.#eventsToCrash = undefined;
-    let hops = Math.floor(this.#options.env.random.next() * 12);
+    let hops = Math.floor(this.#options.env.random.next() * 60);
     const hop = (): void => {
       if (hops-- > 0) queueMicrotask(hop);
       else pending.crash();
@@ -272,4 +272,9 @@ async function ask(
     if (!request.path.includes('watch=')) exchanges.delete(abort); // an answer that is no stream is whole by now
     broken.catch(() => undefined); // told to whoever reads the stream
   }
+}
+
+/** A disk is quick as a rule, and now and then busy with something else. */
+function syncMs(chance: number): number {
+  return chance < 0.95 ? 0.2 + chance * 3 : 5 + (chance - 0.95) * 1000;
 }

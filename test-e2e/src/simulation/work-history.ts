@@ -26,6 +26,8 @@ export class WorkHistory {
   #uid: string | undefined;
   readonly #demands: Demand[] = [];
   readonly #specs = new Map<number, readonly Wanted[]>();
+  /** Tokens of all specs, in the order in which the hub had them. */
+  readonly #order: string[] = [];
   #claimed = 0;
   #movedAtMs = Number.NEGATIVE_INFINITY;
   readonly #counts = new Map<string, number>();
@@ -36,6 +38,7 @@ export class WorkHistory {
 
   /** The hub was restored: its counts begin again at an older place. */
   restart(): void {
+    this.#order.length = 0;
     this.#specs.clear();
     this.#counts.clear();
     this.#claimed = 0;
@@ -49,6 +52,13 @@ export class WorkHistory {
 
   gone(nowMs: number): void {
     this.#demands.push({ fromMs: nowMs, keys: undefined });
+  }
+
+  /** Whether the hub asked for `now` only before it first asked for `before`; false for what it never asked for. */
+  isOlder(now: string, before: string): boolean {
+    const last = this.#order.lastIndexOf(now);
+    const first = this.#order.indexOf(before);
+    return last >= 0 && first >= 0 && last < first;
   }
 
   /** Whether the work has named the object without a gap since then. */
@@ -67,7 +77,12 @@ export class WorkHistory {
       this.#counts.clear();
       this.#claimed = 0;
     }
-    if (!this.#specs.has(generation)) this.#specs.set(generation, wantedOf(work));
+    if (!this.#specs.has(generation)) {
+      const wanted = wantedOf(work);
+      this.#specs.set(generation, wanted);
+      const token = wanted[0]?.token;
+      if (token !== undefined) this.#order.push(token);
+    }
     const keys =
       deletionTimestamp === undefined
         ? new Set((this.#specs.get(generation) ?? []).map(({ key }) => key))

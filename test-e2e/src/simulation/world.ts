@@ -184,10 +184,10 @@ export class World {
   }
 
   restartKlusterletAfter({ name, klusterlet }: FleetCluster, downMs: number): void {
-    if (this.operator.isBusyWith(name)) return; // it is not there now
+    if (this.operator.isAbsent(name)) return;
     klusterlet.crash();
     this.noteOutage(name, downMs);
-    this.clock.setTimer(downMs, () => this.operator.isBusyWith(name) || klusterlet.revive());
+    this.clock.setTimer(downMs, () => this.operator.isAbsent(name) || klusterlet.revive());
   }
 
   /** Goes on beside the steps; that it fails is a defect of the simulation. */
@@ -220,7 +220,7 @@ export class World {
       klusterlet.diskFault = 'none';
       klusterlet.skewMs = 0;
       klusterlet.dieAfter(Number.POSITIVE_INFINITY, () => undefined);
-      if (!this.operator.isBusyWith(cluster.name)) klusterlet.revive();
+      if (!this.operator.isAbsent(cluster.name)) klusterlet.revive();
     }
   }
 

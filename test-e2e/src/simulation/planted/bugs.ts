@@ -137,10 +137,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [['if (this.#again.delete(key)) this.add(key);', 'this.#again.delete(key);']],
   },
   {
-    name: 'no-retry',
-    what: 'a work with a manifest that failed is not tried again before the resync',
+    name: 'no-retry-no-resync',
+    what: 'a work with a manifest that failed is not tried again',
     file: `${work}/work-reconciler.ts`,
-    edits: [['if (result.failures.length > 0) throw new ManifestsFailedError(result.failures);', '']],
+    edits: [
+      ['if (result.failures.length > 0) throw new ManifestsFailedError(result.failures);', ''],
+      ['return { requeueAfterMs: Math.min(result.retryAfterMs ?? resyncMs, resyncMs) };', 'return { requeueAfterMs: resyncMs * 1000 };'],
+    ],
   },
   {
     name: 'no-precondition-on-patch',
@@ -162,14 +165,6 @@ export const plantedBugs: readonly PlantedBug[] = [
         'preconditions: { ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }), },',
         'preconditions: { ...(uid === resourceVersion && uid !== undefined && { uid }) },',
       ],
-    ],
-  },
-  {
-    name: 'drop-uid-check',
-    what: 'an object of the name in the inventory is deleted though it is another one',
-    file: `${work}/inventory/release.ts`,
-    edits: [
-      ["if (resource.uid !== undefined && resource.uid !== '' && resource.uid !== uid) return 'forget';", ''],
     ],
   },
   {
