@@ -98,6 +98,7 @@ export class Observer {
     const work = read(event.value) as ManifestWork; // the prefix's kind
     this.works.set(id, work);
     const view = this.cluster(id.split('/')[0] ?? '');
+    this.#judgeHold(id, work);
     this.#options.onCheck('P4');
     for (const what of history.see(work, { nowMs, view }))
       this.#options.onBreach('P4', `work ${id}: ${what}`);
@@ -166,6 +167,18 @@ export class Observer {
       before.object.metadata.deletionTimestamp === undefined;
     if (isDeletion) this.#judgeDeletion(name, event.key, before);
     this.#judgeChange(name, { key: event.key, before: before.object, after: object });
+  }
+
+  /** P6: what is called applied cannot go without its klusterlet. */
+  #judgeHold(id: string, { metadata, status }: ManifestWork): void {
+    const isApplied = status?.conditions?.some((each) => each.type === 'Applied' && each.status === 'True');
+    if (isApplied !== true || metadata.deletionTimestamp !== undefined) return;
+    this.#options.onCheck('P6');
+    if (metadata.finalizers?.includes(manifestWorkFinalizer) === true) return;
+    this.#options.onBreach(
+      'P6',
+      `work ${id} is called applied, and nothing holds it until its objects are gone`,
+    );
   }
 
   /** P4: what was once brought up to date does not go back to an older spec. */

@@ -189,10 +189,18 @@ class StatusWriter implements HubWriter {
       }
       return;
     }
-    const now = work.status ?? {};
-    const patch = createMergePatch(now, planStatus(work, news));
+    const held = await this.#held(work, news, signal);
+    const now = held.status ?? {};
+    const patch = createMergePatch(now, planStatus(held, news));
     if (Object.keys(patch).length === 0) return;
-    await this.#patch(work, { status: patch }, { signal, subresource: 'status' });
+    await this.#patch(held, { status: patch }, { signal, subresource: 'status' });
+  }
+
+  /** What the hub is told of as applied cannot go from it without us: otherwise its objects would stay. */
+  async #held(work: ManifestWork, news: News, signal: AbortSignal): Promise<ManifestWork> {
+    if (news.observation === undefined || work.metadata.deletionTimestamp !== undefined) return work;
+    await this.ensureFinalizer(work, signal);
+    return this.#options.source.newest(work.metadata.name ?? '') ?? work;
   }
 
   /** Bound to the version that the plan was made from, as OCM's agent does. */

@@ -142,7 +142,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: `${work}/work-reconciler.ts`,
     edits: [
       ['if (result.failures.length > 0) throw new ManifestsFailedError(result.failures);', ''],
-      ['return { requeueAfterMs: Math.min(result.retryAfterMs ?? resyncMs, resyncMs) };', 'return { requeueAfterMs: resyncMs * 1000 };'],
+      [
+        'return { requeueAfterMs: Math.min(result.retryAfterMs ?? resyncMs, resyncMs) };',
+        'return { requeueAfterMs: resyncMs * 1000 };',
+      ],
     ],
   },
   {
@@ -315,6 +318,12 @@ export const plantedBugs: readonly PlantedBug[] = [
         'stale.delete(uid); this.#options.source.acknowledge(patched, work);',
       ],
     ],
+  },
+  {
+    name: 'report-without-finalizer',
+    what: 'a work is reported as applied before it is sure that it cannot go without its klusterlet',
+    file: `${work}/hub-writer.ts`,
+    edits: [['await this.ensureFinalizer(work, signal); return this.#options', 'return this.#options']],
   },
   {
     name: 'hammer-on-conflict',
