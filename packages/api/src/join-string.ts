@@ -2,8 +2,8 @@
  * The one line that `hub token create` prints and `klusterlet join` reads: where the hub is, a bootstrap token, and
  * the pin of the hub's CA, so that joining never trusts on first use. Pure.
  *
- * Form: `https://HOST:PORT/?token=<id>.<secret>&ca=sha256:<hex>[&cluster=<name>][&also=<URL>]…`. `ca` is the SHA-256 of the CA
- * certificate's SubjectPublicKeyInfo, the same value as kubeadm's discovery-token-ca-cert-hash.
+ * Form: `https://HOST:PORT/?token=<id>.<secret>&ca=sha256:<hex>[&cluster=<name>|&names=<pattern>][&also=<URL>]…`. `ca` is the
+ * SHA-256 of the CA certificate's SubjectPublicKeyInfo, the same value as kubeadm's discovery-token-ca-cert-hash.
  */
 export interface JoinString {
   /** `https://host:port`, without a path. */
@@ -14,6 +14,8 @@ export interface JoinString {
   readonly caHash: string;
   /** The one cluster name that the token may join as. */
   readonly cluster?: string;
+  /** Pattern of the names that the token may join as; `*` stands for any characters. */
+  readonly names?: string;
   /** Further addresses of the same hub, for when the first does not answer. */
   readonly alternatives?: readonly string[];
 }
@@ -24,7 +26,8 @@ const hashForm = /^sha256:[0-9a-f]{64}$/;
 export function formatJoinString(join: JoinString): string {
   const cluster = join.cluster === undefined ? '' : `&cluster=${encodeURIComponent(join.cluster)}`;
   const also = (join.alternatives ?? []).map((url) => `&also=${encodeURIComponent(url)}`).join('');
-  return `${join.server}/?token=${join.token}&ca=${join.caHash}${cluster}${also}`;
+  const names = join.names === undefined ? '' : `&names=${encodeURIComponent(join.names)}`;
+  return `${join.server}/?token=${join.token}&ca=${join.caHash}${cluster}${names}${also}`;
 }
 
 /** @throws Error that says which part of the line is wrong; never repeats the token. */
@@ -42,14 +45,22 @@ export function parseJoinString(text: string): JoinString {
   const caHash = url.searchParams.get('ca') ?? '';
   if (!hashForm.test(caHash)) throw invalid('its ca must have the form sha256:<64 hex digits>');
   const cluster = url.searchParams.get('cluster');
+  const names = url.searchParams.get('names');
   const alternatives = url.searchParams.getAll('also').map(readAlternative);
   return {
     server: url.origin,
     token,
     caHash,
     ...(cluster !== null && { cluster }),
+    ...(names !== null && { names }),
     ...(alternatives.length > 0 && { alternatives }),
   };
+}
+
+/** Whether a cluster name fits a pattern of `names`. */
+export function matchesNames(pattern: string, name: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replaceAll(/[^a-z0-9-]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(name);
 }
 
 function readAlternative(text: string): string {

@@ -274,6 +274,8 @@ export const clusterReason = {
   servingCertificateExpiring: 'HubServingCertificateExpiring',
   authorityExpiring: 'HubAuthorityExpiring',
   certificatesInTime: 'CertificatesInTime',
+  /** Ours: the klusterlet said goodbye. */
+  left: 'KlusterletLeft',
   clockSynced: 'ManagedClusterClockSynced',
   clockOutOfSync: 'ManagedClusterClockOutOfSync',
   certificateUpdated: 'ClientCertificateUpdated',
@@ -346,6 +348,8 @@ export const workReason = {
   rulesAggregated: 'ConditionRulesAggregated',
   deleting: 'WorkDeleting',
   deleted: 'ManifestsDeleted',
+  /** Ours: the klusterlet said goodbye, and nobody looks after the work. */
+  left: 'KlusterletLeft',
 } as const;
 
 export const manifestReason = {
@@ -406,6 +410,9 @@ export const rootCaConfigMapName = 'kube-root-ca.crt';
 
 /** On a ManagedCluster: the hold of a mass deletion that is confirmed. */
 export const confirmDeletionAnnotation = flotillaKey('confirm-deletion');
+
+/** On what a klusterlet put into its cluster, and will take away when it leaves. */
+export const installedByAnnotation = flotillaKey('installed-by');
 
 /** In the secret of a bootstrap token, in place of `token-secret`: the SHA-256 of it, hexadecimal. */
 export const tokenSecretHashKey = 'token-secret-hash';

@@ -99,7 +99,7 @@ function expiredAgentRole(): KubeObject[] {
 /** @throws Error naming the definition that does not become established in time. */
 export async function installHubApi(client: KubeClient, env: Env, signal: AbortSignal): Promise<void> {
   const definitions = kinds
-    .filter(({ plural }) => plural !== 'appliedmanifestworks')
+    .filter(({ plural }) => plural !== 'appliedmanifestworks' && plural !== 'klusterlets')
     .map((kind) => toCrd(kind));
   const roles = [...bootstrapRole(), ...expiredAgentRole(), ...invitationRole()];
   await Promise.all([

@@ -8,6 +8,7 @@ import { addHubBackupCommands } from './cli/backup.js';
 import { addAskingCommands } from './cli/commands.js';
 import { hubNames } from './cli/completion.js';
 import { addHistoryCommands } from './cli/history.js';
+import { addDoctorCommand } from './cli/hub-doctor-command.js';
 import { addPlanCommand } from './cli/plan.js';
 import { addServeCommand } from './cli/serve.js';
 import { addWhyCommand } from './cli/why.js';
@@ -59,6 +60,7 @@ function buildProgram(): Command {
   addPlanCommand(works, context);
   addWhyCommand(program, context);
   addAuthorityCommands(program, context);
+  addDoctorCommand(program, context);
   addHubBackupCommands(program, context);
   return program;
 }

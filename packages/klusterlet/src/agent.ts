@@ -3,7 +3,7 @@
  * The work agent starts at once from the saved works, whether or not the hub can be reached; everything that talks
  * to the hub waits for it.
  */
-import { kinds, type ManagedCluster, toCrd } from '@flotilla/api';
+import { clusterCondition, isConditionTrue, type ManagedCluster } from '@flotilla/api';
 import {
   createClient,
   createController,
@@ -27,6 +27,7 @@ import type { CertificateState } from './registration/cluster-status.js';
 import { createHubAuthoritiesFollower, isOfOldAuthority } from './registration/hub-authorities.js';
 import { createHubClock, type HubClock } from './registration/hub-clock.js';
 import { createLeaseRenewer } from './registration/lease-renewer.js';
+import { installManagedDefinitions } from './registration/managed-definitions.js';
 import { managedNamespaceLabel } from './registration/managed-namespaces.js';
 import { proveKnown, recoverCredentials, refusalOf } from './registration/recovery.js';
 import { isExpired, requestRenewal } from './registration/renewal.js';
@@ -46,6 +47,8 @@ export interface AgentOptions extends AgentSettings {
   readonly clientConfigs: readonly { readonly url: string; readonly caBundle?: string }[];
   readonly dialHub: (address: HubAddress) => Transport;
   readonly onProgress: (text: string) => void;
+  /** Told each time the hub's copy of the cluster says that it is available. */
+  readonly onAvailable?: () => void;
   /** Of the work agent, in place of its defaults. */
   readonly work?: Partial<WorkAgentOptions>;
   /** For who chooses among several hubs. */
@@ -76,7 +79,7 @@ export async function runAgent(given: AgentOptions, signal: AbortSignal): Promis
   };
   const { state } = options;
   const isFirst = !(await state.isBound());
-  if (isFirst) await installManagedCrds(options);
+  if (isFirst) await installManagedDefinitions(options.managed, options.env);
   const holder: CredentialHolder = { current: await savedCredentials(options) };
   if (!(await state.hasJoined()) && holder.current === undefined) {
     const remedy = isFirst ? join(options, signal) : joinPatiently(options, signal);
@@ -130,7 +133,9 @@ async function runWork(
   { hub, signal }: { hub: KubeClient; signal: AbortSignal },
 ): Promise<void> {
   const { env, managed, config, state } = options;
-  await patiently({ env, signal, what: 'managed cluster not ready' }, () => installManagedCrds(options));
+  await patiently({ env, signal, what: 'managed cluster not ready' }, () =>
+    installManagedDefinitions(managed, env),
+  );
   if (signal.aborted) return;
   await createWorkAgent({
     env,
@@ -142,26 +147,6 @@ async function runWork(
     worksDir: state.path('works'),
     ...(options.work && { options: options.work }),
   }).run(signal);
-}
-
-/** The kinds that OCM's agent brings along: the inventory of what is applied, and the cluster's claims. */
-async function installManagedCrds({ managed, env }: AgentOptions): Promise<void> {
-  for (const kind of kinds) {
-    if (kind.plural !== 'appliedmanifestworks' && kind.plural !== 'clusterclaims') continue;
-    const crd = toCrd(kind);
-    const name = crd.metadata.name ?? '';
-    await managed.patch(
-      wellKnown.customResourceDefinitions,
-      { name },
-      {
-        type: 'apply',
-        body: crd,
-        fieldManager: 'flotilla-klusterlet',
-        force: true,
-      },
-    );
-    env.log.debug('definition applied', { crd: name });
-  }
 }
 
 /** Until the hub knows this agent again, or the signal aborts. */
@@ -269,11 +254,6 @@ async function runRegistration(
       holder.refusal = refusalOf(error);
       if (holder.refusal !== undefined) rotation.enqueue(clusterName);
     },
-  });
-  // A watch that breaks is the first sign of an API server that is not well.
-  const nodes = createInformer(managed, wellKnown.nodes, {
-    env,
-    onFailure: () => status.enqueue(clusterName),
   });
   const claims = createInformer(managed, wellKnown.clusterClaims, { env });
   const namespaceLabel = managedNamespaceLabel(config.hubServer);

@@ -23,7 +23,12 @@ function buildProgram(): Command {
     examples: ["klusterlet join 'JOIN STRING' --name cluster1", 'klusterlet status', 'klusterlet leave'],
   });
   addCompletionCommand(program, (text) => void process.stdout.write(`${text}\n`));
-  addCommands(program, { env, print: (text) => void process.stdout.write(`${text}\n`), stopSignal });
+  addCommands(program, {
+    env,
+    print: (text) => void process.stdout.write(`${text}\n`),
+    note: (text) => void process.stderr.write(`${text}\n`),
+    stopSignal,
+  });
   return program;
 }
 

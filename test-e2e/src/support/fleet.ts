@@ -167,15 +167,16 @@ export class Fleet {
 
   /** kubectl against a stand-in cluster. */
   on(cluster: Cluster, ...args: string[]): Promise<Result> {
-    return this.#onWith(cluster, {}, ...args);
+    return this.kubectlOn(cluster, {}, ...args);
   }
 
   /** The same with something to read. @throws Error with kubectl's words when it fails. */
   async runOn(cluster: Cluster, options: RunOptions, ...args: string[]): Promise<string> {
-    return must(await this.#onWith(cluster, options, ...args));
+    return must(await this.kubectlOn(cluster, options, ...args));
   }
 
-  #onWith(cluster: Cluster, options: RunOptions, ...args: string[]): Promise<Result> {
+  /** The same, whatever its exit code. */
+  kubectlOn(cluster: Cluster, options: RunOptions, ...args: string[]): Promise<Result> {
     const cache = ['--cache-dir', join(this.directory, `kube-cache-${cluster.name}`)];
     return run('kubectl', ['--kubeconfig', cluster.kubeconfig, ...cache, ...args], options);
   }

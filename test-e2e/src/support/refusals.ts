@@ -37,21 +37,22 @@ export class Joiner {
   }
 
   /** A join that is expected to end by itself. */
-  join(joinString: string, name: string): Promise<Result> {
-    return ours('klusterlet', this.args(joinString, name), { timeoutMs: 20_000 });
+  join(joinString: string, name: string, ...more: string[]): Promise<Result> {
+    return ours('klusterlet', [...this.args(joinString, name), ...more], { timeoutMs: 20_000 });
   }
 
   /** A join that goes on. */
-  start(joinString: string, name: string): void {
-    this.#daemon.start(this.args(joinString, name));
+  start(joinString: string, name: string, ...more: string[]): void {
+    this.#daemon.start([...this.args(joinString, name), ...more]);
   }
 
   run(): void {
     this.#daemon.start();
   }
 
-  async stop(): Promise<void> {
-    await this.#daemon.stop();
+  /** The exit code; null: a signal ended it. */
+  stop(): Promise<number | null> {
+    return this.#daemon.stop();
   }
 
   get output(): string {

@@ -28,6 +28,8 @@ describe('kinds', () => {
       'appliedmanifestworks.work.open-cluster-management.io/v1',
       'manifestworkrevisions.flotilla.dev/v1alpha1',
       'manifestworkplans.flotilla.dev/v1alpha1',
+      'klusterlets.operator.open-cluster-management.io/v1',
+      'clustermanagers.operator.open-cluster-management.io/v1',
     ]);
   });
 

@@ -1,8 +1,10 @@
 /** The list of all kinds that this project defines, in the order in which their CRDs are installed. */
 import { appliedManifestWorkKind } from './applied-manifest-work.js';
 import { clusterClaimKind } from './cluster-claim.js';
+import { clusterManagerKind } from './cluster-manager.js';
 import { clusterProfileKind } from './cluster-profile.js';
 import type { KindDefinition } from './kind.js';
+import { klusterletKind } from './klusterlet.js';
 import { managedClusterKind } from './managed-cluster.js';
 import { managedClusterAddOnKind } from './managed-cluster-addon.js';
 import { managedClusterSetBindingKind, managedClusterSetKind } from './managed-cluster-set.js';
@@ -21,4 +23,6 @@ export const kinds: readonly KindDefinition[] = [
   appliedManifestWorkKind,
   manifestWorkRevisionKind,
   manifestWorkPlanKind,
+  klusterletKind,
+  clusterManagerKind,
 ];

@@ -10,6 +10,7 @@ import {
   type KubeObject,
   type ManagedCluster,
   type ManifestWork,
+  matchesNames,
   newBadRequest,
   newForbidden,
   validateManifestWork,
@@ -27,6 +28,7 @@ import {
   tokenClusterAnnotation,
   tokenRejoinAnnotation,
 } from '../tokens/bootstrap-token.js';
+import { labelsOfTerms, readTerms } from '../tokens/token-terms.js';
 import { agentCsrRule } from './agent-csr-rule.js';
 import { agentRules } from './agent-rules.js';
 import { autoAcceptRule, isAutoAccepted } from './auto-accept-rule.js';
@@ -111,7 +113,9 @@ const tokenClusterRule: AdmissionRule = {
     const id = bootstrapTokenId(user.username);
     if (id === undefined) return;
     requireClusterName(name); // before the token is bound to it
-    await bindToken(client, await readToken(client, { id, cluster: name }), { cluster: name, dryRun });
+    const token = await readToken(client, { id, cluster: name });
+    await bindToken(client, token, { cluster: name, dryRun });
+    object.metadata.labels = { ...object.metadata.labels, ...labelsOfTerms(readTerms(token)) };
     object.metadata.annotations = { ...object.metadata.annotations, [clusterTokenAnnotation]: id };
   },
 };
@@ -157,6 +161,13 @@ async function readToken(
   const key = { namespace: bootstrapTokenNamespace, name: bootstrapTokenSecretName(id) };
   const token = await client.get<KubeObject>(wellKnown.secrets, key);
   const bound = token.metadata.annotations?.[tokenClusterAnnotation];
+  const { names } = readTerms(token);
+  if (names !== undefined && !matchesNames(names, cluster)) {
+    throw newForbidden(
+      { group: clusterGroupName, resource: 'managedclusters', name: cluster },
+      `the bootstrap token is for names like ${names} only; make another with "hub token create"`,
+    );
+  }
   if (bound === undefined || bound === cluster) return token;
   throw newForbidden(
     { group: clusterGroupName, resource: 'managedclusters', name: cluster },

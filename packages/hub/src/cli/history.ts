@@ -13,11 +13,17 @@ import {
   workUidLabel,
 } from '@flotilla/api';
 import { type KubeClient, wellKnown } from '@flotilla/kube';
-import { addCommand, type OutputFormat, outputOption, renderList, UsageError } from '@flotilla/kube/cli';
+import {
+  addCommand,
+  confirm,
+  type OutputFormat,
+  outputOption,
+  renderList,
+  UsageError,
+} from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import { generationsOf } from '../history/revisions.js';
 import { changesBetween, diffOf, summarize } from '../history/work-changes.js';
-import { confirm } from './ask.js';
 import { type CommandContext, withHub } from './commands.js';
 import { kubeconfigOption } from './connect.js';
 

@@ -9,12 +9,11 @@ import {
   newNotFound,
 } from '@flotilla/api';
 import { type KubeClient, parseCertificate, type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
-import { addCommand, didYouMean, ExitCode, parseDuration, UsageError } from '@flotilla/kube/cli';
+import { addCommand, confirm, didYouMean, ExitCode, parseDuration, UsageError } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import { type CertificateSigningRequest, isPending } from '../controllers/csr-approver.js';
 import { issuedAtMs, revokeAgents } from '../identity/revocations.js';
 import { decideCsr } from './approve.js';
-import { confirm } from './ask.js';
 import { type CommandContext, hubTimeMs, withHub } from './commands.js';
 import type { Connection } from './connect.js';
 import { kubeconfigOption } from './connect.js';

@@ -20,11 +20,11 @@ import {
   type OutputFormat,
   outputOption,
   parseDuration,
+  readInput,
   renderList,
   UsageError,
 } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
-import { readInput } from './ask.js';
 import { type CommandContext, withHub } from './commands.js';
 import { kubeconfigOption } from './connect.js';
 import { describePlan } from './describe-plan.js';

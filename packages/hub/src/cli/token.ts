@@ -2,10 +2,11 @@
 import { formatJoinString, validateObjectName } from '@flotilla/api';
 import { wellKnown } from '@flotilla/kube';
 import { addCommand, parseDuration, parseHttpsUrl, UsageError } from '@flotilla/kube/cli';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createInvitationKey, invitationSecret, invitationUrl } from '../invitations/invitation.js';
 import { bootstrapTokenSecret, createBootstrapToken } from '../tokens/bootstrap-token.js';
 import { joinManifest } from '../tokens/join-manifest.js';
+import { problemOfTerms, type TokenTerms, termsToAnnotations } from '../tokens/token-terms.js';
 import { type CommandContext, hubTimeMs, withHub } from './commands.js';
 import { type Connection, kubeconfigOption } from './connect.js';
 
@@ -16,6 +17,10 @@ interface TokenOptions {
   readonly manifest?: boolean;
   readonly image?: string;
   readonly secret?: boolean;
+  readonly names?: string;
+  readonly approve?: boolean;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly clusterSet?: string;
   readonly kubeconfig?: string;
 }
 
@@ -30,6 +35,7 @@ export function addTokenCommand(program: Command, context: CommandContext): void
       'hub token create',
       'klusterlet join "$(hub token create --cluster cluster1)" --name cluster1',
       'hub token create --cluster cluster1 --manifest --image registry.example/flotilla-klusterlet:0.1.0',
+      "hub token create --names 'edge-*' --approve --label region=north --cluster-set shops",
       'hub token create --cluster cluster1 --secret | kubectl --context cluster1 apply -f -',
     ],
   })
@@ -37,6 +43,14 @@ export function addTokenCommand(program: Command, context: CommandContext): void
       '--cluster <name>',
       'the one cluster that may join with it, also when that name is already joined',
     )
+    .option('--names <pattern>', 'names that may join with it, such as edge-*; default: any')
+    .option('--approve', 'accept and approve the cluster as soon as it asks, without "hub approve"')
+    .option(
+      '--label <key=value>',
+      'a label of the cluster that joins, given again for each further one',
+      parseLabel,
+    )
+    .option('--cluster-set <name>', 'the cluster set of the cluster that joins')
     .addOption(
       new Option('--ttl <duration>', 'how long it is valid')
         .argParser(parseDuration)
@@ -66,7 +80,27 @@ export function addTokenCommand(program: Command, context: CommandContext): void
     });
 }
 
-function checkOptions({ cluster, manifest, secret, image, ttl }: TokenOptions): void {
+function parseLabel(text: string, labels: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('give a label such as region=north.');
+  return { ...labels, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function termsOf({ names, approve, label, clusterSet }: TokenOptions): TokenTerms {
+  return {
+    ...(names !== undefined && { names }),
+    ...(approve === true && { approve }),
+    ...(label && { labels: label }),
+    ...(clusterSet !== undefined && { clusterSet }),
+  };
+}
+
+function checkOptions(options: TokenOptions): void {
+  const { cluster, manifest, secret, image, ttl, names } = options;
+  const problem = problemOfTerms(termsOf(options));
+  if (problem !== undefined) throw new UsageError(problem);
+  if (names !== undefined && cluster !== undefined)
+    throw new UsageError('give --cluster or --names, not both');
   const form = manifest === true ? '--manifest' : secret === true ? '--secret' : undefined;
   if (cluster !== undefined) requireClusterName(cluster);
   else if (form !== undefined) throw new UsageError(`${form} needs --cluster`);
@@ -80,8 +114,10 @@ function checkOptions({ cluster, manifest, secret, image, ttl }: TokenOptions): 
 async function createToken(
   { client, env, server, caHash }: Connection,
   { print }: CommandContext,
-  { cluster, ttl, server: servers, secret }: TokenOptions,
+  options: TokenOptions,
 ): Promise<void> {
+  const { cluster, ttl, server: given, secret, names } = options;
+  const servers = given ?? [server];
   const made = createBootstrapToken(env.random);
   const pin = caHash();
   await client.create(
@@ -89,14 +125,17 @@ async function createToken(
     bootstrapTokenSecret(made, {
       expiresAtMs: (await hubTimeMs(client, env)) + ttl,
       ...(cluster !== undefined && { cluster }),
+      ...termsOf(options),
+      servers,
     }),
   );
   const joinString = formatJoinString({
-    server: servers?.[0] ?? server,
-    alternatives: servers?.slice(1) ?? [],
+    server: servers[0] ?? server,
+    alternatives: servers.slice(1),
     token: `${made.id}.${made.secret}`,
     caHash: pin,
     ...(cluster !== undefined && { cluster }),
+    ...(names !== undefined && { names }),
   });
   print(secret === true ? joinManifest(joinString) : joinString);
 }
@@ -105,8 +144,9 @@ async function createToken(
 async function createInvitation(
   { client, env, server, ca, caHash }: Connection,
   { print, note }: CommandContext,
-  { cluster = '', ttl, server: [first = server, ...others] = [], image }: TokenOptions,
+  options: TokenOptions,
 ): Promise<void> {
+  const { cluster = '', ttl, server: [first = server, ...others] = [], image } = options;
   const key = createInvitationKey(env.random);
   const terms = {
     cluster,
@@ -116,7 +156,9 @@ async function createInvitation(
     expiresAtMs: (await hubTimeMs(client, env)) + ttl,
     ...(image !== undefined && { image }),
   };
-  await client.create(wellKnown.secrets, invitationSecret(key, terms));
+  const secret = invitationSecret(key, terms);
+  const annotations = termsToAnnotations({ ...termsOf(options), servers: terms.servers });
+  await client.create(wellKnown.secrets, { ...secret, metadata: { ...secret.metadata, annotations } });
   const url = invitationUrl(first, key);
   print(`kubectl apply -f ${url}`);
   if (ca === undefined) return;

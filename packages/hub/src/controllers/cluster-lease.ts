@@ -113,7 +113,8 @@ async function createLease(
 /** The reason says whether the lease or the agent's certificate is at fault; that of the API server is the agent's word. */
 async function setUnknown(context: HubContext, cluster: ManagedCluster): Promise<undefined> {
   const known = findCondition(cluster.status?.conditions, clusterCondition.available);
-  if (known?.status === 'Unknown') return;
+  // A klusterlet that said goodbye is not missed.
+  if (known?.status === 'Unknown' || known?.reason === clusterReason.left) return;
   const revocations = readRevocations(await getRevocations(context));
   const why = planSilence(cluster, { revocations, nowMs: context.env.clock.now() });
   await writeCondition(context, cluster, { type: clusterCondition.available, status: 'Unknown', ...why });

@@ -20,6 +20,7 @@ import { applySharedRoles, createManagedClusterController } from './managed-clus
 import { createManagedNamespaceController } from './managed-namespaces.js';
 import { createOldInvitations } from './old-invitations.js';
 import { createOldPlansController } from './old-plans.js';
+import { createPreapprovedJoins } from './preapproved-joins.js';
 import { createProfileStatusController } from './profile-status.js';
 import { createTokenConsumer } from './token-consumer.js';
 
@@ -76,6 +77,7 @@ export async function startHubControllers(
     createHubAuthoritiesController(context),
     createExpiryWarnings(context, certificates),
     availability.controller,
+    createPreapprovedJoins(context),
     createFinishedWorksController(context),
     createOldPlansController(context),
     invitations.controller,

@@ -13,6 +13,7 @@ import {
 } from '@flotilla/api';
 import { type Env, type KubeClient, wellKnown } from '@flotilla/kube';
 import { bootstrapTokenSecret, createBootstrapToken } from '../tokens/bootstrap-token.js';
+import { readTerms, type TokenTerms } from '../tokens/token-terms.js';
 import { AttemptLimit } from './attempt-limit.js';
 import {
   type Invitation,
@@ -68,7 +69,8 @@ export function createInvitationEndpoint({
     const invitation = readInvitation(secret);
     refuseOld(invitation, env.clock.now());
     await markUsed(client(), secret, { at: formatTime(env.clock.now()), from: remoteAddress });
-    const joinString = await createJoinString(client(), env, invitation);
+    const terms = readTerms(secret);
+    const joinString = await createJoinString(client(), env, { ...invitation, terms });
     // Loaded when somebody joins: the hub starts without it.
     const { klusterletManifest } = await import('./klusterlet-manifest.js');
     const { cluster, image } = invitation;
@@ -135,11 +137,15 @@ async function markUsed(
   }
 }
 
-async function createJoinString(client: KubeClient, env: Env, invitation: Invitation): Promise<string> {
-  const { cluster, servers, caHash, tokenTtlMs } = invitation;
+async function createJoinString(
+  client: KubeClient,
+  env: Env,
+  invitation: Invitation & { readonly terms: TokenTerms },
+): Promise<string> {
+  const { terms, cluster, servers, caHash, tokenTtlMs } = invitation;
   const token = createBootstrapToken(env.random);
   const expiresAtMs = env.clock.now() + tokenTtlMs;
-  await client.create(wellKnown.secrets, bootstrapTokenSecret(token, { expiresAtMs, cluster }));
+  await client.create(wellKnown.secrets, bootstrapTokenSecret(token, { ...terms, expiresAtMs, cluster }));
   const [server, ...alternatives] = servers;
   return formatJoinString({ server, alternatives, token: `${token.id}.${token.secret}`, caHash, cluster });
 }

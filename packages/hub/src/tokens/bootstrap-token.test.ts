@@ -18,6 +18,7 @@ describe('bootstrap tokens', () => {
     expect(secret['stringData']).to.include({ expiration: '1970-01-01T00:00:00Z', 'token-id': 'abcdef' });
     expect(secret.metadata).to.deep.include({ name: 'bootstrap-token-abcdef', namespace: 'kube-system' });
     expect(secret.metadata.annotations).to.include({ 'flotilla.dev/token-cluster': 'c1' });
+    expect(JSON.stringify(secret)).not.to.contain(token.secret);
   });
   it('are known by their user name', () => {
     expect(bootstrapTokenId('system:bootstrap:abcdef')).to.equal('abcdef');

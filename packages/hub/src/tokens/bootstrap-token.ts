@@ -1,10 +1,18 @@
 /**
  * Bootstrap tokens as Kubernetes keeps them (Secrets of type bootstrap.kubernetes.io/token in kube-system), with
- * three annotations of ours: the one cluster that a token may join, whether an operator named it, and who used it
- * up. Pure but for the random bytes that are passed in.
+ * annotations of ours: the one cluster that a token may join, whether an operator named it, who used it up, and its
+ * terms. The secret half of the token is kept as a hash only. Pure but for the random bytes that are passed in.
  */
-import { flotillaKey, formatTime, type KubeObject, tokenUsedByAnnotation } from '@flotilla/api';
+import { createHash } from 'node:crypto';
+import {
+  flotillaKey,
+  formatTime,
+  type KubeObject,
+  tokenSecretHashKey,
+  tokenUsedByAnnotation,
+} from '@flotilla/api';
 import type { Random } from '@flotilla/kube';
+import { type TokenTerms, termsToAnnotations } from './token-terms.js';
 
 export const bootstrapTokenNamespace = 'kube-system';
 /** Gives what clusterRole `open-cluster-management:bootstrap` grants. */
@@ -48,11 +56,15 @@ export function bootstrapTokenId(username: string): string | undefined {
   return username.startsWith(userPrefix) ? username.slice(userPrefix.length) : undefined;
 }
 
-/** The Secret that makes the token known to the API server. */
+/** The Secret that makes the token known to the API server; who reads it cannot join with it. */
 export function bootstrapTokenSecret(
   token: BootstrapToken,
-  options: { expiresAtMs: number; cluster?: string },
+  { expiresAtMs, cluster, ...terms }: TokenTerms & { expiresAtMs: number; cluster?: string },
 ): KubeObject {
+  const annotations = {
+    ...(cluster !== undefined && { [tokenClusterAnnotation]: cluster, [tokenRejoinAnnotation]: 'true' }),
+    ...termsToAnnotations(terms),
+  };
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -60,18 +72,15 @@ export function bootstrapTokenSecret(
     metadata: {
       name: bootstrapTokenSecretName(token.id),
       namespace: bootstrapTokenNamespace,
-      ...(options.cluster !== undefined && {
-        annotations: { [tokenClusterAnnotation]: options.cluster, [tokenRejoinAnnotation]: 'true' },
-      }),
+      ...(Object.keys(annotations).length > 0 && { annotations }),
     },
     stringData: {
       'token-id': token.id,
-      'token-secret': token.secret,
-      expiration: formatTime(options.expiresAtMs),
+      [tokenSecretHashKey]: createHash('sha256').update(token.secret).digest('hex'),
+      expiration: formatTime(expiresAtMs),
       'usage-bootstrap-authentication': 'true',
       'auth-extra-groups': bootstrapGroup,
-      description:
-        options.cluster === undefined ? 'joins one cluster' : `joins the cluster ${options.cluster}`,
+      description: cluster === undefined ? 'joins one cluster' : `joins the cluster ${cluster}`,
     },
   };
 }

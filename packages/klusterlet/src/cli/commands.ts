@@ -1,54 +1,42 @@
 /** The `klusterlet` commands: join and run keep running, status and leave ask and end. */
 
-import { homedir } from 'node:os';
-import { join as joinPath } from 'node:path';
 import type { Env } from '@flotilla/kube';
 import {
   addCommand,
+  ExitCode,
   type ObjectFormat,
   objectOutputOption,
+  parseDuration,
   renderObject,
-  UsageError,
 } from '@flotilla/kube/cli';
 import { lockDirectory, returnIdleMemory } from '@flotilla/kube/node';
 import { type Command, Option } from 'commander';
-import { leaveHub } from '../leave.js';
 import { defaultAgentOptions } from '../registration/settings.js';
 import { type KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { runAgentOfHubs } from '../several-hubs.js';
 import { readStatus, statusHeaders } from '../status.js';
 import { connectManaged, dialHub } from './connections.js';
+import { type DataDirOption, mustConfig, withDataDir } from './data-directory.js';
+import { addDoctorCommand } from './doctor-command.js';
 import { parseProxyUrl } from './hub-proxy.js';
+import { joinInBackground } from './join-in-background.js';
+import { addLeaveCommand } from './leave-command.js';
 import { type JoinOptions, prepareJoin, readJoinRequest, readJoinString } from './prepare-join.js';
 import { restoreJoin } from './restore-join.js';
 import { addSettingOptions } from './setting-options.js';
-import { addWorkFlags, type WorkFlags, workOptionsOf } from './work-flags.js';
+import { addWorkFlags, type WorkFlags, workFlagsAsArguments, workOptionsOf } from './work-flags.js';
 
 export interface CommandContext {
   readonly env: Env;
   readonly print: (text: string) => void;
+  /** For what is no part of the answer: standard error. */
+  readonly note: (text: string) => void;
   /** Aborted by SIGINT and SIGTERM from the first call on; before, they end the process at once. */
   readonly stopSignal: () => AbortSignal;
 }
 
-interface DataDirOption {
-  readonly dataDir: string;
-}
-
 interface RunOptions extends DataDirOption, WorkFlags {
   readonly kubeconfig?: string;
-}
-
-function defaultDataDir(): string {
-  return process.env['FLOTILLA_KLUSTERLET_DIR'] ?? joinPath(homedir(), '.flotilla', 'klusterlet');
-}
-
-function withDataDir(command: Command): Command {
-  return command.option(
-    '--data-dir <dir>',
-    'where the klusterlet keeps its credentials and saved works',
-    defaultDataDir(),
-  );
 }
 
 export function addCommands(program: Command, context: CommandContext): void {
@@ -56,6 +44,7 @@ export function addCommands(program: Command, context: CommandContext): void {
   addRunCommand(program, context);
   addStatusCommand(program, context);
   addLeaveCommand(program, context);
+  addDoctorCommand(program, context);
 }
 
 function addJoinCommand(program: Command, context: CommandContext): void {
@@ -85,36 +74,74 @@ function addJoinCommand(program: Command, context: CommandContext): void {
     .addOption(
       new Option(
         '--proxy-url <url>',
-        'proxy (http or https) through which the hub is reached; default: proxy-url of the bootstrap kubeconfig, else $HTTPS_PROXY',
+        'proxy (http or https) through which the hub is reached, kept for the time after; default: proxy-url of the bootstrap kubeconfig, else $HTTPS_PROXY',
       ).argParser(parseProxyUrl),
+    )
+    .option(
+      '--background',
+      'leave the klusterlet running in the background and end, with exit code 0, once the hub says Available',
+    )
+    .addOption(
+      new Option('--wait <duration>', 'with --background: how long to wait for that')
+        .argParser(parseDuration)
+        .default(600_000, '10m'),
     );
   addSettingOptions(addWorkFlags(withDataDir(command))).action(
-    async (text: string | undefined, options: JoinOptions & WorkFlags) => {
+    async (text: string | undefined, options: JoinOptions & BackgroundOptions & WorkFlags) => {
       const { env } = context;
       const state = new KlusterletState(env.files, options.dataDir);
       const joinString = await readJoinString(text, { options, state, env });
       const request =
         joinString === 'joined' ? undefined : await readJoinRequest(joinString, { options, env });
       const lock = await lockDirectory(options.dataDir);
+      let config: KlusterletConfig;
       try {
-        const config = request
-          ? await prepareJoin(request, { options, state, env })
+        const { note } = context;
+        config = request
+          ? await prepareJoin(request, { options, state, env, note })
           : await mustConfig(state);
-        await run(config, { state, context, flags: options });
+        if (options.background !== true)
+          return await runUntilStopped(config, { state, context, flags: options });
       } finally {
         await lock.release();
       }
+      const { print, note } = context;
+      const flags = workFlagsAsArguments(options);
+      await joinInBackground({ config, state, env, print, note, waitMs: options.wait, flags });
     },
   );
+}
+
+interface RunContext {
+  readonly state: KlusterletState;
+  readonly context: CommandContext;
+  readonly flags: WorkFlags;
+}
+
+interface BackgroundOptions {
+  readonly background?: boolean;
+  readonly wait: number;
+}
+
+/** @throws ExitCode 1 when it is stopped before the hub said Available: whoever joined has not joined. */
+async function runUntilStopped(
+  config: KlusterletConfig,
+  { state, context, flags }: RunContext,
+): Promise<void> {
+  const { isAvailable } = await run(config, { state, context, flags });
+  if (isAvailable) return;
+  context.note(`stopped before the hub called ${config.clusterName} available`);
+  throw new ExitCode(1);
 }
 
 /** A join that the hub refused, or has not heard of yet when it is stopped, leaves the directory free for another. */
 async function run(
   config: KlusterletConfig,
-  { state, context, flags }: { state: KlusterletState; context: CommandContext; flags: WorkFlags },
-): Promise<void> {
+  { state, context, flags }: RunContext,
+): Promise<{ isAvailable: boolean }> {
   const { env } = context;
   const signal = context.stopSignal();
+  let isAvailable = false;
   const { client, server, ca } = await connectManaged(env, config.kubeconfig);
   const stopReturning = returnIdleMemory();
   try {
@@ -134,6 +161,9 @@ async function run(
         dialHub: (address) => dialHub(env, address),
         onProgress: context.print,
         work: workOptionsOf(flags),
+        onAvailable: () => {
+          isAvailable = true;
+        },
       },
       signal,
     );
@@ -144,6 +174,7 @@ async function run(
     await client.transport.close();
     if (!(await state.isBound())) await state.forgetHub();
   }
+  return { isAvailable };
 }
 
 function addRunCommand(program: Command, context: CommandContext): void {
@@ -171,14 +202,6 @@ function addRunCommand(program: Command, context: CommandContext): void {
   });
 }
 
-async function mustConfig(state: KlusterletState): Promise<KlusterletConfig> {
-  const config = await state.readConfig();
-  if (config !== undefined) return config;
-  throw new UsageError(
-    `no klusterlet has joined from ${state.dataDir}: run "klusterlet join" first, or give --data-dir`,
-  );
-}
-
 function addStatusCommand(program: Command, context: CommandContext): void {
   const command = addCommand(program, 'status', {
     description: 'show hub, certificate, connection and works of this klusterlet',
@@ -195,42 +218,4 @@ function addStatusCommand(program: Command, context: CommandContext): void {
     });
     context.print(renderObject(options.output, status, statusHeaders));
   });
-}
-
-function addLeaveCommand(program: Command, context: CommandContext): void {
-  const command = addCommand(program, 'leave', {
-    description:
-      'leave the hub: disown what was applied, forget the credentials; the workloads stay unless told otherwise',
-    examples: ['klusterlet leave', 'klusterlet leave --delete-workloads'],
-  }).option('--delete-workloads', 'also delete what the hub had applied to this cluster');
-  withDataDir(command).action(async (options: DataDirOption & { deleteWorkloads?: boolean }) => {
-    const state = new KlusterletState(context.env.files, options.dataDir);
-    const config = await mustConfig(state);
-    const lock = await lockDirectory(options.dataDir);
-    try {
-      const deleteWorkloads = options.deleteWorkloads === true;
-      const { works } = await leave({ state, config, context, deleteWorkloads });
-      const done = `${works} ${works === 1 ? 'work' : 'works'} ${deleteWorkloads ? 'deleted' : 'disowned'}`;
-      context.print(
-        `left ${config.hubServer}: ${done}; to forget the cluster there too: kubectl delete managedcluster ${config.clusterName}`,
-      );
-    } finally {
-      await lock.release();
-    }
-  });
-}
-
-async function leave(options: {
-  readonly state: KlusterletState;
-  readonly config: KlusterletConfig;
-  readonly context: CommandContext;
-  readonly deleteWorkloads: boolean;
-}): Promise<{ works: number }> {
-  const { state, config, context, deleteWorkloads } = options;
-  const { client } = await connectManaged(context.env, config.kubeconfig);
-  try {
-    return await leaveHub({ client, state, config, deleteWorkloads });
-  } finally {
-    await client.transport.close();
-  }
 }

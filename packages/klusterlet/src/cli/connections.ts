@@ -44,21 +44,6 @@ export async function connectManaged(env: Env, kubeconfig: string | undefined): 
   return { client, server: loaded.cluster.server, ca: loaded.cluster.caData };
 }
 
-/** @throws Error that names the kubeconfig and says why its cluster does not answer. */
-export async function checkManaged(env: Env, kubeconfig: string | undefined): Promise<void> {
-  const { client } = await connectManaged(env, kubeconfig);
-  try {
-    await client.getText('/version', { timeoutMs: 10_000 });
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`the managed cluster of ${kubeconfig ?? 'this pod'} cannot be reached: ${why}`, {
-      cause,
-    });
-  } finally {
-    await client.transport.close();
-  }
-}
-
 /** Says nothing until the first request. */
 export function dialHub(env: Env, { server, alternatives = [], ...address }: HubAddress): Transport {
   const first = dialOne(env, { server, ...address });

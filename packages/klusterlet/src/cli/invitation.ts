@@ -21,6 +21,8 @@ export interface Invitation {
   readonly proxyUrl?: string;
   /** The one cluster that may join. */
   readonly cluster?: string;
+  /** Pattern of the names that may join. */
+  readonly names?: string;
 }
 
 export interface InvitationSource {
@@ -45,12 +47,13 @@ export async function readInvitation(
   throw new UsageError('a join string is missing, or --bootstrap-kubeconfig in its place');
 }
 
-function fromJoinString({ server, token, caHash, cluster, alternatives }: JoinString): Invitation {
+function fromJoinString({ server, token, caHash, cluster, names, alternatives }: JoinString): Invitation {
   return {
     server,
     token,
     caHash,
     ...(cluster !== undefined && { cluster }),
+    ...(names !== undefined && { names }),
     ...(alternatives && { alternatives }),
   };
 }

@@ -2,7 +2,7 @@
  * From an invitation to a data directory that knows its hub. Whatever is wrong is found before anything is written;
  * a directory is bound to its cluster name only once the hub has taken the request of its klusterlet.
  */
-import { validateObjectName } from '@flotilla/api';
+import { matchesNames, validateObjectName } from '@flotilla/api';
 import { createClient, type Env, publicKeyHash, TransportError, writeKubeconfig } from '@flotilla/kube';
 import { UsageError } from '@flotilla/kube/cli';
 import { probeTls } from '@flotilla/kube/node';
@@ -17,9 +17,10 @@ import type {
   KlusterletConfig,
   KlusterletState,
 } from '../registration/state.js';
-import { checkManaged, dialHub, managedKubeconfig } from './connections.js';
+import { dialHub, managedKubeconfig } from './connections.js';
 import { hubProxy } from './hub-proxy.js';
 import { type Invitation, readInvitation } from './invitation.js';
+import { preflight } from './preflight.js';
 import { type SettingFlags, settingsOf } from './setting-options.js';
 
 export interface JoinOptions extends SettingFlags {
@@ -76,11 +77,17 @@ export async function readJoinRequest(
     env,
   );
   const clusterName = options.name ?? join.cluster;
-  if (clusterName === undefined) throw new UsageError('--name is missing: the invitation names no cluster');
+  if (clusterName === undefined) {
+    const like = join.names === undefined ? '' : `, and wants one like ${join.names}`;
+    throw new UsageError(`--name is missing: the invitation names no cluster${like}`);
+  }
   const [error] = validateObjectName(clusterName, 'label');
   if (error !== undefined) throw new UsageError(`--name is refused: ${error.message}`);
   if (join.cluster !== undefined && join.cluster !== clusterName) {
     throw new UsageError(`the join string is for the cluster ${join.cluster}, not for ${clusterName}`);
+  }
+  if (join.names !== undefined && !matchesNames(join.names, clusterName)) {
+    throw new UsageError(`the join string is for names like ${join.names}, not for ${clusterName}`);
   }
   const others = await Promise.all(further.map((file) => readInvitation({ bootstrapKubeconfig: file }, env)));
   const byProxy = (invitation: Invitation): Invitation => ({
@@ -93,7 +100,12 @@ export async function readJoinRequest(
 /** Checks everything that can be checked before anything is changed, here or on the hub. */
 export async function prepareJoin(
   { join: first, others, clusterName }: JoinRequest,
-  { options, state, env }: { options: JoinOptions; state: KlusterletState; env: Env },
+  {
+    options,
+    state,
+    env,
+    note,
+  }: { options: JoinOptions; state: KlusterletState; env: Env; note: (text: string) => void },
 ): Promise<KlusterletConfig> {
   const bound = (await state.isBound()) ? await state.readConfig() : undefined;
   const isOther = bound !== undefined && [first, ...others].every(({ server }) => server !== bound.hubServer);
@@ -117,8 +129,10 @@ export async function prepareJoin(
     return config;
   }
   const kubeconfig = managedKubeconfig(options.kubeconfig);
-  await checkManaged(env, kubeconfig);
-  const hubs = await candidatesOf([first, ...others], env);
+  // Of several hubs each may be away: the klusterlet goes to the next one then.
+  const reached = await preflight({ join: others.length > 0 ? undefined : join, kubeconfig, env, note });
+  const known = [first, ...others].map((each) => ({ ...each, ...(reached && { ca: each.ca ?? reached.ca }) }));
+  const hubs = await candidatesOf(known, env);
   const hubCa = hubs.find(({ server }) => server === join.server)?.ca ?? '';
   const config: KlusterletConfig = {
     formatVersion: 1,

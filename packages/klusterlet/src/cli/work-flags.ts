@@ -48,6 +48,15 @@ export function workOptionsOf(flags: WorkFlags): Partial<WorkAgentOptions> {
   };
 }
 
+/** As they have to stand on the command line of another klusterlet. */
+export function workFlagsAsArguments(flags: WorkFlags): string[] {
+  return [
+    ...['--appliedmanifestwork-eviction-grace-period', `${flags.appliedmanifestworkEvictionGracePeriod}ms`],
+    ...['--resync-period', `${flags.resyncPeriod}ms`],
+    ...['--max-unasked-deletion', String(flags.maxUnaskedDeletion)],
+  ];
+}
+
 function parsePercent(text: string): number {
   const percent = Number(text);
   if (/^\d+(\.\d+)?$/.test(text) && percent <= 100) return percent;

@@ -13,9 +13,18 @@ import {
   klusterletFieldManager,
 } from '@flotilla/api';
 import { type KubeClient, loadKubeconfig, wellKnown, writeHubKubeconfig } from '@flotilla/kube';
+import { applyMarked } from './managed-definitions.js';
 import { type HubCredentials, isPair, type KlusterletConfig } from './state.js';
 
-type Identity = Pick<KlusterletConfig, 'clusterName' | 'agentId' | 'hubServer' | 'hubCa' | 'proxyUrl'>;
+type Identity = Pick<
+  KlusterletConfig,
+  'clusterName' | 'agentId' | 'hubServer' | 'hubCa' | 'proxyUrl' | 'namespace'
+>;
+
+/** Where an agent keeps what it keeps in its cluster. */
+export function agentNamespaceOf({ namespace }: { readonly namespace?: string | undefined }): string {
+  return namespace ?? agentNamespace;
+}
 
 export interface SecondCopy extends Identity {
   readonly credentials: HubCredentials;
@@ -43,11 +52,11 @@ function secretNames(agentId: string): string[] {
 /** The copy of this agent, or of whatever agent is there when none is named. Undefined: there is none that is whole. */
 export async function readSecondCopy(
   managed: KubeClient,
-  wanted?: Pick<Identity, 'clusterName' | 'agentId'>,
+  wanted?: Pick<Identity, 'clusterName' | 'agentId' | 'namespace'>,
 ): Promise<SecondCopy | undefined> {
   const names = wanted === undefined ? [hubKubeconfigSecretName] : secretNames(wanted.agentId);
   for (const name of names) {
-    const secret = await getSecret(managed, name);
+    const secret = await getSecret(managed, { namespace: agentNamespaceOf(wanted ?? {}), name });
     const copy = secret && parseCopy(secret);
     if (copy === undefined) continue;
     if (wanted === undefined || (copy.clusterName === wanted.clusterName && copy.agentId === wanted.agentId))
@@ -89,18 +98,19 @@ export async function writeSecondCopy(
     [keys.certificate]: encoded(credentials.certificatePem),
     [keys.privateKey]: encoded(credentials.privateKeyPem),
   };
-  const name = (await ownName(managed, { clusterName, agentId })) ?? hubKubeconfigSecretName;
-  const found = await getSecret(managed, name);
+  const namespace = agentNamespaceOf(config);
+  const name = (await ownName(managed, config)) ?? hubKubeconfigSecretName;
+  const found = await getSecret(managed, { namespace, name });
   if (found !== undefined && equal({ ...(found['data'] as object), ...data }, found['data'])) return;
-  await apply(managed, wellKnown.namespaces, {
+  await applyMarked(managed, wellKnown.namespaces, {
     apiVersion: 'v1',
     kind: 'Namespace',
-    metadata: { name: agentNamespace },
+    metadata: { name: namespace },
   });
   await apply(managed, wellKnown.secrets, {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name, namespace: agentNamespace },
+    metadata: { name, namespace },
     type: 'Opaque',
     data,
   });
@@ -109,10 +119,10 @@ export async function writeSecondCopy(
 /** Where this agent's copy is or belongs. */
 async function ownName(
   managed: KubeClient,
-  { clusterName, agentId }: Pick<Identity, 'clusterName' | 'agentId'>,
+  { clusterName, agentId, namespace }: Pick<Identity, 'clusterName' | 'agentId' | 'namespace'>,
 ): Promise<string | undefined> {
   const [plain = '', own] = secretNames(agentId);
-  const secret = await getSecret(managed, plain);
+  const secret = await getSecret(managed, { namespace: agentNamespaceOf({ namespace }), name: plain });
   if (secret === undefined) return plain;
   const data = (secret['data'] ?? {}) as Readonly<Record<string, string>>; // v1 Secret
   const isOwn = Object.entries({ [keys.clusterName]: clusterName, [keys.agentName]: agentId }).every(
@@ -121,21 +131,18 @@ async function ownName(
   return isOwn ? plain : own;
 }
 
-/** For an agent that leaves. The namespace stays: others may live in it. */
+/** For an agent that leaves. */
 export async function removeSecondCopy(
   managed: KubeClient,
-  identity: Pick<Identity, 'clusterName' | 'agentId'>,
+  identity: Pick<Identity, 'clusterName' | 'agentId' | 'namespace'>,
 ): Promise<void> {
   const name = await ownName(managed, identity);
-  if (name === undefined || (await getSecret(managed, name)) === undefined) return;
-  await managed.delete(wellKnown.secrets, { namespace: agentNamespace, name });
+  const key = { namespace: agentNamespaceOf(identity), name: name ?? '' };
+  if (name === undefined || (await getSecret(managed, key)) === undefined) return;
+  await managed.delete(wellKnown.secrets, key);
 }
 
-async function apply(
-  managed: KubeClient,
-  ref: typeof wellKnown.namespaces | typeof wellKnown.secrets,
-  object: KubeObject,
-): Promise<void> {
+async function apply(managed: KubeClient, ref: typeof wellKnown.secrets, object: KubeObject): Promise<void> {
   const { name = '', namespace } = object.metadata;
   await managed.patch(
     ref,
@@ -144,9 +151,12 @@ async function apply(
   );
 }
 
-async function getSecret(managed: KubeClient, name: string): Promise<KubeObject | undefined> {
+async function getSecret(
+  managed: KubeClient,
+  key: { namespace: string; name: string },
+): Promise<KubeObject | undefined> {
   try {
-    return await managed.get<KubeObject>(wellKnown.secrets, { namespace: agentNamespace, name });
+    return await managed.get<KubeObject>(wellKnown.secrets, key);
   } catch (error) {
     if (hasReason(error, 'NotFound')) return undefined;
     throw error;

@@ -34,6 +34,8 @@ export interface KlusterletConfig {
   /** Of the proxy through which the hub is reached. */
   readonly proxyUrl?: string;
   readonly settings?: Partial<AgentSettings>;
+  /** The agent's namespace in the managed cluster; absent: OCM's. */
+  readonly namespace?: string;
 }
 
 /** A hub that a klusterlet may join. */

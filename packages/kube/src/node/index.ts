@@ -7,5 +7,5 @@ export * from './logger.js';
 export { makeDirectory } from './make-directory.js';
 export * from './node-env.js';
 export * from './probe-tls.js';
-export type { ProxyOptions } from './proxy.js';
+export { bypassesProxy, type ProxyOptions } from './proxy.js';
 export { createSocketChannel } from './socket-channel.js';
