@@ -4,7 +4,8 @@
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { type Env, publicKeyHash, TransportError, type TransportHop } from '@flotilla/kube';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { type Env, parseCertificate, publicKeyHash, TransportError, type TransportHop } from '@flotilla/kube';
 import { CheckError, type Checklist, ok } from '@flotilla/kube/cli';
 import { bypassesProxy, type ProxyOptions, probeTls } from '@flotilla/kube/node';
 import { fetchPinnedCa, PinError } from '../registration/pinned-ca.js';
@@ -112,6 +113,15 @@ async function walk(server: string, options: HopOptions): Promise<Way> {
           : `${url.host} is reached through the proxy ${withoutPassword(via.url)}`,
     });
     steps.push({ hop: 'tls', message: `${url.host} speaks ${probe.tlsVersion}` });
+    const wrongName = nameMismatch(host, probe.certificates[0]);
+    if (wrongName !== undefined)
+      return failed(
+        'ca',
+        new CheckError(
+          wrongName,
+          `start the hub with --advertise ${server}, or make a join string with a name that its certificate has ("hub token create --server")`,
+        ),
+      );
     steps.push({ hop: 'ca', message: 'the certificate is signed by the pinned authority and valid now' });
     return { server, steps, ca };
   } catch (error) {
@@ -124,6 +134,17 @@ async function walk(server: string, options: HopOptions): Promise<Way> {
     if (hop === 'tls') steps.push({ hop: 'route', message: `${url.host} takes connections` });
     return failed(hop, new CheckError(error.message, fixFor(error, { host, port, via })));
   }
+}
+
+/** Undefined: the certificate is for this host. */
+function nameMismatch(host: string, leaf: Uint8Array | undefined): string | undefined {
+  if (leaf === undefined) return 'the hub shows no certificate';
+  const { dnsNames, ipAddresses } = parseCertificate(leaf);
+  const names = [...dnsNames.map((name) => `DNS:${name}`), ...ipAddresses.map((ip) => `IP Address:${ip}`)];
+  const shown = { subject: { CN: '' }, subjectaltname: names.join(', ') } as unknown as PeerCertificate; // all that is looked at
+  return checkServerIdentity(host, shown) === undefined
+    ? undefined
+    : `the hub's certificate is for other names than ${host}: ${[...dnsNames, ...ipAddresses].join(', ')} (CA)`;
 }
 
 async function resolveName({ host, port }: { host: string; port: number }): Promise<string> {
