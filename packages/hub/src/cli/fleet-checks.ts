@@ -50,12 +50,19 @@ export async function checkControllers({ client, env }: Connection): Promise<rea
   return findings.length > 0 ? atMost(findings) : [ok('they keep up with what is asked of them')];
 }
 
+/** Nobody holds it, or its holder is gone: one that works renews it much more often. */
 function isLapsed({ spec }: KubeObject, nowMs: number): boolean {
-  const { renewTime, leaseDurationSeconds = 15 } = (spec ?? {}) as {
+  const {
+    holderIdentity = '',
+    renewTime,
+    leaseDurationSeconds = 15,
+  } = (spec ?? {}) as {
+    holderIdentity?: string;
     renewTime?: string;
     leaseDurationSeconds?: number;
   }; // coordination.k8s.io/v1 LeaseSpec
-  return renewTime === undefined || nowMs - parseTime(renewTime) > leaseDurationSeconds * 2000;
+  if (holderIdentity === '' || renewTime === undefined) return true;
+  return nowMs - parseTime(renewTime) > leaseDurationSeconds * 2000;
 }
 
 /** What the controllers should have done with a cluster long ago. Exported for its test. */

@@ -86,7 +86,7 @@ export async function examineKlusterlet(options: DoctorOptions): Promise<Checkli
       return list;
     }
     await list.run('clock', () => checkClock(transport, { clock: env.clock, server: 'the hub' }));
-    await list.run('hub API', () => checkHubApi(hub));
+    await list.run('hub API', () => checkHubApi(hub), { fix: rejoin(config) });
     await list.run('identity', () => checkIdentity(hub, options), { needs: ['hub API'] });
     await list.run('hub rights', () => checkRights(hub, config), { needs: ['identity'] });
     await list.run('membership', () => checkMembership(hub, config), { needs: ['identity'] });
@@ -95,6 +95,11 @@ export async function examineKlusterlet(options: DoctorOptions): Promise<Checkli
   } finally {
     await transport.close();
   }
+}
+
+/** For a hub that does not believe the certificate. */
+function rejoin({ clusterName }: KlusterletConfig): string {
+  return `"hub token create --cluster ${clusterName}" on the hub, and "klusterlet join" with it here`;
 }
 
 const hubChecks = ['clock', 'hub API', 'identity', 'hub rights', 'membership', 'heartbeat'] as const;
@@ -122,19 +127,18 @@ async function checkCertificate(
   { env, state, config }: DoctorOptions,
   credentials: HubCredentials | undefined,
 ): Promise<Finding> {
-  const rejoin = `"hub token create --cluster ${config.clusterName}" on the hub, and "klusterlet join" with it here`;
   if (credentials !== undefined) {
     const certificate = parseCertificate(credentials.certificatePem);
     return judgeCertificate(certificate, {
       what: 'the certificate for the hub',
       nowMs: env.clock.now(),
-      fix: `start the klusterlet, which renews it ("klusterlet run"); if the hub refuses that: ${rejoin}`,
+      fix: `start the klusterlet, which renews it ("klusterlet run"); if the hub refuses that: ${rejoin(config)}`,
     });
   }
   if (await state.hasJoined())
     return failure(
       'certificate and key are damaged, or are not of each other',
-      `start the klusterlet: it takes their copy from the managed cluster; if there is none: ${rejoin}`,
+      `start the klusterlet: it takes their copy from the managed cluster; if there is none: ${rejoin(config)}`,
     );
   return failure(
     'there is none yet: the hub has not accepted',
