@@ -28,11 +28,8 @@ export async function preflight({ join, kubeconfig, env, note }: PreflightOption
   throwFailure(list);
   if (join === undefined) return undefined;
   const { server, alternatives = [], caHash, token, proxyUrl } = join;
-  const reached = await checkHops(list, {
-    env,
-    servers: [server, ...alternatives],
-    caHashes: [caHash],
-  });
+  const servers = [server, ...alternatives];
+  const reached = await checkHops(list, { env, servers, caHashes: [caHash], proxyUrl });
   throwFailure(list);
   if (reached === undefined) throw new Error(`the hub at ${server} is not reached`);
   const transport = dialHub(env, {
