@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { GuardedProxy } from './support/guarded-proxy.js';
 import { type Cluster, type Conditioned, Fleet, isTrue, must } from './support/fleet.js';
+import { GuardedProxy } from './support/guarded-proxy.js';
 import { freePort } from './support/network.js';
 import { eventually, ours, type Result } from './support/processes.js';
 import { expectRefusal, Joiner, joinString } from './support/refusals.js';

@@ -1,5 +1,6 @@
 export * from './alternatives.js';
 export * from './conditions.js';
+export * from './feature-gates.js';
 export * from './field-selectors.js';
 export * from './join-string.js';
 export * from './json.js';

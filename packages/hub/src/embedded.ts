@@ -16,6 +16,7 @@ import { createReadGuard } from './admission/read-guard.js';
 import type { AdmissionRequest, AdmissionRule } from './admission/rule.js';
 import { admissionRules } from './admission/rules.js';
 import { installHubApi } from './bootstrap.js';
+import { LivePolicies } from './cluster-manager/live-policies.js';
 import { startHubControllers } from './controllers/start-hub.js';
 import { createCertificateGate } from './identity/certificate-gate.js';
 import { describeHubCertificates } from './identity/hub-certificates.js';
@@ -49,7 +50,8 @@ export interface EmbeddedHub {
 
 /** Resolves when `/readyz` answers 200. @throws Error in one sentence; nothing is left running then. */
 export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<EmbeddedHub> {
-  const { env, policies } = options;
+  const { env } = options;
+  const policies = new LivePolicies(options.policies);
   // Rules ask through the server that they guard: its client exists once it runs.
   let ownClient: KubeClient | undefined;
   const client = (): KubeClient => {
@@ -72,6 +74,7 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
       ownClient = createClient(client.transport, { userAgent: 'hub' });
       await installHubApi(ownClient, env, signal);
       await gate.start(ownClient, signal);
+      await policies.follow(ownClient, env, signal);
     },
     loops: {
       lease: 'flotilla-hub',

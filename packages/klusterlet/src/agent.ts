@@ -22,6 +22,7 @@ import { bootstrapToken, join, joinPatiently, needsToken } from './agent-join.js
 import { type HubAddress, hubAt } from './hub-address.js';
 import { patiently } from './patiently.js';
 import { createCertificateRotation } from './registration/certificate-rotation.js';
+import { createClusterAnnotations } from './registration/cluster-annotations.js';
 import { createClusterProperties } from './registration/cluster-properties.js';
 import type { CertificateState } from './registration/cluster-status.js';
 import { createHubAuthoritiesFollower, isOfOldAuthority } from './registration/hub-authorities.js';
@@ -329,6 +330,7 @@ async function runRegistration(
   });
   const controllers = [
     status,
+    createClusterAnnotations({ ...options, clusterName, hub, cluster }),
     createLeaseRenewer({
       clusterName,
       hub,

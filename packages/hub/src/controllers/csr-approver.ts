@@ -123,7 +123,6 @@ export function createCsrApprover(context: HubContext): Controller {
   context.csrs.onChange(({ type, object }) => {
     if (type !== 'deleted') controller.enqueue(object.metadata.name ?? '');
   });
-  if (context.policies.autoApproveUsers.length === 0) return controller;
   const byCluster = context.csrs.cache.addIndex(({ metadata }) => [
     metadata.labels?.[clusterNameLabel] ?? '',
   ]);

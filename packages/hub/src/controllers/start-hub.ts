@@ -1,5 +1,6 @@
 /** All of the hub's controllers as one part: started once the API that they work on answers, closed together. */
 import type { Env, KubeClient } from '@flotilla/kube';
+import { createClusterManagerStatus } from '../cluster-manager/cluster-manager-status.js';
 import { type HubCertificates, noHubCertificates } from '../identity/hub-certificates.js';
 import { defaultHubPolicies, type HubPolicies } from '../policies.js';
 import { createAddonHealthController } from './addon-health.js';
@@ -47,6 +48,7 @@ export async function startHubControllers(
   const context = createHubContext(client, env, policies);
   const availability = createAvailabilityWatch(context);
   const invitations = createOldInvitations(context);
+  const clusterManager = createClusterManagerStatus(client, env);
   const informers = [
     context.clusters,
     context.clusterSets,
@@ -57,6 +59,7 @@ export async function startHubControllers(
     context.leases,
     context.csrs,
     context.plans,
+    clusterManager.informer,
     invitations.informer,
     context.rootCa,
   ];
@@ -78,6 +81,7 @@ export async function startHubControllers(
     createExpiryWarnings(context, certificates),
     availability.controller,
     createPreapprovedJoins(context),
+    clusterManager.controller,
     createFinishedWorksController(context),
     createOldPlansController(context),
     invitations.controller,

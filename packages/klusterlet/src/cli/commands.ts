@@ -15,7 +15,7 @@ import { defaultAgentOptions } from '../registration/settings.js';
 import { type KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { runAgentOfHubs } from '../several-hubs.js';
 import { readStatus, statusHeaders } from '../status.js';
-import { connectManaged, dialHub } from './connections.js';
+import { connectManaged, dialHub, limitedClient } from './connections.js';
 import { type DataDirOption, mustConfig, withDataDir } from './data-directory.js';
 import { addDoctorCommand } from './doctor-command.js';
 import { parseProxyUrl } from './hub-proxy.js';
@@ -23,6 +23,7 @@ import { joinInBackground } from './join-in-background.js';
 import { addLeaveCommand } from './leave-command.js';
 import { type JoinOptions, prepareJoin, readJoinRequest, readJoinString } from './prepare-join.js';
 import { restoreJoin } from './restore-join.js';
+import type { RunOverrides } from './run-from-klusterlet.js';
 import { addSettingOptions } from './setting-options.js';
 import { addWorkFlags, type WorkFlags, workFlagsAsArguments, workOptionsOf } from './work-flags.js';
 
@@ -36,6 +37,7 @@ export interface CommandContext {
 }
 
 interface RunOptions extends DataDirOption, WorkFlags {
+  readonly klusterlet?: string;
   readonly kubeconfig?: string;
 }
 
@@ -113,6 +115,8 @@ function addJoinCommand(program: Command, context: CommandContext): void {
 }
 
 interface RunContext {
+  /** By a Klusterlet object. */
+  readonly by?: RunOverrides;
   readonly state: KlusterletState;
   readonly context: CommandContext;
   readonly flags: WorkFlags;
@@ -137,10 +141,10 @@ async function runUntilStopped(
 /** A join that the hub refused, or has not heard of yet when it is stopped, leaves the directory free for another. */
 async function run(
   config: KlusterletConfig,
-  { state, context, flags }: RunContext,
+  { state, context, flags, by }: RunContext,
 ): Promise<{ isAvailable: boolean }> {
   const { env } = context;
-  const signal = context.stopSignal();
+  const signal = by?.signal ?? context.stopSignal();
   let isAvailable = false;
   const { client, server, ca } = await connectManaged(env, config.kubeconfig);
   const stopReturning = returnIdleMemory();
@@ -151,16 +155,18 @@ async function run(
         hubs,
         ...defaultAgentOptions,
         ...config.settings,
+        ...by?.settings,
         env,
         state,
         config,
-        managed: client,
-        clientConfigs: [
-          { url: server, ...(ca !== undefined && { caBundle: Buffer.from(ca).toString('base64') }) },
-        ],
-        dialHub: (address) => dialHub(env, address),
+        managed: by === undefined ? client : limitedClient(client, { ...by.managedLimit, env }),
+        clientConfigs:
+          by !== undefined && by.clientConfigs.length > 0
+            ? by.clientConfigs
+            : [{ url: server, ...(ca !== undefined && { caBundle: Buffer.from(ca).toString('base64') }) }],
+        dialHub: (address) => dialHub(env, address, by?.hubLimit),
         onProgress: context.print,
-        work: workOptionsOf(flags),
+        work: { ...workOptionsOf(flags), ...by?.work },
         onAvailable: () => {
           isAvailable = true;
         },
@@ -181,16 +187,38 @@ function addRunCommand(program: Command, context: CommandContext): void {
   const command = addCommand(program, 'run', {
     description:
       'run the agent of a data directory that has joined before; a directory that was lost is restored from the copy in the managed cluster',
-    examples: ['klusterlet run', 'klusterlet run --data-dir /var/lib/klusterlet'],
+    examples: [
+      'klusterlet run',
+      'klusterlet run --data-dir /var/lib/klusterlet',
+      'klusterlet run --klusterlet klusterlet',
+    ],
   });
   command.option(
     '--kubeconfig <file>',
     'the managed cluster of a directory that was lost; default $KUBECONFIG, else in-cluster, else ~/.kube/config',
   );
+  command.option(
+    '--klusterlet <name>',
+    'join and run as the Klusterlet object of this name in the managed cluster says, and report in its status',
+  );
   addWorkFlags(withDataDir(command)).action(async (options: RunOptions) => {
     const state = new KlusterletState(context.env.files, options.dataDir);
     const lock = await lockDirectory(options.dataDir);
     try {
+      if (options.klusterlet !== undefined) {
+        const { runFromKlusterlet } = await import('./run-from-klusterlet.js');
+        return await runFromKlusterlet({
+          name: options.klusterlet,
+          env: context.env,
+          state,
+          kubeconfig: options.kubeconfig,
+          note: context.note,
+          signal: context.stopSignal(),
+          run: async (config, by) => {
+            await run(config, { state, context, flags: options, by });
+          },
+        });
+      }
       const config =
         (await state.readConfig()) ??
         (await restoreJoin(state, { env: context.env, kubeconfig: options.kubeconfig })) ??

@@ -4,8 +4,10 @@ import { join as joinPath, resolve } from 'node:path';
 import {
   createClient,
   createFailoverTransport,
+  createRateLimitedTransport,
   type Env,
   type KubeClient,
+  type RateLimit,
   type Transport,
 } from '@flotilla/kube';
 import { createHttpsTransport, transportFromKubeconfig, transportInCluster } from '@flotilla/kube/node';
@@ -45,7 +47,23 @@ export async function connectManaged(env: Env, kubeconfig: string | undefined): 
 }
 
 /** Says nothing until the first request. */
-export function dialHub(env: Env, { server, alternatives = [], ...address }: HubAddress): Transport {
+export function dialHub(env: Env, address: HubAddress, limit?: RateLimit): Transport {
+  const transport = dialAddresses(env, address);
+  return limit === undefined
+    ? transport
+    : createRateLimitedTransport(transport, { ...limit, clock: env.clock });
+}
+
+/** The client, with so many requests at a time and no more. The transport beneath stays the caller's to close. */
+export function limitedClient(
+  { transport }: KubeClient,
+  { env, ...limit }: RateLimit & { env: Env },
+): KubeClient {
+  const limited = createRateLimitedTransport(transport, { ...limit, clock: env.clock });
+  return createClient(limited, { userAgent: 'work-agent' });
+}
+
+function dialAddresses(env: Env, { server, alternatives = [], ...address }: HubAddress): Transport {
   const first = dialOne(env, { server, ...address });
   if (alternatives.length === 0) return first;
   return createFailoverTransport([

@@ -4,7 +4,6 @@
  */
 import {
   clusterCondition,
-  clusterGroupName,
   defaultLeaseDurationSeconds,
   findCondition,
   type KubeObject,
@@ -12,7 +11,6 @@ import {
   type ManagedCluster,
   managedClusterLeaseName,
   parseTime,
-  workGroupName,
 } from '@flotilla/api';
 import {
   createClient,
@@ -34,13 +32,13 @@ import {
   judgeCertificate,
   missingRights,
   ok,
-  type Right,
   warning,
 } from '@flotilla/kube/cli';
 import { DirectoryInUseError, lockDirectory } from '@flotilla/kube/node';
 import { hubAt } from '../hub-address.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { createSavedWorks } from '../work/saved-works.js';
+import { agentRights } from './agent-rights.js';
 import { dialHub } from './connections.js';
 import { checkHubApi } from './hub-checks.js';
 import { checkHops } from './hub-hops.js';
@@ -176,32 +174,6 @@ function asIdentityError(error: unknown, name: string): CheckError {
     `the hub does not let this klusterlet see its cluster ${name}: ${message}`,
     `see "hub clusters" on the hub; "hub approve ${name}" if it was denied, else "hub token create --cluster ${name}" and "klusterlet join" with it here`,
   );
-}
-
-function agentRights(cluster: string): Right[] {
-  const own = { namespace: cluster };
-  const works = { group: workGroupName, resource: 'manifestworks' };
-  return [
-    { verb: 'get', group: clusterGroupName, resource: 'managedclusters', name: cluster },
-    {
-      verb: 'patch',
-      group: clusterGroupName,
-      resource: 'managedclusters',
-      subresource: 'status',
-      name: cluster,
-    },
-    { verb: 'create', group: 'certificates.k8s.io', resource: 'certificatesigningrequests' },
-    {
-      verb: 'update',
-      group: 'coordination.k8s.io',
-      resource: 'leases',
-      ...own,
-      name: managedClusterLeaseName,
-    },
-    { verb: 'list', ...works, ...own },
-    { verb: 'watch', ...works, ...own },
-    { verb: 'patch', ...works, subresource: 'status', ...own },
-  ];
 }
 
 async function checkRights(hub: KubeClient, { clusterName }: KlusterletConfig): Promise<Finding> {

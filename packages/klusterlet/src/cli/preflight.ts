@@ -19,7 +19,12 @@ export interface PreflightOptions {
 }
 
 /** The hub's CA, which matches the pin; undefined when no hub was looked at. @throws Error with the first check that failed, and its fix. */
-export async function preflight({ join, kubeconfig, env, note }: PreflightOptions): Promise<{ ca: string } | undefined> {
+export async function preflight({
+  join,
+  kubeconfig,
+  env,
+  note,
+}: PreflightOptions): Promise<{ ca: string } | undefined> {
   const list = new Checklist((check) => {
     if (check.verdict === 'ok' || check.verdict === 'warn')
       note(formatCheck(check, { colors: hasColors(process.stderr) }));

@@ -131,7 +131,10 @@ export async function prepareJoin(
   const kubeconfig = managedKubeconfig(options.kubeconfig);
   // Of several hubs each may be away: the klusterlet goes to the next one then.
   const reached = await preflight({ join: others.length > 0 ? undefined : join, kubeconfig, env, note });
-  const known = [first, ...others].map((each) => ({ ...each, ...(reached && { ca: each.ca ?? reached.ca }) }));
+  const known = [first, ...others].map((each) => ({
+    ...each,
+    ...(reached && { ca: each.ca ?? reached.ca }),
+  }));
   const hubs = await candidatesOf(known, env);
   const hubCa = hubs.find(({ server }) => server === join.server)?.ca ?? '';
   const config: KlusterletConfig = {

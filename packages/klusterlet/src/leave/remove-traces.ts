@@ -2,7 +2,13 @@
  * Takes away what the klusterlet itself put into the managed cluster: the copy of its credentials, its namespace and
  * the definitions of its kinds. Only what it made (see `installedByAnnotation`) and nobody else uses by now.
  */
-import { hasReason, installedByAnnotation, type KubeObject, klusterletFieldManager } from '@flotilla/api';
+import {
+  hasReason,
+  installedByAnnotation,
+  type KubeObject,
+  klusterletFieldManager,
+  klusterletKind,
+} from '@flotilla/api';
 import { type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
 import { managedKinds } from '../registration/managed-definitions.js';
 import { agentNamespaceOf, removeSecondCopy } from '../registration/second-copy.js';
@@ -14,7 +20,7 @@ const pollMs = 200;
 export async function removeTraces(options: LeaveOptions): Promise<readonly string[]> {
   await removeSecondCopy(options.managed, options.config);
   const kept = [await removeNamespace(options)];
-  for (const kind of managedKinds) {
+  for (const kind of [...managedKinds, klusterletKind]) {
     const ref = {
       group: kind.group,
       version: kind.version,
