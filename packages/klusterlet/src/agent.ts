@@ -256,6 +256,18 @@ async function runRegistration(
       if (holder.refusal !== undefined) rotation.enqueue(clusterName);
     },
   });
+  let isTold = false;
+  cluster.onChange(({ object }) => {
+    if (!isConditionTrue(object, clusterCondition.available)) return;
+    options.onAvailable?.();
+    if (!isTold) options.onProgress(`${clusterName} is available on ${config.hubServer}`);
+    isTold = true;
+  });
+  // A watch that breaks is the first sign of an API server that is not well.
+  const nodes = createInformer(managed, wellKnown.nodes, {
+    env,
+    onFailure: () => status.enqueue(clusterName),
+  });
   const claims = createInformer(managed, wellKnown.clusterClaims, { env });
   const namespaceLabel = managedNamespaceLabel(config.hubServer);
   const markedNamespaces = createInformer(managed, wellKnown.namespaces, {

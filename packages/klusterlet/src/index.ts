@@ -1,6 +1,6 @@
 export { type AgentOptions, runAgent } from './agent.js';
 export type { HubAddress } from './hub-address.js';
-export { type LeaveOptions, leaveHub } from './leave.js';
+export { type LeaveOptions, leaveHub } from './leave/leave-hub.js';
 export { moveTo } from './registration/move-hub.js';
 export { type AgentSettings, defaultAgentOptions } from './registration/settings.js';
 export {

@@ -105,7 +105,17 @@ export class KlusterletProcess {
   async leave(client: KubeClient): Promise<void> {
     const config = await this.#state.readConfig();
     if (config === undefined) return; // has left, or was never there
-    await leaveHub({ client, state: this.#state, config, deleteWorkloads: false });
+    await leaveHub({
+      env: { ...this.#options.env, files: this.#files },
+      managed: client,
+      hub: undefined, // the hub learns of it by what its operator does
+      state: this.#state,
+      config,
+      keepWorkloads: true,
+      waitMs: 60_000,
+      onProgress: () => undefined,
+      signal: createStopController().signal,
+    });
   }
 
   wipe(): void {
