@@ -1,0 +1,28 @@
+import { expect } from 'chai';
+import { judge, type Measure, type Point, type Series } from './series.js';
+
+const minuteMs = 60_000;
+const series = (measure: Measure, value: (minute: number) => number, minutes = 30): Series => ({
+  process: 'hub',
+  measure,
+  points: Array.from({ length: minutes }, (_, i): Point => ({ atMs: i * minuteMs, value: value(i) })),
+});
+
+describe('what a soak calls flat', () => {
+  const cases: readonly [string, Series, boolean | undefined][] = [
+    ['a level', series('memory', () => 100), true],
+    ['noise about a level', series('memory', (i) => 100 + (i % 2) * 7), true],
+    ['growth that ends with the warm-up', series('memory', (i) => 60 + 5 * Math.min(i, 10)), true],
+    ['one high peak', series('handles', (i) => (i === 25 ? 500 : 40)), true],
+    ['what shrinks', series('memory', (i) => 200 - 3 * i), true],
+    ['a leak of 1 MiB a minute', series('memory', (i) => 80 + i), false],
+    ['a handle lost every other minute', series('handles', (i) => 30 + Math.floor(i / 2)), false],
+    ['a store that grows by a fifth', series('disk', (i) => 100 + i), false],
+    ['too few points to tell', series('memory', (i) => 100 * i, 12), undefined],
+  ];
+  for (const [what, measured, isFlat] of cases) {
+    it(`${isFlat === undefined ? 'cannot say' : isFlat ? 'flat' : 'not flat'}: ${what}`, () => {
+      expect(judge(measured, 10 * minuteMs).isFlat).to.equal(isFlat);
+    });
+  }
+});

@@ -1,0 +1,86 @@
+/** What a soak measures over time, and when that is flat. Pure. */
+
+export const measures = ['memory', 'handles', 'disk', 'delay'] as const;
+export type Measure = (typeof measures)[number];
+
+interface About {
+  readonly title: string;
+  readonly unit: string;
+  /** Growth over the judged time that is noise: of the level, and in the unit. */
+  readonly share: number;
+  readonly allowance: number;
+}
+
+export const about: Readonly<Record<Measure, About>> = {
+  memory: { title: 'resident memory', unit: 'MiB', share: 0.1, allowance: 8 },
+  handles: { title: 'open handles', unit: '', share: 0.1, allowance: 4 },
+  disk: { title: 'disk', unit: 'MiB', share: 0.1, allowance: 4 },
+  // What a busy machine does to it comes and goes.
+  delay: { title: 'event-loop delay (p99)', unit: 'ms', share: 0.5, allowance: 25 },
+};
+
+export interface Point {
+  /** Since the load began. */
+  readonly atMs: number;
+  readonly value: number;
+}
+
+export interface Series {
+  readonly process: string;
+  readonly measure: Measure;
+  readonly points: Point[];
+}
+
+export interface Judgement {
+  readonly process: string;
+  readonly measure: Measure;
+  readonly first: number;
+  readonly middle: number;
+  readonly last: number;
+  readonly peak: number;
+  /** Per hour, after the warm-up. */
+  readonly slopePerHour: number;
+  /** Undefined: too little to say, and why. */
+  readonly isFlat: boolean | undefined;
+}
+
+/** Points that are needed to speak of a slope. */
+const fewestPoints = 8;
+
+/** `fromMs`: where the warm-up ends. @throws Error when there is no point at all. */
+export function judge({ process, measure, points }: Series, fromMs: number): Judgement {
+  const judged = points.filter(({ atMs }) => atMs >= fromMs);
+  const [first] = points;
+  const last = points.at(-1);
+  if (first === undefined || last === undefined)
+    throw new Error(`nothing was measured: ${measure} of ${process}`);
+  const slope = judged.length < fewestPoints ? undefined : medianSlope(judged);
+  const level = median((judged.length === 0 ? points : judged).map(({ value }) => value));
+  const spanMs = (judged.at(-1)?.atMs ?? 0) - (judged[0]?.atMs ?? 0);
+  const { share, allowance } = about[measure];
+  return {
+    process,
+    measure,
+    first: first.value,
+    middle: level,
+    last: last.value,
+    peak: Math.max(...points.map(({ value }) => value)),
+    slopePerHour: (slope ?? 0) * 3_600_000,
+    isFlat: slope === undefined ? undefined : slope * spanMs <= Math.max(allowance, level * share),
+  };
+}
+
+/** The median of the slopes between any two points (Theil and Sen): single peaks do not move it. */
+export function medianSlope(points: readonly Point[]): number {
+  const step = Math.max(1, Math.floor(points.length / 300)); // pairs grow with the square
+  const some = points.filter((_, i) => i % step === 0);
+  const slopes = some.flatMap((one, i) =>
+    some.slice(i + 1).map((other) => (other.value - one.value) / (other.atMs - one.atMs)),
+  );
+  return median(slopes);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
