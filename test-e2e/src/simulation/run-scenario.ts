@@ -19,6 +19,7 @@ export interface RunResult {
   readonly steps: readonly string[];
   readonly log: readonly string[];
   readonly events: number;
+  /** Virtual time, without that in which all machines slept. */
   readonly simulatedMs: number;
   readonly faults: Counts;
   readonly checks: Counts;
@@ -79,7 +80,7 @@ class Run {
       steps: this.#steps,
       log: world.env.log.entries.map((entry) => JSON.stringify(entry, errorAsText)),
       events: world.observer.events,
-      simulatedMs: Math.round(world.clock.monotonicMs()),
+      simulatedMs: Math.round(world.livedMs),
       faults: world.faults.counts,
       checks: world.checks.counts,
     };

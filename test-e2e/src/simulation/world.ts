@@ -121,6 +121,7 @@ export class World {
   /** Links that are slow or narrow: what must be prompt otherwise need not be so now. */
   readonly impaired = new Set<string>();
   readonly #outages = new Map<string, number>();
+  #sleptMs = 0;
 
   /** The cluster or its klusterlet is not well, until now or (virtual ms from now) later. */
   noteOutage(cluster: string, forMs = 0): void {
@@ -195,8 +196,14 @@ export class World {
     doing.catch((error: unknown) => this.breach('run', `an operator failed: ${String(error)}`));
   }
 
+  /** Virtual time that somebody lived through. */
+  get livedMs(): number {
+    return this.clock.monotonicMs() - this.#sleptMs;
+  }
+
   /** All machines sleep: afterwards everything that was due is late. */
   sleep(forMs: number): void {
+    this.#sleptMs += forMs;
     this.clock.jump(forMs);
     for (const { name } of this.clusters) this.noteOutage(name);
   }
