@@ -37,6 +37,23 @@ const deployment = (replicas: number): object => ({
   },
 });
 
+/** Its pods take five seconds to end. */
+const slowDeployment = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'slow', namespace: 'default' },
+  spec: {
+    selector: { matchLabels: { app: 'slow' } },
+    template: {
+      metadata: {
+        labels: { app: 'slow' },
+        annotations: { 'simulate.flotilla.dev/delete-delay-seconds': '5' },
+      },
+      spec: { containers: [container] },
+    },
+  },
+};
+
 const job = (name: string): object => ({
   apiVersion: 'batch/v1',
   kind: 'Job',
@@ -137,6 +154,22 @@ describe('works in a real fleet', function () {
     );
     await untilGone('configmap', 'held');
     await untilGone('namespace', 'team');
+  });
+
+  it('a deleted work waits for the pods of its Deployment, and says so', async () => {
+    const pods = async (): Promise<string> =>
+      must(await fleet.on(cluster, 'get', 'pods', '-l', 'app=slow', '-o', 'name'));
+    await send('slow', [slowDeployment]);
+    await eventually('the deployment has a pod', async () => (await pods()) !== '');
+    must(await remove('slow', '--wait=false'));
+    await eventually('the work says what it waits for', async () => {
+      const { status } = await fleet.hubGet<Work>('manifestwork', 'slow', '-n', cluster.name);
+      const deleting = (status?.conditions ?? []).find(({ type }) => type === 'Deleting');
+      return deleting?.message.endsWith('deployments default/slow waits until what it owns is gone') === true;
+    });
+    expect(await pods()).to.not.equal('');
+    must(await fleet.kubectl('wait', '--for=delete', 'manifestwork/slow', '-n', cluster.name));
+    expect(await pods()).to.equal('');
   });
 
   it('a Job runs and leaves no pods when its work is deleted', async () => {

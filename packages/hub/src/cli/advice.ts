@@ -62,6 +62,14 @@ const advices: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [/claim is not bound|ProvisioningFailed|unbound immediate/, 'check the storage class and its provisioner'],
   [/load balancer has no address/, 'the cluster needs a controller that serves load balancers'],
   [/held by the finalizers/, 'whoever set the finalizer has to remove it; it is not ours'],
+  [
+    /waits until what it owns is gone/,
+    "something that the object owns is still there, such as pods that end slowly: see 'kubectl get' in the managed cluster",
+  ],
+  [
+    /applies the same object with other values and was first/,
+    'two works want different values in one object: take it out of one of them, or make its values the same',
+  ],
   [/is being emptied/, 'something in the namespace cannot be deleted: its conditions say what'],
   [
     /made no progress within its deadline|ProgressDeadlineExceeded/,

@@ -13,6 +13,7 @@ import {
 import { type Discovery, type KubeClient, type ObjectKey, type ResourceRef, toRef } from '@flotilla/kube';
 import { accountOf, actingAs } from '../apply/executor.js';
 import { type AppliedResource, recordedResources, untracked } from '../inventory/applied-resources.js';
+import { deletionPropagation } from '../inventory/deletion-propagation.js';
 import { planRelease } from '../inventory/release.js';
 import { forEachLimited } from '../parallel.js';
 import type { PlannedManifest } from '../planning/plan-manifests.js';
@@ -73,7 +74,7 @@ async function planDeletion(
   const { uid = '', resourceVersion = '' } = live.metadata;
   try {
     await actingAs(createDryRunClient(client).client, accountOf(spec.executor)).delete(ref, key, {
-      propagationPolicy: 'Background',
+      propagationPolicy: deletionPropagation(ref),
       preconditions: { uid, resourceVersion },
       signal,
     });

@@ -15,6 +15,7 @@ import {
 import { type Discovery, type KubeClient, type ObjectKey, type ResourceRef, toRef } from '@flotilla/kube';
 import { isInventoryReference } from '../apply/owner-references.js';
 import type { AppliedResource } from './applied-resources.js';
+import { deletionPropagation, foregroundFinalizer } from './deletion-propagation.js';
 import type { FieldClaims } from './field-claims.js';
 import { planFieldRelease } from './plan-field-release.js';
 
@@ -86,7 +87,7 @@ export async function release(resource: AppliedResource, options: ReleaseOptions
       }
       const { uid, resourceVersion } = live.metadata;
       await options.actor.delete(ref, key, {
-        propagationPolicy: 'Background',
+        propagationPolicy: deletionPropagation(ref),
         preconditions: {
           ...(uid !== undefined && { uid }),
           ...(resourceVersion !== undefined && { resourceVersion }),
@@ -111,9 +112,9 @@ function describeHold({ resource }: ResourceRef, { metadata, status }: KubeObjec
       : [],
   );
   if (told.length > 0) return `${what} is being emptied: ${told.join('; ')}`;
-  return finalizers.length > 0
-    ? `${what} is held by the finalizers ${finalizers.join(', ')}`
-    : `${what} is on its way out`;
+  const others = finalizers.filter((finalizer) => finalizer !== foregroundFinalizer);
+  if (others.length > 0) return `${what} is held by the finalizers ${others.join(', ')}`;
+  return finalizers.length > 0 ? `${what} waits until what it owns is gone` : `${what} is on its way out`;
 }
 
 /** The inventory may name a version that is not served any more; any other one shows the same object. */
