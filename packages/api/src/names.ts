@@ -233,6 +233,9 @@ export const defaultWorkServiceAccountName = 'klusterlet-work-sa';
 /** A reported JSON value may not be longer than this. */
 export const feedbackJsonRawMaxLength = 1024;
 
+/** A longer name leaves no room for the hash of the hub in the name of the AppliedManifestWork: 253 in all. */
+export const manifestWorkNameMaxLength = 188;
+
 /** The name of the AppliedManifestWork of a work from the hub with this hash. */
 export function appliedManifestWorkName(hubHash: string, manifestWork: string): string {
   return `${hubHash}-${manifestWork}`;

@@ -19,6 +19,14 @@ const path = (...paths: string[]): ManifestConfigOption =>
     ],
   });
 
+const ignoring = (...jsonPaths: string[]): ManifestConfigOption =>
+  config({
+    updateStrategy: {
+      type: 'ServerSideApply',
+      serverSideApply: { ignoreFields: [{ condition: 'OnSpokeChange', jsonPaths }] },
+    },
+  });
+
 function work(...manifestConfigs: ManifestConfigOption[]): ManifestWork {
   return {
     apiVersion: 'work.open-cluster-management.io/v1',
@@ -66,6 +74,11 @@ describe('validateManifestConfigs', () => {
       'a path',
       work(path('.a', '.b[')),
       /^spec\.manifestConfigs\[0]\.feedbackRules\[1]\.jsonPaths\[1]\.path: Invalid value: "\.b\[": compilation failed: /,
+    ],
+    [
+      'a path of an ignored field',
+      work(ignoring('.spec.replicas', 'spec..[')),
+      /^spec\.manifestConfigs\[0]\.updateStrategy\.serverSideApply\.ignoreFields\[0]\.jsonPaths\[1]: Invalid value: "spec\.\.\[": compilation failed: /,
     ],
   ] as const) {
     it(`refuses ${what} that does not compile`, () => {

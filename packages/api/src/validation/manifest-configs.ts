@@ -1,6 +1,6 @@
 /**
- * Refuses condition and feedback rules of a ManifestWork that no klusterlet could evaluate: CEL or JSONPath that does
- * not compile. Who writes the work hears of it at once, where OCM would only report it from each cluster. Called by
+ * Refuses condition rules, feedback rules and ignored fields of a ManifestWork that no klusterlet could evaluate: CEL or
+ * JSONPath that does not compile. Who writes the work hears of it at once, where OCM would only report it from each cluster. Called by
  * validateManifestWork. Pure.
  */
 import type { ManifestConfigOption } from '../kinds/manifest-work-spec.js';
@@ -63,7 +63,13 @@ function expressionsOf(config: ManifestConfigOption, i: number): Expression[] {
     if (text !== '') found.push({ language: 'conditionMessage', text, field: `${at}.messageExpression` });
     return found;
   });
-  return [...feedback, ...conditions];
+  const ignored = (config.updateStrategy?.serverSideApply?.ignoreFields ?? []).flatMap((fields, j) =>
+    (fields.jsonPaths ?? []).map((text, k): Expression => {
+      const field = `${path}.updateStrategy.serverSideApply.ignoreFields[${j}].jsonPaths[${k}]`;
+      return { language: 'jsonPath', text, field };
+    }),
+  );
+  return [...feedback, ...conditions, ...ignored];
 }
 
 function jsonPathProblem(path: string): string | undefined {

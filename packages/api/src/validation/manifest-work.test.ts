@@ -72,6 +72,18 @@ describe('validateManifestWork', () => {
     });
   }
 
+  it('refuses a name that leaves no room for the hash of the hub, unless the work is there already', () => {
+    const named = (length: number) => ({
+      ...work([configMap('a')]),
+      metadata: { name: 'n'.repeat(length), namespace: 'c1' },
+    });
+    validateManifestWork(named(188));
+    validateManifestWork(named(189), { old: named(189) });
+    expect(() => validateManifestWork(named(189)))
+      .to.throw(StatusError, 'metadata.name: Invalid value')
+      .that.deep.includes({ code: 400, reason: 'BadRequest' });
+  });
+
   it('quotes only the beginning of a large manifest', () => {
     expect(() => validateManifestWork(work([{ x: 'y'.repeat(10_000) }])))
       .to.throw(StatusError)

@@ -5,7 +5,7 @@
 import { equal, isObject, type JsonObject } from '../json.js';
 import type { ManifestWork } from '../kinds/manifest-work.js';
 import type { Manifest } from '../kinds/manifest-work-spec.js';
-import { manifestWorkSizeLimitBytes } from '../names.js';
+import { manifestWorkNameMaxLength, manifestWorkSizeLimitBytes } from '../names.js';
 import { newBadRequest } from '../status.js';
 import { validateManifestConfigs } from './manifest-configs.js';
 import { utf8Length } from './utf8-length.js';
@@ -27,11 +27,21 @@ export function validateManifestWork(
   work: ManifestWork,
   options: ManifestLimits & { readonly old?: ManifestWork } = {},
 ): void {
+  // Names never change, so that only new works are judged.
+  if (options.old === undefined) validateName(work.metadata.name ?? '');
   const manifests = work.spec?.workload?.manifests ?? [];
   if (options.old === undefined || !equal(manifests, options.old.spec?.workload?.manifests ?? [])) {
     validateManifests(manifests, options);
   }
   validateManifestConfigs(work.spec?.manifestConfigs ?? [], options.old?.spec?.manifestConfigs);
+}
+
+/** The klusterlet could not record such a work in its cluster, and OCM's agent would only log that. */
+function validateName(name: string): void {
+  if (name.length <= manifestWorkNameMaxLength) return;
+  throw newBadRequest(
+    `metadata.name: Invalid value: ${JSON.stringify(name)}: must be no more than ${manifestWorkNameMaxLength} characters, since it becomes part of the name of an AppliedManifestWork`,
+  );
 }
 
 /** The same for a bare list of manifests. */
