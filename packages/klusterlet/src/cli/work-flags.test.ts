@@ -21,11 +21,18 @@ describe('the flags of the work agent', () => {
     expect(options).to.deep.include({ evictionGracePeriodMs: 120_000, resyncMs: 30_000 });
     expect(options.deletionGuard?.heldShare).to.equal(0.25);
   });
+  it('report structures as JSON text, up to a length', () => {
+    const options = parse('--raw-feedback-json', '--max-json-raw-length', '100');
+    expect(options).to.deep.include({ rawFeedbackJson: true, maxJsonRawLength: 100 });
+  });
   for (const [flag, value] of [
     ['--max-unasked-deletion', '101'],
     ['--max-unasked-deletion', '-1'],
     ['--max-unasked-deletion', 'half'],
     ['--resync-period', '10ms'],
+    ['--max-json-raw-length', '0'],
+    ['--max-json-raw-length', '1025'],
+    ['--max-json-raw-length', 'long'],
   ] as const) {
     it(`refuse ${flag} ${value}`, () => expect(() => parse(flag, value)).to.throw(flag));
   }

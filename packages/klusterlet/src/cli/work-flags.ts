@@ -1,4 +1,5 @@
 /** How the work agent is set by flags: what an operator may want otherwise than its defaults. */
+import { feedbackJsonRawMaxLength } from '@flotilla/api';
 import { parseDuration, UsageError } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import { defaultWorkAgentOptions, type WorkAgentOptions } from '../work/options.js';
@@ -7,9 +8,11 @@ export interface WorkFlags {
   readonly appliedmanifestworkEvictionGracePeriod: number;
   readonly resyncPeriod: number;
   readonly maxUnaskedDeletion: number;
+  readonly rawFeedbackJson?: boolean;
+  readonly maxJsonRawLength: number;
 }
 
-const { evictionGracePeriodMs, resyncMs, deletionGuard } = defaultWorkAgentOptions;
+const { evictionGracePeriodMs, resyncMs, deletionGuard, maxJsonRawLength } = defaultWorkAgentOptions;
 
 export function addWorkFlags(command: Command): Command {
   return command
@@ -37,6 +40,21 @@ export function addWorkFlags(command: Command): Command {
       )
         .argParser(parseResync)
         .default(resyncMs, '5m'),
+    )
+    .addOption(
+      new Option(
+        '--raw-feedback-json',
+        'report lists, objects and fractions that feedback rules find, as JSON text; OCM calls it RawFeedbackJsonString',
+      ),
+    )
+    .addOption(
+      // The name is that of OCM's agent.
+      new Option(
+        '--max-json-raw-length <characters>',
+        `longest such text that is reported, ${feedbackJsonRawMaxLength} at most`,
+      )
+        .argParser(parseRawLength)
+        .default(maxJsonRawLength),
     );
 }
 
@@ -44,6 +62,8 @@ export function workOptionsOf(flags: WorkFlags): Partial<WorkAgentOptions> {
   return {
     evictionGracePeriodMs: flags.appliedmanifestworkEvictionGracePeriod,
     resyncMs: flags.resyncPeriod,
+    rawFeedbackJson: flags.rawFeedbackJson === true,
+    maxJsonRawLength: flags.maxJsonRawLength,
     deletionGuard: { ...deletionGuard, heldShare: flags.maxUnaskedDeletion / 100 },
   };
 }
@@ -67,4 +87,12 @@ function parseResync(text: string): number {
   const resync = parseDuration(text);
   if (resync >= 1000) return resync;
   throw new UsageError('--resync-period must be at least 1s');
+}
+
+function parseRawLength(text: string): number {
+  const length = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (length >= 1 && length <= feedbackJsonRawMaxLength) return length;
+  throw new UsageError(
+    `--max-json-raw-length must be a whole number from 1 to ${feedbackJsonRawMaxLength}: ${JSON.stringify(text)}`,
+  );
 }
