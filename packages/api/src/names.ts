@@ -408,6 +408,11 @@ export const hubAuthoritiesAnnotation = flotillaKey('hub-authorities');
 export const agentTrustsAnnotation = `${agentAnnotationPrefix}/flotilla-trusts`;
 /** On a ManagedCluster, of its agent: the hash of the authority that has issued the certificate that it uses. */
 export const agentIssuerAnnotation = `${agentAnnotationPrefix}/flotilla-issued-by`;
+/**
+ * On a ManagedCluster, of the hub: the URLs at which the hub is or will be reached, separated by commas. Absent from hubs
+ * that were not told: then a klusterlet keeps what it was told last.
+ */
+export const hubAddressesAnnotation = flotillaKey('hub-addresses');
 /** In every namespace: the authorities of the API server, key `ca.crt`. */
 export const rootCaConfigMapName = 'kube-root-ca.crt';
 

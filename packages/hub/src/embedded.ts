@@ -31,6 +31,7 @@ export interface EmbeddedHubOptions
     | 'dataDir'
     | 'listen'
     | 'advertiseUrl'
+    | 'alsoAdvertised'
     | 'kubeconfig'
     | 'serving'
     | 'authentication'

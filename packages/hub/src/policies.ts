@@ -11,10 +11,13 @@ export interface HubPolicies {
   readonly autoApproveUsers: readonly string[];
   /** After how many lease durations without a heartbeat a cluster is Unknown; OCM's 5 unless told otherwise. */
   readonly heartbeatGrace: number;
+  /** URLs of the hub that clusters are told, for when the one that they joined at is gone; none: nothing is told. */
+  readonly addresses: readonly string[];
 }
 
 export const defaultHubPolicies: HubPolicies = Object.freeze({
   labels: {},
   autoApproveUsers: [],
   heartbeatGrace: leaseDurationTimes,
+  addresses: [],
 });

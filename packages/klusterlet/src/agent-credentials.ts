@@ -14,8 +14,11 @@ export interface CredentialKeeper {
   readonly managed: KubeClient;
 }
 
-/** The hub's authorities change while the agent runs. */
-export type LiveConfig = Omit<KlusterletConfig, 'hubCa'> & { hubCa: string };
+/** The hub's authorities and addresses change while the agent runs. */
+export type LiveConfig = Omit<KlusterletConfig, 'hubCa' | 'hubAdvertised'> & {
+  hubCa: string;
+  hubAdvertised?: readonly string[];
+};
 
 /** This agent's credentials from its directory, else from their second copy; they may be expired. */
 export async function savedCredentials(options: CredentialKeeper): Promise<HubCredentials | undefined> {
@@ -54,16 +57,43 @@ async function saveCredentials(
   await state.writeCredentials(credentials, { kubeconfig, clusterName, agentId });
 }
 
+interface LiveKeeper extends Omit<CredentialKeeper, 'config'> {
+  readonly config: LiveConfig;
+}
+
 /** Saved first, so that the agent still finds its hub when it is stopped now. */
-export async function adoptAuthorities(
-  options: Omit<CredentialKeeper, 'config'> & { readonly config: LiveConfig },
+export function adoptAuthorities(
+  options: LiveKeeper,
   { hubCa, credentials }: { hubCa: string; credentials: HubCredentials },
 ): Promise<void> {
-  const config = { ...options.config, hubCa };
-  await options.state.writeConfig(config);
-  await saveCredentials({ ...options, config }, credentials);
-  options.config.hubCa = hubCa;
+  return afterOthers(options.config, async () => {
+    const config = { ...options.config, hubCa };
+    await options.state.writeConfig(config);
+    await saveCredentials({ ...options, config }, credentials);
+    options.config.hubCa = hubCa;
+  });
 }
+
+/** Saved first: they are for the day on which the others are gone. */
+export function adoptAddresses(
+  { state, config }: Pick<LiveKeeper, 'state' | 'config'>,
+  hubAdvertised: readonly string[],
+): Promise<void> {
+  return afterOthers(config, async () => {
+    await state.writeConfig({ ...config, hubAdvertised });
+    config.hubAdvertised = hubAdvertised;
+  });
+}
+
+/** Changes of one configuration come one after the other: each writes the whole file. */
+async function afterOthers(config: LiveConfig, change: () => Promise<void>): Promise<void> {
+  const before = changes.get(config) ?? Promise.resolve();
+  const own = before.then(change, change); // who made the one before was told of its failure
+  changes.set(config, own);
+  await own;
+}
+
+const changes = new WeakMap<LiveConfig, Promise<void>>();
 
 /** Saved first: the requests that led to it are forgotten only then. */
 export async function adopt(options: CredentialKeeper, credentials: HubCredentials): Promise<void> {

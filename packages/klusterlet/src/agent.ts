@@ -17,14 +17,21 @@ import {
   type Transport,
   wellKnown,
 } from '@flotilla/kube';
-import { adopt, adoptAuthorities, type LiveConfig, savedCredentials } from './agent-credentials.js';
+import {
+  adopt,
+  adoptAddresses,
+  adoptAuthorities,
+  type LiveConfig,
+  savedCredentials,
+} from './agent-credentials.js';
 import { bootstrapToken, join, joinPatiently, needsToken } from './agent-join.js';
-import { type HubAddress, hubAt } from './hub-address.js';
+import { type HubAddress, hubAt, liveHubAt } from './hub-address.js';
 import { patiently } from './patiently.js';
 import { createCertificateRotation } from './registration/certificate-rotation.js';
 import { createClusterAnnotations } from './registration/cluster-annotations.js';
 import { createClusterProperties } from './registration/cluster-properties.js';
 import type { CertificateState } from './registration/cluster-status.js';
+import { createHubAddressesFollower } from './registration/hub-addresses.js';
 import { createHubAuthoritiesFollower, isOfOldAuthority } from './registration/hub-authorities.js';
 import { createHubClock, type HubClock } from './registration/hub-clock.js';
 import { createLeaseRenewer } from './registration/lease-renewer.js';
@@ -70,7 +77,7 @@ export interface HubObserver {
  * @throws what bootstrap throws when the hub refuses an agent for good that has never joined.
  */
 export async function runAgent(given: AgentOptions, signal: AbortSignal): Promise<void> {
-  // The hub's authorities change while the agent runs: see `adoptAuthorities`.
+  // The hub's authorities and addresses change while the agent runs: see `adoptAuthorities`.
   const hubClock = createHubClock(given.env);
   const options: RunningOptions = {
     ...given,
@@ -117,8 +124,7 @@ async function runJoined(
 ): Promise<void> {
   const { config } = options;
   const transport = options.dialHub({
-    ...hubAt(config),
-    ca: () => config.hubCa,
+    ...liveHubAt(config),
     credentials: () => holder.current,
   });
   try {
@@ -340,6 +346,13 @@ async function runRegistration(
       copier.enqueue(clusterName);
     },
   });
+  const addresses = createHubAddressesFollower({
+    clusterName,
+    env,
+    cluster,
+    known: () => config.hubAdvertised ?? [],
+    adopt: (told) => adoptAddresses(options, told),
+  });
   const controllers = [
     status,
     createClusterAnnotations({ ...options, clusterName, hub, cluster }),
@@ -353,6 +366,7 @@ async function runRegistration(
     rotation,
     copier,
     authorities,
+    addresses,
   ];
   const informers = [cluster, nodes, claims, markedNamespaces];
   for (const informer of informers) informer.start(signal);

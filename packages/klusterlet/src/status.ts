@@ -1,7 +1,7 @@
 /** What `klusterlet status` shows: the data directory's word, and whether the hub answers this agent now. */
 import { clusterCondition, findCondition, type ManagedCluster } from '@flotilla/api';
 import { createClient, type Env, parseCertificate, type Transport, wellKnown } from '@flotilla/kube';
-import { type HubAddress, hubAt } from './hub-address.js';
+import { alternativesOf, type HubAddress, hubAt } from './hub-address.js';
 import { createHubClock, type HubClock } from './registration/hub-clock.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
 import { createSavedWorks } from './work/saved-works.js';
@@ -20,9 +20,11 @@ export async function readStatus(sources: StatusSources): Promise<Record<string,
   const { state, config, env } = sources;
   const credentials = await state.readCredentials();
   const works = await createSavedWorks({ env, directory: state.path('works') }).load();
+  const alternatives = alternativesOf(config);
   const status: Record<string, string> = {
     cluster: config.clusterName,
     hub: config.hubServer,
+    ...(alternatives.length > 0 && { alternatives: alternatives.join(', ') }),
     agent: config.agentId,
     savedWorks: String(works.length),
   };

@@ -17,6 +17,10 @@ export interface FalseHub {
   readonly port: number;
   /** Pin of the CA that it shows. */
   readonly pin: string;
+  /** How many connections there were. */
+  visits(): number;
+  /** What was said to it after the handshake, in bytes. */
+  heard(): number;
   close(): Promise<void>;
 }
 
@@ -43,25 +47,35 @@ export async function startTlsHub(options: {
     ipAddresses: ['127.0.0.1'],
     random,
   });
+  let heard = 0;
   const server = createTlsServer({ cert: leaf + shown.certificatePem, key: privateKeyPem }, (socket) => {
     socket.on('error', () => undefined); // the klusterlet hangs up as soon as it has seen enough
+    socket.on('data', (chunk) => {
+      heard += chunk.length;
+    });
   });
   server.on('tlsClientError', () => undefined); // as above
-  return listen(server, publicKeyHash(shown.certificatePem));
+  return { ...(await listen(server, publicKeyHash(shown.certificatePem))), heard: () => heard };
 }
 
 /** Accepts, and answers everything with a line of HTTP. */
-export function startPlainHub(): Promise<FalseHub> {
+export async function startPlainHub(): Promise<FalseHub> {
+  let heard = 0;
   const server = createServer((socket) => {
     socket.on('error', () => undefined); // hung up on
+    socket.on('data', (chunk) => {
+      heard += chunk.length;
+    });
     socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
   });
-  return listen(server, `sha256:${'0'.repeat(64)}`);
+  return { ...(await listen(server, `sha256:${'0'.repeat(64)}`)), heard: () => heard };
 }
 
-async function listen(server: Server, pin: string): Promise<FalseHub> {
+async function listen(server: Server, pin: string): Promise<Omit<FalseHub, 'heard'>> {
+  let visits = 0;
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
+    visits++;
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
@@ -72,5 +86,5 @@ async function listen(server: Server, pin: string): Promise<FalseHub> {
       server.close(() => resolve());
       for (const socket of sockets) socket.destroy();
     });
-  return { port, pin, close };
+  return { port, pin, close, visits: () => visits };
 }

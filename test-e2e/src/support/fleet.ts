@@ -43,25 +43,30 @@ export class Fleet {
   hub = new Daemon('hub', 'hub', []);
   hubPort = 0;
 
-  /** `flags`: further ones, as on a command line. `launcher`: what runs it in its place. */
-  async startHub(flags: readonly string[] = [], launcher: readonly string[] = []): Promise<void> {
+  /**
+   * `flags`: further ones, as on a command line; of the port at which it listens, where they depend on that.
+   * `launcher`: what runs it in its place.
+   */
+  async startHub(
+    flags: readonly string[] | ((port: number) => readonly string[]) = [],
+    launcher: readonly string[] = [],
+  ): Promise<void> {
     this.hubPort = await freePort();
     this.hub = new Daemon('hub', 'hub', [
       ...['serve', '--data-dir', join(this.directory, 'hub'), '--listen', `127.0.0.1:${this.hubPort}`],
       ...['--kubeconfig', this.hubKubeconfig],
-      ...flags,
+      ...(typeof flags === 'function' ? flags(this.hubPort) : flags),
     ]);
     this.hub.launcher = launcher;
     this.hub.start();
     await this.hubReady();
   }
 
-  /** The same hub on another port; links go on to the old one. */
+  /** The same hub on another port, which it advertises where it advertised the old one; links go on to the old one. */
   async moveHub(port: number): Promise<void> {
-    const { args } = this.hub;
     await this.hub.stop();
-    const listen = (at: number): string => `127.0.0.1:${at}`;
-    const moved = args.map((arg) => (arg === listen(this.hubPort) ? listen(port) : arg));
+    const old = new RegExp(`\\b127\\.0\\.0\\.1:${this.hubPort}$`);
+    const moved = this.hub.args.map((arg) => arg.replace(old, `127.0.0.1:${port}`));
     this.hubPort = port;
     this.hub = new Daemon('hub', 'hub', moved);
     this.hub.start();

@@ -62,6 +62,8 @@ export interface RunServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** `https://host:port` for kubeconfigs and join strings; default: the listen address, or this host's first. */
   readonly advertiseUrl?: string;
+  /** Further URLs, whose hosts the serving certificate names too. */
+  readonly alsoAdvertised?: readonly string[];
   /** Where the admin kubeconfig goes. */
   readonly kubeconfig: string;
   readonly serving?: ServingOptions;

@@ -18,6 +18,7 @@ export interface IdentityOptions {
   readonly dataDir: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly advertiseUrl?: string;
+  readonly alsoAdvertised?: readonly string[];
   readonly certificates?: CertificateOptions;
 }
 
@@ -49,8 +50,10 @@ export function pkiDirectory({ dataDir }: Pick<IdentityOptions, 'dataDir'>): str
 function makePki(options: IdentityOptions): Promise<ServerPki> {
   const hosts = new Set(['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc']);
   const addresses = new Set(['127.0.0.1', ...localAddresses()]);
-  for (const host of [options.listen.host, options.advertiseUrl && new URL(options.advertiseUrl).hostname]) {
-    if (host === undefined || host === '' || host === '0.0.0.0' || host === '::') continue;
+  const { listen, advertiseUrl = '', alsoAdvertised = [] } = options;
+  const urls = [advertiseUrl, ...alsoAdvertised].filter((url) => url !== '');
+  for (const host of [listen.host, ...urls.map((url) => new URL(url).hostname)]) {
+    if (host === '' || host === '0.0.0.0' || host === '::') continue;
     const bare = host.replace(/^\[|\]$/g, '');
     if (/^[0-9.]+$|:/.test(bare)) addresses.add(bare);
     else hosts.add(bare);

@@ -32,7 +32,7 @@ export function addPolicyOptions(command: Command): Command {
     );
 }
 
-export function policiesOf(flags: PolicyFlags): HubPolicies {
+export function policiesOf(flags: PolicyFlags): Omit<HubPolicies, 'addresses'> {
   const {
     labels = defaultHubPolicies.labels,
     autoApproveUsers = defaultHubPolicies.autoApproveUsers,

@@ -21,7 +21,7 @@ export interface ServeContext {
 interface ServeOptions extends ServerFlags, StorageFlags, PolicyFlags {
   readonly dataDir: string;
   readonly listen: Listen;
-  readonly advertise?: string;
+  readonly advertise?: readonly string[];
   readonly kubeconfig?: string;
 }
 
@@ -32,6 +32,7 @@ export function addServeCommand(program: Command, context: ServeContext): void {
       'hub serve',
       'hub serve --listen 127.0.0.1:6443 --data-dir ./hub --kubeconfig ./hub.kubeconfig',
       'hub serve --advertise https://hub.example:6443',
+      'hub serve --advertise https://hub.example:6443 --advertise https://new-hub.example:6443',
       'hub serve --advertise https://hub.example:6443 --etcd-servers http://etcd1:2379,http://etcd2:2379',
     ],
   })
@@ -43,8 +44,8 @@ export function addServeCommand(program: Command, context: ServeContext): void {
     )
     .option(
       '--advertise <url>',
-      "the hub's URL as clusters and users reach it; default: the listen address",
-      parseHttpsUrl,
+      "the hub's URL as clusters and users reach it, given again for each further one, also one of later: joined clusters are told all, and go on with the next when one is gone; the first goes into kubeconfigs and join strings; default: the listen address",
+      (text: string, urls: readonly string[] = []) => [...new Set([...urls, parseHttpsUrl(text)])],
     )
     .option(
       '--kubeconfig <file>',
@@ -56,6 +57,7 @@ export function addServeCommand(program: Command, context: ServeContext): void {
     const kubeconfig = resolve(options.kubeconfig ?? adminKubeconfigPath(options.dataDir));
     // Loaded here: commands that only ask something start without the server.
     const { startEmbeddedHub } = await import('../embedded.js');
+    const [advertiseUrl, ...alsoAdvertised] = options.advertise ?? [];
     const hub = await startEmbeddedHub({
       env,
       dataDir: options.dataDir,
@@ -67,8 +69,8 @@ export function addServeCommand(program: Command, context: ServeContext): void {
       certificates: options,
       etcd: options,
       audit: options,
-      policies: policiesOf(options),
-      ...(options.advertise !== undefined && { advertiseUrl: options.advertise }),
+      policies: { ...policiesOf(options), addresses: options.advertise ?? [] },
+      ...(advertiseUrl !== undefined && { advertiseUrl, alsoAdvertised }),
     });
     env.log.info('hub ready', { url: hub.url, kubeconfig });
     await stopped;

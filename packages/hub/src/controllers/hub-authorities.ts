@@ -1,12 +1,15 @@
 /**
- * Names to each cluster the authorities that its klusterlet is to trust: those that the API server publishes. A change
- * is a klusterlet's sign to fetch the certificates (`registration/hub-authorities.ts` there); see docs/security.md for
- * how an authority is put in the place of another.
+ * Names to each cluster the authorities that its klusterlet is to trust, those that the API server publishes, and the
+ * addresses of the hub. A change of the former is a klusterlet's sign to fetch the certificates, the latter it keeps as
+ * they are (`registration/hub-authorities.ts` and `hub-addresses.ts` there); see docs/security.md for how an authority
+ * is put in the place of another.
  */
 import {
+  hubAddressesAnnotation,
   hubAuthoritiesAnnotation,
   hubFieldManager,
   type KubeObject,
+  type ManagedCluster,
   managedClusterFinalizer,
   rootCaConfigMapName,
 } from '@flotilla/api';
@@ -22,9 +25,8 @@ export function createHubAuthoritiesController(context: HubContext): Controller 
     reconcile: yieldingToOthers((name) => reconcile(context, name)),
   });
   context.clusters.onChange(({ type, object }) => {
-    const wanted = publishedAuthorities(context);
-    const known = object.metadata.annotations?.[hubAuthoritiesAnnotation];
-    if (type !== 'deleted' && wanted !== known) controller.enqueue(object.metadata.name ?? '');
+    if (type !== 'deleted' && untold(context, object) !== undefined)
+      controller.enqueue(object.metadata.name ?? '');
   });
   context.rootCa.onChange(() => {
     for (const { metadata } of context.clusters.cache.list()) controller.enqueue(metadata.name ?? '');
@@ -32,8 +34,32 @@ export function createHubAuthoritiesController(context: HubContext): Controller 
   return controller;
 }
 
+/** What a cluster is to be told of its hub; a name without a value is taken back. */
+export function hubAnnouncements(context: HubContext): Readonly<Record<string, string | undefined>> {
+  const { addresses } = context.policies;
+  return {
+    [hubAddressesAnnotation]: addresses.length === 0 ? undefined : addresses.join(','),
+    ...ifPublished(publishedAuthorities(context)),
+  };
+}
+
+function ifPublished(authorities: string | undefined): Readonly<Record<string, string>> {
+  return authorities === undefined ? {} : { [hubAuthoritiesAnnotation]: authorities };
+}
+
+/** The annotations that are not as they should be, as a patch; undefined when all are. */
+function untold(
+  context: HubContext,
+  { metadata }: ManagedCluster,
+): Readonly<Record<string, string | null>> | undefined {
+  const known = metadata.annotations ?? {};
+  const changed = Object.entries(hubAnnouncements(context)).filter(([key, value]) => known[key] !== value);
+  if (changed.length === 0) return undefined;
+  return Object.fromEntries(changed.map(([key, value]) => [key, value ?? null]));
+}
+
 /** Undefined until they are published. */
-export function publishedAuthorities({ rootCa }: Pick<HubContext, 'rootCa'>): string | undefined {
+function publishedAuthorities({ rootCa }: Pick<HubContext, 'rootCa'>): string | undefined {
   const published = rootCa.cache.get(`kube-system/${rootCaConfigMapName}`);
   const bundle = bundleOf(published);
   if (published === undefined || bundle === undefined) return undefined;
@@ -51,18 +77,18 @@ function bundleOf(configMap: KubeObject | undefined): string | undefined {
 
 async function reconcile(context: HubContext, name: string): Promise<undefined> {
   const cluster = context.clusters.cache.get(name);
-  const wanted = publishedAuthorities(context);
-  if (cluster?.spec?.hubAcceptsClient !== true || wanted === undefined) return;
-  const { uid, resourceVersion, annotations, finalizers = [] } = cluster.metadata;
+  if (cluster?.spec?.hubAcceptsClient !== true) return;
+  const { uid, resourceVersion, finalizers = [] } = cluster.metadata;
   // The write that accepts it brings them along (`managed-cluster.ts`).
   if (!finalizers.includes(managedClusterFinalizer)) return;
-  if (annotations?.[hubAuthoritiesAnnotation] === wanted) return;
+  const annotations = untold(context, cluster);
+  if (annotations === undefined) return;
   await context.client.patch(
     wellKnown.managedClusters,
     { name },
     {
       type: 'merge',
-      body: { metadata: { uid, resourceVersion, annotations: { [hubAuthoritiesAnnotation]: wanted } } },
+      body: { metadata: { uid, resourceVersion, annotations } },
       fieldManager: hubFieldManager,
     },
   );

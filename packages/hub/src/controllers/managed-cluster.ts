@@ -9,7 +9,6 @@ import {
   clusterRoleName,
   findCondition,
   hasReason,
-  hubAuthoritiesAnnotation,
   hubFieldManager,
   isConditionTrue,
   type KubeObject,
@@ -31,7 +30,7 @@ import {
 } from './cluster-rbac.js';
 import { patchCluster, writeCondition, yieldingToOthers } from './cluster-write.js';
 import type { HubContext } from './context.js';
-import { publishedAuthorities } from './hub-authorities.js';
+import { hubAnnouncements } from './hub-authorities.js';
 
 /** How long until a cluster whose removal waits for something is looked at again. Works' own events come sooner. */
 const removalRetryMs = 5000;
@@ -244,10 +243,10 @@ async function addFinalizers(
   const missing = wanted.filter((finalizer) => !present.includes(finalizer));
   if (missing.length === 0) return cluster;
   // In one write with what `hub-authorities.ts` would write next.
-  const authorities = publishedAuthorities(context);
+  const told = Object.entries(hubAnnouncements(context)).filter(([, value]) => value !== undefined);
   return await patchCluster(context, cluster, {
     finalizers: [...present, ...missing],
-    ...(authorities !== undefined && { annotations: { [hubAuthoritiesAnnotation]: authorities } }),
+    ...(told.length > 0 && { annotations: Object.fromEntries(told) as Readonly<Record<string, string>> }), // filtered
   });
 }
 

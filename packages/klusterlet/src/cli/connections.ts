@@ -65,11 +65,22 @@ export function limitedClient(
 
 function dialAddresses(env: Env, { server, alternatives = [], ...address }: HubAddress): Transport {
   const first = dialOne(env, { server, ...address });
-  if (alternatives.length === 0) return first;
-  return createFailoverTransport([
-    first,
-    ...alternatives.map((url) => dialOne(env, { server: url, ...address })),
-  ]);
+  if (typeof alternatives !== 'function' && alternatives.length === 0) return first;
+  const dialled = new Map([[server, first]]);
+  const at = (url: string): Transport => {
+    const transport = dialled.get(url) ?? dialOne(env, { server: url, ...address });
+    dialled.set(url, transport);
+    return transport;
+  };
+  const current = typeof alternatives === 'function' ? alternatives : () => alternatives;
+  const { request } = createFailoverTransport(() => [first, ...current().map(at)]);
+  return {
+    request,
+    // Also those that are named no longer.
+    close: async () => {
+      await Promise.all([...dialled.values()].map((transport) => transport.close()));
+    },
+  };
 }
 
 function dialOne(env: Env, { server, ca, proxyUrl, credentials, token }: HubAddress): Transport {

@@ -11,11 +11,12 @@ export async function moveTo(
   { token, server, ca, alternatives, proxyUrl }: HubCandidate,
   { state, config }: { state: KlusterletState; config: KlusterletConfig },
 ): Promise<KlusterletConfig> {
-  const { hubAlternatives: _alternatives, proxyUrl: _proxyUrl, ...rest } = config;
+  const { hubAlternatives: _alternatives, hubAdvertised: _advertised, proxyUrl: _proxyUrl, ...rest } = config;
   await state.keepForHub(config);
   // The next hub sends its own; to it, the saved ones of this would be works that vanished.
   await state.forgetWorks();
-  const hubCa = (await state.ofHub(server).readConfig())?.hubCa ?? ca;
+  const known = await state.ofHub(server).readConfig();
+  const hubCa = known?.hubCa ?? ca;
   const shown = proxyUrl === undefined ? {} : { proxyUrl };
   const next: KlusterletConfig = {
     ...rest,
@@ -23,6 +24,7 @@ export async function moveTo(
     hubServer: server,
     hubCa,
     ...(alternatives && { hubAlternatives: alternatives }),
+    ...(known?.hubAdvertised && { hubAdvertised: known.hubAdvertised }),
   };
   await state.writeConfig(next);
   await state.writeBootstrapKubeconfig(

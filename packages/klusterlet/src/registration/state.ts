@@ -27,6 +27,8 @@ export interface KlusterletConfig {
   readonly hubServer: string;
   /** Further addresses of the same hub. */
   readonly hubAlternatives?: readonly string[];
+  /** The same by the hub's own word, which changes. */
+  readonly hubAdvertised?: readonly string[];
   /** The hub's CA, PEM. */
   readonly hubCa: string;
   /** Path of the managed cluster's kubeconfig; absent: in-cluster. */

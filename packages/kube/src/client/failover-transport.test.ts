@@ -82,6 +82,21 @@ describe('a transport to several servers', () => {
     expect(await send('GET')).to.equal('a');
   });
 
+  it('asks those that it is told of meanwhile, and no longer those that are gone from the list', async () => {
+    let list: readonly [Transport, ...Transport[]] = [a];
+    const changing = createFailoverTransport(() => list);
+    const ask = async () => (await changing.request({ method: 'GET', path: '/' })).headers['name'];
+    expect(await ask()).to.equal('a');
+    a.fails = 'tcp';
+    expect(await failure(ask())).to.be.instanceOf(TransportError);
+    list = [a, b];
+    expect(await ask()).to.equal('b');
+    a.fails = undefined;
+    expect(await ask()).to.equal('b');
+    list = [a];
+    expect(await ask()).to.equal('a');
+  });
+
   it('closes all', async () => {
     await both.close();
     expect([a.isClosed, b.isClosed]).to.deep.equal([true, true]);

@@ -14,28 +14,36 @@ import {
 /** The hops before a request is on its way. */
 const unsent: ReadonlySet<TransportHop> = new Set(['dns', 'tcp', 'tls', 'ca']);
 
-/** The transports belong to it from now on: it closes them. */
-export function createFailoverTransport(transports: readonly [Transport, ...Transport[]]): Transport {
-  let current = 0;
+/**
+ * The transports belong to it from now on: it closes them. A function is asked at each request: the list may change, and
+ * what it names no longer is used no longer; its `close` closes what it names then.
+ */
+export function createFailoverTransport(
+  transports: readonly [Transport, ...Transport[]] | (() => readonly [Transport, ...Transport[]]),
+): Transport {
+  const list = typeof transports === 'function' ? transports : () => transports;
+  let current = list()[0];
   const request = async (wanted: TransportRequest): Promise<TransportResponse> => {
+    const all = list();
+    if (!all.includes(current)) current = all[0];
     for (let attempt = 1; ; attempt++) {
-      const index = current;
+      const asked = current;
       try {
-        return await (transports[index] ?? transports[0]).request(wanted);
+        return await asked.request(wanted);
       } catch (error) {
         if (!(error instanceof TransportError) || error.hop === 'config' || wanted.signal?.aborted)
           throw error;
         // Somebody else may have moved on from it already.
-        if (current === index) current = (index + 1) % transports.length;
+        if (current === asked) current = all[(all.indexOf(asked) + 1) % all.length] ?? all[0];
         const mayRepeat = unsent.has(error.hop) || wanted.method === 'GET' || wanted.method === 'HEAD';
-        if (!mayRepeat || attempt >= transports.length) throw error;
+        if (!mayRepeat || attempt >= all.length) throw error;
       }
     }
   };
   return {
     request,
     close: async () => {
-      await Promise.all(transports.map((transport) => transport.close()));
+      await Promise.all(list().map((transport) => transport.close()));
     },
   };
 }
