@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { wellKnown } from '@flotilla/kube';
 import { pause, stop } from '../demo/processes.mjs';
-import { cpuSeconds, residentMiB } from './machine.mjs';
+import { cpuSeconds, peakMiB, residentMiB } from './machine.mjs';
 import { connect, startApiServer } from './parts.mjs';
 import { callsPerSecond, forEachIndex, median, percentile } from './statistics.mjs';
 
@@ -24,6 +24,8 @@ export const apiServer = {
     await measureGets(bench);
     await measurePatches(bench);
     await measureLists(bench);
+    record('server.cpu', cpuSeconds(server.pid));
+    record('server.peak', peakMiB(server.pid));
     await client.transport.close();
     await stop(server.entry);
   },

@@ -4,36 +4,37 @@ import { pause } from '../demo/processes.mjs';
 import { cpuSeconds, residentMiB } from './machine.mjs';
 import { follow, isTrue, must } from './parts.mjs';
 import { forEachIndex, median, percentile } from './statistics.mjs';
+import { measureUse, recordUse } from './usage.mjs';
 
-export const namespace = 'cluster1';
 const oneWorkCount = 200;
-const manyWorksCount = 1000;
+const warmUpCount = 20;
 
-function workOf(name) {
+/** A work of one ConfigMap, or of the manifests given, for the cluster of this fleet. */
+export function workOf({ namespace, labels }, name, manifests = [configMap(name)]) {
   return {
     apiVersion: 'work.open-cluster-management.io/v1',
     kind: 'ManifestWork',
-    metadata: { name, namespace },
-    spec: {
-      workload: {
-        manifests: [
-          {
-            apiVersion: 'v1',
-            kind: 'ConfigMap',
-            metadata: { name, namespace: 'default' },
-            data: { text: 'a line of configuration, as long as such lines are' },
-          },
-        ],
-      },
-    },
+    metadata: { name, namespace, ...(labels && { labels }) },
+    spec: { workload: { manifests } },
+  };
+}
+
+function configMap(name) {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'default' },
+    data: { text: 'a line of configuration, as long as such lines are' },
   };
 }
 
 export const klusterletMemory = {
   name: 'klusterlet',
   async run({ fleet, record }) {
-    const { client, hub, klusterlet } = await fleet();
-    await createAndSettle(client, { prefix: 'idle', count: 10 });
+    const started = await fleet();
+    const { hub, klusterlet } = started;
+    const use = measureUse(started.processes);
+    await createAndSettle(started, { prefix: 'idle', count: 10 });
     await pause(3000);
     const { pid } = klusterlet.child;
     record('klusterlet.rss3', residentMiB(pid));
@@ -42,6 +43,9 @@ export const klusterletMemory = {
     record('klusterlet.rss10', residentMiB(pid));
     record('klusterlet.cpu', ((cpuSeconds(pid) - before.own) * 1000) / 7);
     record('klusterlet.hubCpu', ((cpuSeconds(hub.pid) - before.hub) * 1000) / 7);
+    const { klusterlet: own, hub: itsHub } = use.finish();
+    record('klusterlet.peak', own.peak);
+    record('klusterlet.hubPeak', itsHub.peak);
   },
 };
 
@@ -56,6 +60,7 @@ export const commands = {
     };
     for (const [name, [command, args]] of Object.entries(cases)) {
       const times = [];
+      must(command, args); // the first reads the command from the disk
       for (let i = 0; i < 5; i++) {
         const began = performance.now();
         must(command, args);
@@ -69,9 +74,10 @@ export const commands = {
 /** One after the other, each waited for, as a user with one work sees it. */
 export const oneWork = {
   name: 'work',
-  async run({ fleet, record }) {
-    const { client, clusterClient } = await fleet();
-    const hubSide = await followWorks(client);
+  async run({ fleet, record, works }) {
+    const started = await fleet();
+    const { clusterClient, processes } = started;
+    const hubSide = await followWorks(started);
     const objects = new Map();
     const stopObjects = await follow(clusterClient, wellKnown.configMaps, {
       namespace: 'default',
@@ -81,10 +87,14 @@ export const oneWork = {
       },
     });
     const samples = [];
-    for (let i = -20; i < oneWorkCount; i++) {
-      const sample = await measureOne(client, { name: `one-${i + 20}`, hubSide, objects });
-      if (i >= 0) samples.push(sample); // the first 20 warm up
+    let use;
+    for (let i = -warmUpCount; i < Math.min(oneWorkCount, works); i++) {
+      if (i === 0) use = measureUse(processes);
+      const name = `${started.prefix}one-${i + warmUpCount}`;
+      const sample = await measureOne(started, { name, hubSide, objects });
+      if (i >= 0) samples.push(sample);
     }
+    recordUse(record, { part: 'work', use: use.finish(), scale: 1000 / samples.length });
     await stopObjects();
     await hubSide.stop();
     const all = (key) => samples.map((sample) => sample[key]);
@@ -98,12 +108,12 @@ export const oneWork = {
   },
 };
 
-async function measureOne(client, { name, hubSide, objects }) {
+async function measureOne(fleet, { name, hubSide, objects }) {
   const times = {};
   objects.set(name, times);
   const settled = hubSide.settled(name);
   const began = performance.now();
-  await client.create(wellKnown.manifestWorks, workOf(name));
+  await fleet.client.create(wellKnown.manifestWorks, workOf(fleet, name));
   const createdAt = performance.now();
   const seen = await settled;
   objects.delete(name);
@@ -118,61 +128,83 @@ async function measureOne(client, { name, hubSide, objects }) {
 
 export const manyWorks = {
   name: 'thousand',
-  async run({ fleet, record }) {
-    const { client, hub, cluster, klusterlet } = await fleet();
-    const pids = { hub: hub.pid, klusterlet: klusterlet.child.pid, cluster: cluster.pid };
-    const cpu = () => Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)]));
-    const before = cpu();
-    const { seconds, createdSeconds } = await createAndSettle(client, {
-      prefix: 'many',
-      count: manyWorksCount,
-    });
-    const after = cpu();
+  async run({ fleet, record, works }) {
+    const started = await fleet();
+    await createAndSettle(started, { prefix: 'warm', count: Math.min(100, works) });
+    const measuring = measureUse(started.processes);
+    const { seconds, createdSeconds } = await createAndSettle(started, { prefix: 'many', count: works });
+    const use = measuring.finish();
     record('thousand.seconds', seconds);
     record('thousand.created', createdSeconds);
-    record('thousand.hubCpu', after.hub - before.hub);
-    record('thousand.klusterletCpu', after.klusterlet - before.klusterlet);
-    record('thousand.clusterCpu', after.cluster - before.cluster);
+    recordUse(record, { part: 'thousand', use });
     await pause(1000);
-    record('thousand.hubRss', residentMiB(pids.hub));
-    record('thousand.klusterletRss', residentMiB(pids.klusterlet));
+    for (const [side, { resident }] of Object.entries(measureUse(started.processes).finish())) {
+      record(`thousand.${side}Rss`, resident);
+    }
   },
 };
 
-async function createAndSettle(client, { prefix, count }) {
-  const hubSide = await followWorks(client);
-  const names = Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
-  const settled = names.map((name) => hubSide.settled(name));
-  const began = performance.now();
-  await forEachIndex(count, (i) => client.create(wellKnown.manifestWorks, workOf(names[i])), {
-    concurrency: 32,
-  });
-  const createdSeconds = (performance.now() - began) / 1000;
-  await Promise.all(settled);
-  const seconds = (performance.now() - began) / 1000;
-  await hubSide.stop();
-  return { seconds, createdSeconds };
+async function createAndSettle(fleet, { prefix, count }) {
+  const names = Array.from({ length: count }, (_, i) => `${fleet.prefix}${prefix}-${i}`);
+  const { created, available } = await settleAll(
+    fleet,
+    names.map((name) => workOf(fleet, name)),
+  );
+  return { seconds: available, createdSeconds: created };
 }
 
-/** Watches the cluster's works on the hub and tells when each is Applied and Available in its newest generation. */
-export async function followWorks(client) {
+/**
+ * Creates these works, 32 at a time, and waits until all are Applied and Available. Answers the seconds from the first
+ * create until all creates were acknowledged, all were Applied, all were Available as well.
+ */
+export async function settleAll(fleet, works) {
+  const hubSide = await followWorks(fleet);
+  const settled = works.map(({ metadata }) => hubSide.settled(metadata.name));
+  const began = performance.now();
+  const since = (at) => (at - began) / 1000;
+  await forEachIndex(works.length, (i) => fleet.client.create(wellKnown.manifestWorks, works[i]), {
+    concurrency: 32,
+  });
+  const created = since(performance.now());
+  const seen = await Promise.all(settled);
+  await hubSide.stop();
+  return {
+    created,
+    applied: since(Math.max(...seen.map(({ appliedAt }) => appliedAt))),
+    available: since(Math.max(...seen.map(({ availableAt }) => availableAt))),
+  };
+}
+
+/**
+ * Watches the works on the hub, of one cluster or of all, and tells when each is Applied, and when it is Applied and
+ * Available, as the hub shows it. Of all clusters they are known as `<cluster>/<name>`.
+ */
+export async function followWorks({ client, namespace }) {
   const waiting = new Map();
   const stop = await follow(client, wellKnown.manifestWorks, {
-    namespace,
+    ...(namespace !== undefined && { namespace }),
     onEvent: ({ object }) => {
-      const entry = waiting.get(object.metadata.name);
+      const { name } = object.metadata;
+      const key = namespace === undefined ? `${object.metadata.namespace}/${name}` : name;
+      const entry = waiting.get(key);
       if (entry === undefined) return;
       const now = performance.now();
       entry.versions++;
       if (isTrue(object, 'Applied')) entry.appliedAt ??= now;
-      if (!isTrue(object, 'Applied') || !isTrue(object, 'Available')) return;
+      const isDone = isTrue(object, 'Applied') && (!entry.needsAvailable || isTrue(object, 'Available'));
+      if (!isDone) return;
       entry.availableAt = now;
-      waiting.delete(object.metadata.name);
+      waiting.delete(key);
       entry.resolve(entry);
     },
   });
+  const wait = (key, needsAvailable) =>
+    new Promise((resolve) => waiting.set(key, { versions: 0, needsAvailable, resolve }));
   return {
     stop,
-    settled: (name) => new Promise((resolve) => waiting.set(name, { versions: 0, resolve })),
+    settled: (key) => wait(key, true),
+    applied: (key) => wait(key, false),
+    /** Nobody waits any longer for what has not come. */
+    forget: () => waiting.clear(),
   };
 }

@@ -3,12 +3,13 @@
 
 import { stop } from '../demo/processes.mjs';
 import { approveAll, createToken, hubAddress, joinOne } from './joining.mjs';
-import { cpuSeconds } from './machine.mjs';
 import { connect, startHub } from './parts.mjs';
 import { forEachIndex, percentile } from './statistics.mjs';
+import { measureUse, recordUse } from './usage.mjs';
 
 const joinCount = 100;
 const concurrency = 16;
+const warmUpCount = 16;
 
 export const joins = {
   name: 'join',
@@ -17,8 +18,10 @@ export const joins = {
     const operator = await connect(hub);
     const stopApproving = await approveAll(operator);
     const context = { directory, ...hubAddress(hub) };
-    const warm = await joinOne('warm-up', { ...context, token: await createToken(operator) });
-    await warm.client.transport.close();
+    for (let i = 0; i < warmUpCount; i++) {
+      const warm = await joinOne(`warm-up-${i}`, { ...context, token: await createToken(operator) });
+      await warm.client.transport.close();
+    }
     const tokens = [];
     await forEachIndex(
       joinCount,
@@ -28,7 +31,7 @@ export const joins = {
       { concurrency },
     );
     const times = [];
-    const cpuBefore = cpuSeconds(hub.pid);
+    const measuring = measureUse({ hub: [hub.pid] });
     const began = performance.now();
     await forEachIndex(
       joinCount,
@@ -40,9 +43,10 @@ export const joins = {
       },
       { concurrency },
     );
+    const use = measuring.finish();
     record('join.perSecond', (joinCount * 1000) / (performance.now() - began));
     record('join.p50', percentile(times, 50));
-    record('join.hubCpu', ((cpuSeconds(hub.pid) - cpuBefore) * 1000) / joinCount);
+    recordUse(record, { part: 'join', use, scale: 1000 / joinCount });
     await stopApproving();
     await operator.transport.close();
     await stop(hub.entry);

@@ -1,6 +1,7 @@
 // A process full of simulated klusterlets: `many-clusters.mjs` starts it and sends it tokens. Each joins by the real
 // bootstrap code and then keeps what a real one keeps on its hub: one TLS connection, watches on its ManagedCluster,
 // works and plans, the real lease renewer, and the real status controller with a managed cluster that is always well.
+// With `answersWorks` it says of each work at once that it is Applied and Available, and applies nothing.
 import { setMaxListeners } from 'node:events';
 import { manifestWorkPlanKind, resourceOf } from '@flotilla/api';
 import { createInformer, wellKnown } from '@flotilla/kube';
@@ -27,7 +28,7 @@ process.on('message', async ({ clusters, context, concurrency }) => {
         const { name, token } = clusters[i];
         const { client } = await joinOne(name, { ...context, token });
         process.send({ joined: name });
-        run(client, name);
+        run(client, name, context);
       },
       { concurrency },
     );
@@ -36,7 +37,7 @@ process.on('message', async ({ clusters, context, concurrency }) => {
   }
 });
 
-function run(hub, clusterName) {
+function run(hub, clusterName, { answersWorks = false }) {
   const { signal } = stop;
   const fieldSelector = `metadata.name=${clusterName}`;
   const cluster = createInformer(hub, wellKnown.managedClusters, { env, fieldSelector });
@@ -49,5 +50,26 @@ function run(hub, clusterName) {
     }),
     createLeaseRenewer({ clusterName, hub, env, cluster }),
   ];
+  if (answersWorks) works.onChange((change) => answer(hub, change));
   for (const part of [cluster, works, plans, ...parts]) part.start(signal);
+}
+
+/** The one write that every agent owes its hub for a work. */
+function answer(hub, { type, object }) {
+  const { name, namespace, generation, deletionTimestamp } = object.metadata;
+  if (type === 'deleted' || deletionTimestamp !== undefined || object.status?.conditions !== undefined)
+    return;
+  const conditions = ['Applied', 'Available'].map((condition) => ({
+    ...{ type: condition, status: 'True', reason: 'Simulated', message: 'nothing was applied' },
+    ...{ observedGeneration: generation, lastTransitionTime: new Date().toISOString() },
+  }));
+  const options = { type: 'merge', body: { status: { conditions } }, subresource: 'status' };
+  hub.patch(wellKnown.manifestWorks, { namespace, name }, options).catch((error) => {
+    // It may have been deleted meanwhile; any other work without an answer is seen by who waits for it.
+    if (error.code !== 404) process.stderr.write(`${clusterAndWork(object)}: ${error.message}\n`);
+  });
+}
+
+function clusterAndWork({ metadata }) {
+  return `${metadata.namespace}/${metadata.name}`;
 }

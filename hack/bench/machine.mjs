@@ -1,9 +1,11 @@
 // What the figures were taken on, and how busy it was: without it a figure says nothing. No date, so that two runs
 // can be compared line by line.
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { run } from '../demo/processes.mjs';
+import { root } from '../setup.mjs';
 import { median } from './statistics.mjs';
 
 export function describeMachine(directory) {
@@ -13,11 +15,24 @@ export function describeMachine(directory) {
     cpu: list[0]?.model.trim() ?? 'unknown',
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${platform()} ${release()}`,
-    node: process.versions.node,
+    versions: {
+      flotilla: `${JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version}${commitOf()}`,
+      node: process.versions.node,
+      v8: process.versions.v8,
+    },
+    peaks: resetPeak(process.pid) ? 'of each part' : 'since the start of each process',
     sha256MiBps: Math.round(hashSpeed()),
     fsyncMs: round(syncTime(directory)),
     loadBefore: round(loadavg()[0]),
   };
+}
+
+/** Which code was measured; nothing in a copy without its history. */
+function commitOf() {
+  const git = (...args) => run('git', args);
+  const { ok, stdout } = git('rev-parse', '--short=12', 'HEAD');
+  if (!ok) return '';
+  return `+${stdout.trim()}${git('status', '--porcelain', '--untracked-files=no').stdout === '' ? '' : '-changed'}`;
 }
 
 export function loadNow() {
@@ -56,6 +71,22 @@ function syncTime(directory) {
 /** Resident memory of a process in MiB. */
 export function residentMiB(pid) {
   return statusMiB(pid, 'VmRSS');
+}
+
+/** The most that was ever resident since the process began, or since `resetPeak`. */
+export function peakMiB(pid) {
+  return statusMiB(pid, 'VmHWM');
+}
+
+/** Lets the peak count from now on; false where the kernel or the process's owner does not allow it. */
+export function resetPeak(pid) {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+    return true;
+  } catch (error) {
+    if (['EACCES', 'EPERM', 'ENOENT', 'EINVAL'].includes(error.code)) return false;
+    throw error;
+  }
 }
 
 /** Of that, what is the process's own and not pages of a file, which the kernel takes back when it needs them. */

@@ -3,12 +3,12 @@
 import { wellKnown } from '@flotilla/kube';
 import { createSeededRandom } from '@flotilla/kube/testing';
 import { pause } from '../demo/processes.mjs';
-import { followWorks, namespace } from './fleet.mjs';
+import { settleAll, workOf } from './fleet.mjs';
 import { cpuSeconds, residentMiB } from './machine.mjs';
-import { follow, startFleet } from './parts.mjs';
+import { follow } from './parts.mjs';
 import { forEachIndex, percentile } from './statistics.mjs';
+import { measureUse, recordUse, sumOf } from './usage.mjs';
 
-const workCount = 1000;
 const driftCount = 100;
 const unmanagedCount = 10_000;
 const restSeconds = 10;
@@ -16,49 +16,64 @@ const restSeconds = 10;
 export const manifests = {
   name: 'manifests',
   timeoutMs: 300_000,
-  async run({ directory, record }) {
-    const fleet = await startFleet(directory);
-    const pids = { hub: fleet.hub.pid, cluster: fleet.cluster.pid, klusterlet: fleet.klusterlet.child.pid };
-    const measure = (suffix, of) => {
-      for (const [name, pid] of Object.entries(pids)) record(`manifests.${name}${suffix}`, of(name, pid));
-    };
-    const cpu = () => Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)]));
+  async run({ newFleet, record, works }) {
+    const fleet = await newFleet();
+    const { processes } = fleet;
+    const now = () => measureUse(processes).finish();
+    const cpu = () =>
+      Object.fromEntries(Object.entries(processes).map(([side, pids]) => [side, sumOf(pids, cpuSeconds)]));
+    const warmUp = Array.from({ length: Math.min(20, works) }, (_, i) => `${fleet.prefix}warm-${i}`);
+    await settleAll(
+      fleet,
+      warmUp.map((name) => workOf(fleet, name, manifestsOf(name))),
+    );
 
-    const before = cpu();
-    const times = await applyAll(fleet.client);
+    const names = Array.from({ length: works }, (_, i) => `${fleet.prefix}ten-${i}`);
+    const measuring = measureUse(processes);
+    const times = await settleAll(
+      fleet,
+      names.map((name) => workOf(fleet, name, manifestsOf(name))),
+    );
+    recordUse(record, { part: 'manifests', use: measuring.finish() });
     record('manifests.created', times.created);
     record('manifests.applied', times.applied);
     record('manifests.available', times.available);
-    const done = cpu();
-    measure('Cpu', (name) => done[name] - before[name]);
     await pause(3000);
-    measure('Rss3', (_, pid) => residentMiB(pid));
+    for (const [side, { resident }] of Object.entries(now())) record(`manifests.${side}Rss3`, resident);
     await pause(7000);
-    measure('Rss10', (_, pid) => residentMiB(pid));
+    for (const [side, { resident }] of Object.entries(now())) record(`manifests.${side}Rss10`, resident);
 
     const resting = cpu();
     await pause(restSeconds * 1000);
     const rested = cpu();
-    measure('Rest', (name) => ((rested[name] - resting[name]) * 1000) / restSeconds);
+    for (const [side, { length }] of Object.entries(processes)) {
+      if (length > 0) record(`manifests.${side}Rest`, ((rested[side] - resting[side]) * 1000) / restSeconds);
+    }
 
-    const drift = await correctDrift(fleet.clusterClient);
+    const drift = await correctDrift(fleet.clusterClient, names);
     record('manifests.drift', drift.seconds);
     record('manifests.driftP50', percentile(drift.each, 50));
     record('manifests.driftP99', percentile(drift.each, 99));
 
-    await pause(10_000); // what the drift has cost is given back
-    const managed = residentMiB(pids.klusterlet);
-    const cpuManaged = cpuSeconds(pids.klusterlet);
-    await forEachIndex(
-      unmanagedCount,
-      (i) => fleet.clusterClient.create(wellKnown.configMaps, configMap(`unmanaged-${i}`, 'x'.repeat(1024))),
-      { concurrency: 32 },
-    );
-    await pause(10_000);
-    record('manifests.unmanagedRss', residentMiB(pids.klusterlet) - managed);
-    record('manifests.unmanagedCpu', cpuSeconds(pids.klusterlet) - cpuManaged);
+    // Ten thousand objects that nobody would delete again are not put into somebody else's cluster.
+    if (!fleet.isForeign) await measureUnmanaged(fleet, record);
   },
 };
+
+async function measureUnmanaged({ clusterClient, klusterlet }, record) {
+  const { pid } = klusterlet.child;
+  await pause(10_000); // what the drift has cost is given back
+  const resident = residentMiB(pid);
+  const cpu = cpuSeconds(pid);
+  await forEachIndex(
+    unmanagedCount,
+    (i) => clusterClient.create(wellKnown.configMaps, configMap(`unmanaged-${i}`, 'x'.repeat(1024))),
+    { concurrency: 32 },
+  );
+  await pause(10_000);
+  record('manifests.unmanagedRss', residentMiB(pid) - resident);
+  record('manifests.unmanagedCpu', cpuSeconds(pid) - cpu);
+}
 
 function configMap(name, text) {
   return {
@@ -87,40 +102,12 @@ function manifestsOf(work) {
   ];
 }
 
-function workOf(name) {
-  return {
-    apiVersion: 'work.open-cluster-management.io/v1',
-    kind: 'ManifestWork',
-    metadata: { name, namespace },
-    spec: { workload: { manifests: manifestsOf(name) } },
-  };
-}
-
-async function applyAll(client) {
-  const hubSide = await followWorks(client);
-  const names = Array.from({ length: workCount }, (_, i) => `ten-${i}`);
-  const settled = names.map((name) => hubSide.settled(name));
-  const began = performance.now();
-  const since = (at) => (at - began) / 1000;
-  await forEachIndex(workCount, (i) => client.create(wellKnown.manifestWorks, workOf(names[i])), {
-    concurrency: 32,
-  });
-  const created = since(performance.now());
-  const seen = await Promise.all(settled);
-  await hubSide.stop();
-  return {
-    created,
-    applied: since(Math.max(...seen.map(({ appliedAt }) => appliedAt))),
-    available: since(Math.max(...seen.map(({ availableAt }) => availableAt))),
-  };
-}
-
 /** Half of them are changed, half are deleted, all at the same time; each is timed from the answer to its change. */
-async function correctDrift(client) {
+async function correctDrift(client, works) {
   const random = createSeededRandom(1);
   const names = new Set();
-  while (names.size < driftCount) {
-    names.add(`ten-${Math.floor(random.next() * workCount)}-${Math.floor(random.next() * 7)}`);
+  while (names.size < Math.min(driftCount, works.length)) {
+    names.add(`${works[Math.floor(random.next() * works.length)]}-${Math.floor(random.next() * 7)}`);
   }
   const open = new Map();
   const stop = await follow(client, wellKnown.configMaps, {

@@ -1,10 +1,11 @@
 // The processes under measurement, started as a user starts them, and the clients that ask them.
 import { mkdirSync } from 'node:fs';
 import { Agent, get } from 'node:https';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createClient, wellKnown } from '@flotilla/kube';
 import { createNodeEnv, transportFromKubeconfig } from '@flotilla/kube/node';
-import { freePort, ours, start, until } from '../demo/processes.mjs';
+import { freePort, ours, pause, start, stop, until } from '../demo/processes.mjs';
+import { deleteWorks, ensureNamespace, marked } from './foreign.mjs';
 
 export const env = createNodeEnv({ logLevel: 'error' });
 const started = [];
@@ -103,15 +104,22 @@ export function must(command, args) {
   return stdout;
 }
 
-/** Calls `onEvent` for each event of a collection from now on; returns the way to stop. */
+/**
+ * Calls `onEvent` for each event of a collection from now on; returns the way to stop. A watch that the server ends, as
+ * each does after some minutes, is taken up where it was.
+ */
 export async function follow(client, ref, { onEvent, ...options }) {
   const { metadata } = await client.list(ref, { ...options, limit: 1 });
   const stop = new AbortController();
   const ended = (async () => {
     try {
-      const { resourceVersion } = metadata;
-      for await (const event of client.watch(ref, { ...options, resourceVersion, signal: stop.signal })) {
-        if (event.type !== 'BOOKMARK') onEvent(event);
+      let { resourceVersion } = metadata;
+      while (!stop.signal.aborted) {
+        for await (const event of client.watch(ref, { ...options, resourceVersion, signal: stop.signal })) {
+          resourceVersion = event.object.metadata.resourceVersion;
+          if (event.type !== 'BOOKMARK') onEvent(event);
+        }
+        await pause(10); // a server that ends each at once is not asked without a rest
       }
     } catch (error) {
       if (!stop.signal.aborted) throw error;
@@ -123,43 +131,89 @@ export async function follow(client, ref, { onEvent, ...options }) {
   };
 }
 
-/** One hub, one stand-in cluster, one klusterlet that has joined. */
-export async function startFleet(directory) {
-  const hub = await startHub(directory);
+/**
+ * One cluster with its agent on one hub. By default all three are ours and started here: hub, stand-in cluster, a
+ * klusterlet that joins. With a `target` the hub, or hub, cluster and agent, are there already.
+ */
+export async function startFleet(directory, target = { agent: 'own' }) {
+  const mark = target.hubKubeconfig === undefined ? { prefix: '' } : marked(basename(directory));
+  if (target.agent === 'external') return externalFleet(target, mark);
+  const hub =
+    target.hubKubeconfig === undefined
+      ? await startHub(directory)
+      : { kubeconfig: target.hubKubeconfig, pid: target.pids.hub };
   const cluster = await startApiServer(directory, 'cluster1');
+  const namespace = target.cluster ?? 'cluster1';
+  const dataDir = join(directory, 'klusterlet');
+  const { client, klusterlet } = await joinFleet({ hub, cluster, namespace, dataDir, directory });
+  return fleetOf({
+    ...{ client, clusterClient: await connect(cluster), namespace, ...mark },
+    ...{ hub, cluster, klusterlet, dataDir, directory },
+    processes: { hub: [hub.pid].flat(), klusterlet: [klusterlet.child.pid], cluster: [cluster.pid] },
+    isForeign: target.hubKubeconfig !== undefined,
+  });
+}
+
+/** Hub, cluster and agent are somebody else's: only clients. */
+async function externalFleet({ hubKubeconfig, managedKubeconfig, cluster, pids }, mark) {
+  const client = await connect({ kubeconfig: hubKubeconfig });
+  const clusterClient = await connect({ kubeconfig: managedKubeconfig });
+  await ensureNamespace(client, cluster);
+  return fleetOf({ client, clusterClient, namespace: cluster, ...mark, processes: pids, isForeign: true });
+}
+
+function fleetOf(fleet) {
+  return {
+    ...fleet,
+    /** Leaves nothing on a hub that goes on. What was started here is stopped by who started it. */
+    close: async () => {
+      try {
+        if (fleet.isForeign) await deleteWorks(fleet.client, fleet);
+        if (fleet.isForeign && fleet.klusterlet !== undefined) await leaveHub(fleet);
+      } finally {
+        await fleet.client.transport.close();
+        await fleet.clusterClient.transport.close();
+      }
+    },
+  };
+}
+
+/** The next run joins under the same name. */
+async function leaveHub({ client, klusterlet, namespace }) {
+  await stop(klusterlet);
+  await client.delete(wellKnown.managedClusters, { name: namespace });
+  await until('The removal of the cluster', async () => {
+    const { items } = await client.list(wellKnown.managedClusters);
+    return { done: !items.some(({ metadata }) => metadata.name === namespace) };
+  });
+}
+
+async function joinFleet({ hub, cluster, namespace, dataDir, directory }) {
   const client = await connect(hub);
   const token = must('hub', ['token', 'create', '--kubeconfig', hub.kubeconfig]).trim();
-  const dataDir = join(directory, 'klusterlet');
-  const args = [
-    'join',
-    token,
-    '--name',
-    'cluster1',
-    '--kubeconfig',
-    cluster.kubeconfig,
-    '--data-dir',
-    dataDir,
-  ];
+  const where = ['--kubeconfig', cluster.kubeconfig, '--data-dir', dataDir];
+  const args = ['join', token, '--name', namespace, ...where];
   const klusterlet = startProfiled('klusterlet', 'klusterlet', { args, directory });
-  const watching = [hub.entry, cluster.entry, klusterlet];
+  const watching = [hub.entry, cluster.entry, klusterlet].filter((entry) => entry !== undefined);
   await until(
     'The certificate request',
     async () => {
-      const { items } = await client.list(wellKnown.certificateSigningRequests);
+      const labelSelector = `open-cluster-management.io/cluster-name=${namespace}`;
+      const { items } = await client.list(wellKnown.certificateSigningRequests, { labelSelector });
       return { done: items.length > 0 };
     },
     { watching },
   );
-  must('hub', ['approve', 'cluster1', '--kubeconfig', hub.kubeconfig]);
+  must('hub', ['approve', namespace, '--kubeconfig', hub.kubeconfig]);
   await until(
     'The join',
     async () => {
-      const { items } = await client.list(wellKnown.managedClusters);
-      return { done: isTrue(items[0], 'ManagedClusterConditionAvailable') };
+      const joined = await client.get(wellKnown.managedClusters, { name: namespace });
+      return { done: isTrue(joined, 'ManagedClusterConditionAvailable') };
     },
     { watching },
   );
-  return { hub, cluster, client, clusterClient: await connect(cluster), klusterlet, dataDir, directory };
+  return { client, klusterlet };
 }
 
 export function isTrue(object, type) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { wellKnown } from '@flotilla/kube';
 import { pause, stop } from '../demo/processes.mjs';
 import { measureEtcd } from './etcd.mjs';
-import { cpuSeconds, residentMiB } from './machine.mjs';
+import { cpuSeconds, peakMiB, residentMiB } from './machine.mjs';
 import { connect, metricsOf, startApiServer } from './parts.mjs';
 import { placeOf, preload } from './preload.mjs';
 import { callsPerSecond, median, percentile } from './statistics.mjs';
@@ -31,6 +31,8 @@ export const scale = {
     await measureWrites(bench);
     record('scale.writeLag', 1000 * (await metricsOf(client)).nodejs_eventloop_lag_max_seconds);
     record('scale.rssAfter', residentMiB(server.pid));
+    record('scale.peak', peakMiB(server.pid));
+    record('scale.cpu', cpuSeconds(server.pid));
     await client.transport.close();
     await stop(server.entry);
     await measureEtcd({ directory: join(directory, 'etcd'), record });

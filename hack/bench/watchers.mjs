@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { wellKnown } from '@flotilla/kube';
 import { pause, stop } from '../demo/processes.mjs';
-import { cpuSeconds, residentMiB } from './machine.mjs';
+import { cpuSeconds, peakMiB, residentMiB } from './machine.mjs';
 import { connect, metricsOf, startApiServer } from './parts.mjs';
 import { callsPerSecond, forEachIndex, percentile } from './statistics.mjs';
 
@@ -32,6 +32,8 @@ export const watchers = {
     await measureOwn(bench);
     await measureAll(bench);
     await measureSlow(bench);
+    record('watchers.cpu', cpuSeconds(server.pid));
+    record('watchers.peak', peakMiB(server.pid));
     for (const each of [client, ...connections]) await each.transport.close();
     await stop(server.entry);
     await measureRaw({ server, record });
