@@ -59,6 +59,7 @@ export async function joinOne(name, { directory, server, ca, token }) {
     clusterName: name,
     agentId: 'bench',
     clientConfigs: [],
+    clusterAnnotations: {},
     state: new KlusterletState(env.files, join(directory, 'joiners', name)),
     env,
     signal,

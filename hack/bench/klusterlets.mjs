@@ -15,7 +15,7 @@ const plansRef = resourceOf(manifestWorkPlanKind);
 const version = JSON.stringify({ major: '1', minor: '33', gitVersion: 'v1.33.0' });
 /** What a klusterlet asks of its managed cluster for its report. */
 const managed = { getText: async (path) => (path === '/version' ? version : 'ok') };
-const nothing = { cache: { list: () => [] }, onChange: () => () => undefined };
+const nothing = { cache: { list: () => [] }, isSynced: false, onChange: () => () => undefined };
 const stop = new AbortController();
 setMaxListeners(0, stop.signal);
 
@@ -46,7 +46,13 @@ function run(hub, clusterName, { answersWorks = false }) {
   const parts = [
     createStatusController({
       ...{ clusterName, hub, managed, env, cluster, nodes: nothing, claims: nothing },
-      ...{ healthCheckPeriodSeconds: 60, maxCustomClusterClaims: 20 },
+      ...{
+        properties: () => [],
+        markedNamespaces: nothing,
+        namespaceLabel: 'bench',
+        certificate: () => undefined,
+      },
+      ...{ healthCheckPeriodSeconds: 60, maxCustomClusterClaims: 20, reservedClusterClaimSuffixes: [] },
     }),
     createLeaseRenewer({ clusterName, hub, env, cluster }),
   ];

@@ -125,6 +125,7 @@ export async function follow(client, ref, { onEvent, ...options }) {
       if (!stop.signal.aborted) throw error;
     }
   })();
+  ended.catch(() => undefined); // it is told of when it is stopped, also when nobody stops it
   return async () => {
     stop.abort(new Error('done'));
     await ended;
