@@ -1,5 +1,6 @@
-// A line plot as SVG, and the same points as CSV: for curves that a benchmark or a soak measures. No dependency, no
-// clock: the same points give the same bytes. Points that are not finite numbers are left out of the plot.
+// A plot of curves against a budget as SVG, with logarithmic axes where wanted, and rows as CSV. No dependency, no
+// clock: the same points give the same bytes. Points that are not finite numbers are left out of the plot. The soak
+// plots many measures over time instead: test-e2e/src/soak/plot.ts.
 
 const size = { width: 760, height: 420, left: 70, right: 170, top: 44, bottom: 52 };
 const colours = ['#1f6feb', '#cf222e', '#1a7f37', '#8250df', '#bf8700', '#57606a'];
