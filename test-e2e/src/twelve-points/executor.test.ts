@@ -72,9 +72,7 @@ describe('a work with an executor', function () {
       status: 'False',
       says: /not allowed to apply the resource/,
     });
-    expect(await works.why('limited')).to.contain(
-      "give the work's executor the permission in the managed cluster",
-    );
+    expect(await works.why('limited')).to.contain("let the work's executor get, create, update, patch it");
     expect(await works.has('configmap', 'limited', '-n', 'team')).to.equal(false);
   });
 

@@ -3,8 +3,12 @@
 /** The more telling patterns first. */
 const advices: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [
+    /error: permission escalation/,
+    "it grants more than the work's executor has: give that service account the same permissions, or the verbs escalate and bind",
+  ],
+  [
     /not allowed to apply the resource/,
-    "give the work's executor the permission in the managed cluster, by a Role and a RoleBinding for its service account",
+    "let the work's executor get, create, update, patch it, and delete it unless the work orphans it: by a Role and a RoleBinding for its service account in the managed cluster",
   ],
   [
     /cannot impersonate resource/,

@@ -91,6 +91,17 @@ describe('hub why', () => {
     ]);
   });
 
+  it('tells of feedback and condition rules that fail, also of a work that is well', () => {
+    const feedback = condition('StatusFeedbackSynced', 'False', 'Sync status feedback failed with error x');
+    const rule = condition('Odd', 'False', 'no such key: a', { reason: 'ConditionRuleExpressionError' });
+    const work = workWith([applied, available], [['web', applied, available, feedback, rule]]);
+    expect(explain(work)).to.deep.equal([
+      'c1/web is well, but not all that it asks about can be told',
+      '  deployments.apps d/web: StatusFeedbackSynced=False: Sync status feedback failed with error x',
+      '  deployments.apps d/web: Odd=False: no such key: a',
+    ]);
+  });
+
   it('begins with the cluster when that is the cause', () => {
     const nothing = workWith([]);
     expect(explainWork({ work: nothing, cluster: undefined, nowMs })[1]).to.contain(

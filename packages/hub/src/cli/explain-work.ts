@@ -11,7 +11,10 @@ import {
   isPlan,
   type ManagedCluster,
   type ManifestCondition,
+  type ManifestResourceMeta,
   type ManifestWork,
+  manifestCondition,
+  manifestReason,
   parseTime,
   planAnnotation,
   planCondition,
@@ -35,7 +38,12 @@ export function explainWork(facts: WorkFacts): string[] {
     explainManifest(manifest),
   );
   const name = `${metadata.namespace}/${metadata.name}`;
-  const all = [...causes, ...manifests];
+  const unreported = (facts.work.status?.resourceStatus?.manifests ?? []).flatMap(explainReports);
+  const all = [...causes, ...manifests, ...unreported];
+  if (all.length > 0 && all.length === unreported.length) {
+    const state = `${name} is ${stateOf(facts.work)}, but not all that it asks about can be told`;
+    return [state, ...unreported.map((line) => `  ${line}`)];
+  }
   if (all.length > 0) return [`${name} is ${stateOf(facts.work)}`, ...all.map((line) => `  ${line}`)];
   const isHealthKnown = findCondition(facts.work.status?.conditions, workCondition.healthy) !== undefined;
   const what = isHealthKnown ? 'applied, available and healthy' : 'applied and available';
@@ -126,9 +134,33 @@ function explainManifest({ resourceMeta, conditions }: ManifestCondition): strin
   // What is not applied explains the rest.
   const [first] = bad;
   if (first === undefined) return [];
-  const { kind = '', resource = '', group = '', namespace = '', name = '' } = resourceMeta;
-  const what = `${resource || kind}${group === '' ? '' : `.${group}`} ${namespace === '' ? '' : `${namespace}/`}${name}`;
-  return [`${what}: ${describe(first)}`, ...arrow(first.message)];
+  return [`${nameOf(resourceMeta)}: ${describe(first)}`, ...arrow(first.message)];
+}
+
+/** Feedback that cannot be read, and condition rules that cannot be evaluated: they say nothing about the object. */
+function explainReports({ resourceMeta, conditions }: ManifestCondition): string[] {
+  const failed = conditions.filter(
+    ({ type, status, reason }) =>
+      (type === manifestCondition.statusFeedbackSynced && status === 'False') ||
+      brokenRuleReasons.has(reason),
+  );
+  return failed.map((condition) => `${nameOf(resourceMeta)}: ${describe(condition)}`);
+}
+
+const brokenRuleReasons: ReadonlySet<string> = new Set([
+  manifestReason.ruleInvalid,
+  manifestReason.ruleExpressionError,
+  manifestReason.ruleInternalError,
+]);
+
+function nameOf({
+  kind = '',
+  resource = '',
+  group = '',
+  namespace = '',
+  name = '',
+}: ManifestResourceMeta): string {
+  return `${resource || kind}${group === '' ? '' : `.${group}`} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 }
 
 function describe({ type, status, reason, message }: Condition): string {
