@@ -14,6 +14,7 @@ import {
   type ServerSideApplyConfig,
 } from '@flotilla/api';
 import type { Target } from '../planning/plan-manifests.js';
+import { sortKeys } from '../sort-keys.js';
 import { adoptFields } from './adopt-fields.js';
 import { conflictingFields, withoutFields } from './conflict-free.js';
 import { planPatch } from './desired-state.js';
@@ -191,14 +192,6 @@ function planApplyWithIgnoredFields(
 function annotate(body: KubeObject, hash: string): KubeObject {
   const annotations = { ...body.metadata.annotations, [configSpecHashAnnotation]: hash };
   return { ...body, metadata: { ...body.metadata, annotations } };
-}
-
-/** One text for one content, whatever the order of keys it arrived in. */
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)]));
 }
 
 /** True for an object that an earlier pass has applied: one that is only named alike is left as it is. */

@@ -9,6 +9,7 @@ import {
   type FieldValue,
   type KubeObject,
 } from '@flotilla/api';
+import { sortKeys } from '../sort-keys.js';
 
 export interface Feedback {
   readonly values: readonly FeedbackValue[];
@@ -103,7 +104,7 @@ function pick(
     problems.push(`the type ${typeName(value)} of the value for ${name} is not found`);
     return undefined;
   }
-  const jsonRaw = JSON.stringify(value);
+  const jsonRaw = JSON.stringify(sortKeys(value)); // as OCM's agent writes it
   if (jsonRaw.length <= maxJsonRawLength) return { type: 'JsonRaw', jsonRaw };
   problems.push(`the length of returned json value for ${name} is larger than the limit ${maxJsonRawLength}`);
   return undefined;

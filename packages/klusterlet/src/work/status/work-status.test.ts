@@ -246,6 +246,9 @@ describe('status feedback', () => {
     const raw = { rawJson: true, maxJsonRawLength: 20 };
     const [value] = readFeedback(object, [path('l', '.status.list[*].a')], raw).values;
     expect(value?.fieldValue).to.deep.equal({ type: 'JsonRaw', jsonRaw: '[1,2]' });
+    const unsorted = { ...object, status: { z: [{ b: 1, a: 2 }], c: true } };
+    const [sorted] = readFeedback(unsorted, [path('s', '.status')], { ...raw, maxJsonRawLength: 99 }).values;
+    expect(sorted?.fieldValue.jsonRaw).to.equal('{"c":true,"z":[{"a":2,"b":1}]}');
     expect(readFeedback(object, [path('s', '.status')], raw).problems[0]).to.contain(
       'larger than the limit 20',
     );
