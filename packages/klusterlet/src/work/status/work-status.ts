@@ -16,6 +16,7 @@ import {
   workCondition,
   workReason,
 } from '@flotilla/api';
+import { boundFeedback } from './bound-feedback.js';
 import { findOldEntry, planManifestStatus } from './manifest-status.js';
 import { boundedMessage } from './messages.js';
 import type { WorkObservation } from './observation.js';
@@ -29,7 +30,7 @@ export function planWorkStatus(
   observation: WorkObservation,
 ): ManifestWorkStatus {
   const oldEntries = old?.resourceStatus?.manifests ?? [];
-  const entries = observation.manifests.map((manifest) =>
+  const entries = boundFeedback(observation.manifests).map((manifest) =>
     planManifestStatus(manifest, findOldEntry(manifest.meta, oldEntries), observation),
   );
   const { generation, observedAtMs } = observation;
