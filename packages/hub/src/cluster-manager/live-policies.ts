@@ -10,12 +10,14 @@ import { clusterManagerName, readClusterManager } from './read-cluster-manager.j
 export class LivePolicies implements HubPolicies {
   readonly labels: HubPolicies['labels'];
   readonly heartbeatGrace: number;
+  readonly addresses: readonly string[];
   readonly #given: readonly string[];
   #added: readonly string[] = [];
 
-  constructor({ labels, heartbeatGrace, autoApproveUsers }: HubPolicies) {
+  constructor({ labels, heartbeatGrace, autoApproveUsers, addresses }: HubPolicies) {
     this.labels = labels;
     this.heartbeatGrace = heartbeatGrace;
+    this.addresses = addresses;
     this.#given = autoApproveUsers;
   }
 
