@@ -3,7 +3,7 @@
 //   npm test -- --e2e           only the end-to-end tests
 //   npm test -- --grep WORDS    only tests whose name matches (passed to mocha)
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, setUp } from './setup.mjs';
@@ -16,6 +16,8 @@ const suites = {
   unit: ['--spec', 'packages/*/dist/**/*.test.js', '--timeout', '30000'],
   e2e: ['--spec', 'test-e2e/dist/**/*.test.js', '--timeout', '180000', '--exit'],
 };
+
+setUp();
 
 /** Test files that a missing tool leaves nothing to do with. */
 const testsOf = {
@@ -31,7 +33,6 @@ const testsOf = {
   },
 };
 
-setUp();
 const say = (text) => process.stderr.write(`${text}\n`);
 const missing = Object.keys(testsOf).filter((tool) => !findTool(tool, say));
 for (const tool of missing) say(`The tests that drive ${tool} are left out.`);
@@ -67,6 +68,15 @@ rmSync(countsDir, { recursive: true });
 if (total.passed === 0) total.failed += 1;
 process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;
+
+/** The files whose text matches, from the root. */
+function endToEndTestsWith(pattern) {
+  const folder = join('test-e2e', 'dist');
+  return readdirSync(join(root, folder), { recursive: true })
+    .filter((name) => name.endsWith('.test.js'))
+    .map((name) => join(folder, name))
+    .filter((file) => pattern.test(readFileSync(join(root, file), 'utf8')));
+}
 
 /** What the reporter left; nothing when mocha ended before its last test. */
 function readCounts(file) {

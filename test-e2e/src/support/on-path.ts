@@ -15,5 +15,7 @@ export function commandsOnPath(folder: string): string {
   mkdirSync(folder, { recursive: true });
   for (const [name, file] of Object.entries(programs))
     symlinkSync(join(root, 'packages', file), join(folder, name));
-  return [folder, dirname(process.execPath), ...(process.env['PATH'] ?? '').split(':')].join(':');
+  // Under npm the same commands are on the path a second time.
+  const others = (process.env['PATH'] ?? '').split(':').filter((each) => !each.includes('node_modules'));
+  return [folder, dirname(process.execPath), ...others].join(':');
 }
