@@ -27,10 +27,8 @@ const testsOf = {
   },
   etcd: { unit: ['packages/apiserver/dist/node/etcd/*.test.js'], e2e: ['test-e2e/dist/etcd/*.test.js'] },
   ip: { unit: [], e2e: ['test-e2e/dist/faults/network.test.js'] },
-  kubectl: {
-    unit: [],
-    e2e: ['test-e2e/dist/*.test.js', 'test-e2e/dist/conformance/*.test.js', 'test-e2e/dist/faults/*.test.js'],
-  },
+  // Those that speak of it, and those of a fleet of real processes, which is asked by it.
+  kubectl: { unit: [], e2e: endToEndTestsWith(/kubectl|\/fleet\.js'/) },
 };
 
 const say = (text) => process.stderr.write(`${text}\n`);
