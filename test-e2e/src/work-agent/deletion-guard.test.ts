@@ -126,6 +126,19 @@ describe('work agent, mass deletion', () => {
     await eventually(world, async () => (await getWork(world, 'a')) === undefined);
   });
 
+  it('is one hold when some works are gone from the hub and the namespace of the others is wiped', async () => {
+    await lose('a', 'b');
+    await world.hub.delete(wellKnown.namespaces, { name: clusterName });
+    await world.hub.delete(wellKnown.manifestWorks, key('c'));
+    await eventually(world, async () => (await held())?.status === 'True');
+    await world.env.clock.advance(hourMs + 60_000);
+    expect(await left()).to.deep.equal(names);
+    await confirm();
+    await eventually(world, async () => (await left()).length === 0);
+    await eventually(world, async () => (await getWork(world, 'c')) === undefined);
+    await eventually(world, async () => (await held())?.status === 'False');
+  });
+
   it('does not stand in the way of a user who deletes all works, or the cluster', async () => {
     for (const name of names) await world.hub.delete(wellKnown.manifestWorks, key(name));
     await eventually(world, async () => (await left()).length === 0);

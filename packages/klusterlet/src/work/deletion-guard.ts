@@ -137,7 +137,9 @@ class Guard implements DeletionGuard {
   }
 
   #begin(works: readonly string[], reason: string): void {
-    const sorted = [...works].sort();
+    // Works held with their namespace stay held with those that are found missing, or no confirmation would reach them.
+    const before = this.#namespace?.isWiped === true ? (this.#hold?.works ?? []) : [];
+    const sorted = [...new Set([...before, ...works])].sort();
     const id = createHash('sha256').update(sorted.join(' ')).digest('hex').slice(0, 8);
     if (this.#hold?.id === id) return;
     const { env, clusterName } = this.#deps;
