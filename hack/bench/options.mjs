@@ -43,7 +43,7 @@ const usage = `usage: npm run bench -- [options]
 another system under the same load (${foreignParts.join(', ')}):
   --hub-kubeconfig FILE      a hub that is there already: any Kubernetes API with OCM's definitions
   --agent external           start no klusterlet: one follows --cluster's works already
-  --cluster NAME             its name on that hub; with our own agent the one to join as, default cluster1
+  --cluster NAME             its name on that hub; of our own agent's its beginning, default cluster1
   --managed-kubeconfig FILE  the cluster of an external agent
   --hub-pid, --agent-pid, --managed-pid PID  whose CPU and memory to measure; may be given several times
 `;

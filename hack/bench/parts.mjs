@@ -144,7 +144,8 @@ export async function startFleet(directory, target = { agent: 'own' }) {
       ? await startHub(directory)
       : { kubeconfig: target.hubKubeconfig, pid: target.pids.hub };
   const cluster = await startApiServer(directory, 'cluster1');
-  const namespace = target.cluster ?? 'cluster1';
+  // A hub that goes on remembers the key of each cluster that was there: each run has a name of its own.
+  const namespace = [target.cluster ?? 'cluster1', ...Object.values(mark.labels ?? {})].join('-');
   const dataDir = join(directory, 'klusterlet');
   const { client, klusterlet } = await joinFleet({ hub, cluster, namespace, dataDir, directory });
   return fleetOf({
@@ -179,7 +180,6 @@ function fleetOf(fleet) {
   };
 }
 
-/** The next run joins under the same name. */
 async function leaveHub({ client, klusterlet, namespace }) {
   await stop(klusterlet);
   await client.delete(wellKnown.managedClusters, { name: namespace });
