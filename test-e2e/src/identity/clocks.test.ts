@@ -65,6 +65,8 @@ describe('clocks that are wrong', () => {
       expect(Number(seconds)).to.be.within(3590, 3610);
       const shown = await ours('klusterlet', ['status', '--data-dir', k1().dataDir], { env: skewedBy(ms) });
       expect(must(shown)).to.match(new RegExp(`(3599|3600|3601) s ${side} the hub's`));
+      const listed = must(await fleet.hubCommand('clusters'));
+      expect(listed).to.match(/\bk1\b.* [0-9]s ago/);
       await isWell();
       for (const untilMs = performance.now() + 8000; performance.now() < untilMs; await pause(500)) {
         expect((await condition(available))?.status).to.equal('True');

@@ -33,11 +33,67 @@ describe('what the hub command shows', () => {
     expect(rows[0]?.[headers.indexOf('Last seen')]).to.equal('');
   });
 
-  const bare = { apiVersion: 'cluster.open-cluster-management.io/v1', kind: 'ManagedCluster' };
   const condition = (type: string, status: 'True' | 'False', reason: string) => ({
     ...{ type, status, reason, message: 'm' },
     lastTransitionTime: creationTimestamp,
   });
+  for (const [what, { wrote, noted }, seen] of [
+    [
+      'by when the renewal arrived, not by the clock of the klusterlet',
+      { wrote: 3600, noted: [{ field: 'f:renewTime', at: -7 }] },
+      '7s ago',
+    ],
+    [
+      'by the renewal, not by another change of the lease',
+      {
+        wrote: 0,
+        noted: [
+          { field: 'f:renewTime', at: -30 },
+          { field: 'f:holderIdentity', at: -2 },
+        ],
+      },
+      '30s ago',
+    ],
+    [
+      'by the later renewal, when two wrote',
+      {
+        wrote: 0,
+        noted: [
+          { field: 'f:renewTime', at: -4 },
+          { field: 'f:renewTime', at: -600 },
+        ],
+      },
+      '4s ago',
+    ],
+    ['by what the klusterlet wrote, where nothing is noted', { wrote: -9, noted: [] }, '9s ago'],
+    ['not, where there was no heartbeat', { wrote: undefined, noted: [] }, ''],
+  ] as const) {
+    it(`when a cluster was seen: ${what}`, () => {
+      const at = (seconds: number): string => new Date(nowMs + seconds * 1000).toISOString();
+      const lease = {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: {
+          name: 'managed-cluster-lease',
+          namespace: 'c1',
+          managedFields: noted.map(({ field, at: seconds }) => ({
+            time: at(seconds),
+            fieldsV1: { 'f:spec': { [field]: {} } },
+          })),
+        },
+        spec: wrote === undefined ? {} : { renewTime: at(wrote) },
+      };
+      const cluster: ManagedCluster = {
+        ...{ apiVersion: 'cluster.open-cluster-management.io/v1', kind: 'ManagedCluster' },
+        metadata: { name: 'c1' },
+        status: { conditions: [condition('ManagedClusterJoined', 'True', 'r')] },
+      };
+      const { headers, rows } = clusterView([cluster], { beside: [lease], nowMs });
+      expect(rows[0]?.[headers.indexOf('Last seen')]).to.equal(seen);
+    });
+  }
+
+  const bare = { apiVersion: 'cluster.open-cluster-management.io/v1', kind: 'ManagedCluster' };
   for (const [state, cluster, reason] of [
     ['has just asked', { ...bare, metadata: { name: 'c' } }, 'WaitingForApproval'],
     [

@@ -24,7 +24,7 @@ export function clusterView(
   clusters: readonly ManagedCluster[],
   { beside: leases, nowMs }: { beside: readonly KubeObject[]; nowMs: number },
 ): ListView {
-  const seen = new Map(leases.map((lease) => [lease.metadata.namespace, renewedMs(lease)]));
+  const seen = new Map(leases.map((lease) => [lease.metadata.namespace, arrivedMs(lease)]));
   return {
     headers: ['Name', 'Accepted', 'Joined', 'Available', 'Reason', 'Version', 'Last seen', 'Age'],
     wideHeaders: ['Set', 'Labels', 'CPU', 'Memory', 'Message'],
@@ -36,10 +36,19 @@ export function clusterView(
   };
 }
 
-/** When the klusterlet last renewed the lease; undefined: the hub made it, and it was never renewed. */
-function renewedMs({ spec }: KubeObject): number | undefined {
+/**
+ * When the last heartbeat arrived; undefined: none ever did. The hub's API server notes when it took the time that the
+ * klusterlet wrote into the lease; that time itself is of the klusterlet's clock, which may be wrong, and counts only
+ * where nothing was noted.
+ */
+function arrivedMs({ metadata, spec }: KubeObject): number | undefined {
   const { renewTime } = (spec ?? {}) as { renewTime?: string }; // coordination.k8s.io/v1 LeaseSpec
-  return renewTime === undefined ? undefined : parseTime(renewTime);
+  if (renewTime === undefined) return undefined;
+  const noted = (metadata.managedFields ?? []).flatMap(({ time, fieldsV1 }) => {
+    const fields = fieldsV1?.['f:spec'] as Readonly<Record<string, unknown>> | undefined; // FieldsV1 of a Lease
+    return time !== undefined && fields?.['f:renewTime'] !== undefined ? [parseTime(time)] : [];
+  });
+  return noted.length === 0 ? parseTime(renewTime) : Math.max(...noted);
 }
 
 export function clusterRow(
