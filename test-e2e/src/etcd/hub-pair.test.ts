@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { type Conditioned, isTrue, must, type Work } from '../support/fleet.js';
 import { freePort, Link } from '../support/network.js';
 import { Daemon, eventually, ours, run } from '../support/processes.js';
+import { expectRefusal } from '../support/refusals.js';
 import { Replica } from './replica.js';
 
 const cluster = 'edge';
@@ -96,6 +97,16 @@ function work(name: string): object {
     });
     await apply(two, work('first'));
     await applied(two, 'first');
+  });
+
+  it('refuse to roll the authority that they share, and go on with it', async () => {
+    for (const { kubeconfig } of hubs) {
+      const before = must(await ours('hub', ['ca', '-o', 'json', '--kubeconfig', kubeconfig]));
+      const refused = await ours('hub', ['ca', 'roll', '--kubeconfig', kubeconfig]);
+      expectRefusal(refused, 1, /servers that share an etcd share their authority, which can only be rolled/);
+      expect(refused.stdout).to.equal('');
+      expect(must(await ours('hub', ['ca', '-o', 'json', '--kubeconfig', kubeconfig]))).to.equal(before);
+    }
   });
 
   it('go on with the clusters of one that is killed', async () => {
