@@ -79,7 +79,7 @@ function checkMapKeys(schema: Schema, { path, errors }: Sink): void {
     } else if (!scalars.includes(property.type ?? '') && property['x-kubernetes-int-or-string'] !== true) {
       const detail = "must be a scalar type if parent array's x-kubernetes-list-type is map";
       errors.push(invalid(`${at}.type`, property.type ?? '', detail));
-    } else if (items.required?.includes(key) !== true && !hasDefault(property)) {
+    } else if (!(Array.isArray(items.required) && items.required.includes(key)) && !hasDefault(property)) {
       const detail =
         'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property';
       errors.push(required(`${at}.default`, detail));
