@@ -30,7 +30,7 @@ interface Slot {
 }
 
 /** Refusals after which nothing was done, and that pass. */
-const passing = [429, 503, 504];
+const passing = [429, 503, 504, 507];
 
 export class WorkLoad {
   readonly #options: Required<WorkLoadOptions>;

@@ -7,35 +7,8 @@ import { clusterNameLabel, equal, type KubeObject } from '@flotilla/api';
 import { wellKnown } from '@flotilla/kube';
 import { expect } from 'chai';
 import { clusterKind, csr, type Kind, kinds, pathOf, workKind } from './access-kinds.js';
+import { allowed } from './access-table.js';
 import { AccessWorld, homeOf, type Identity, identities } from './access-world.js';
-
-/** resource/scope -> verbs. Scopes: the home cluster, another one, the hub. */
-const allowed: Readonly<Record<Identity, Readonly<Record<string, string>>>> = {
-  bootstrap: {
-    'managedclusters/home': 'get list watch create',
-    'certificatesigningrequests/home': 'get list watch create',
-  },
-  agent: {
-    'managedclusters/home': 'get list watch update',
-    'managedclusters.status/home': 'update patch',
-    'certificatesigningrequests/home': 'get list watch create',
-    'leases/home': 'get list watch update',
-    'manifestworks/home': 'get list watch update patch',
-    'manifestworks.status/home': 'update patch',
-    'managedclusteraddons/home': 'get list watch',
-    'managedclusteraddons.status/home': 'update patch',
-    'events/home': 'create update patch',
-    'manifestworkplans/home': 'get list watch',
-    'manifestworkplans.status/home': 'update patch',
-    // The deletions that its user has confirmed stand there.
-    'namespaces/home': 'get',
-  },
-  denied: { 'managedclusters/home': 'get list watch' },
-  deleted: {},
-  removed: {},
-  expired: { 'certificatesigningrequests/home': 'get list watch create' },
-  anonymous: {},
-};
 
 const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection'] as const;
 type Verb = (typeof verbs)[number];

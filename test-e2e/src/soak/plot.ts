@@ -23,6 +23,7 @@ export function plot(all: readonly Series[], { title, warmUpMs }: PlotOptions): 
   const height = 40 + shown.length * panelHeight + 10;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
+    `<title>${escapeXml(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     `<text x="${margin.left}" y="24" font-size="14">${escapeXml(title)}</text>`,
     ...panels,

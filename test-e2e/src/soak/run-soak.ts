@@ -17,7 +17,7 @@ import { pause, root } from '../support/processes.js';
 import { plot } from './plot.js';
 import { describeSoak } from './report.js';
 import { Sampler } from './sampler.js';
-import { type Judgement, judge } from './series.js';
+import { type Judgement, judge, type Measure } from './series.js';
 
 export interface SoakOptions {
   readonly minutes: number;
@@ -39,6 +39,7 @@ export interface SoakResult {
 
 /** The API server keeps the history of so long, and compacts as often: before, a store can only grow. */
 const historyMs = 10 * 60_000;
+const growsWithHistory: readonly Measure[] = ['disk', 'resident'];
 /** Of the whole time. */
 const warmUpShare = 0.4;
 const stepMs = 1000;
@@ -149,7 +150,7 @@ class Soak {
     const series = this.#sampler?.series ?? [];
     const judgements = series.map((one) => {
       const judgement = judge(one, warmUpMs);
-      const isTooSoon = one.measure === 'disk' && warmUpMs < historyMs;
+      const isTooSoon = growsWithHistory.includes(one.measure) && warmUpMs < historyMs;
       return isTooSoon ? { ...judgement, isFlat: undefined } : judgement;
     });
     const { clusters, out, say } = this.#options;
@@ -159,7 +160,7 @@ class Soak {
     if (out !== undefined) writeFileSync(out, plot(series, { title, warmUpMs }));
     const isFlat = judgements.some((one) => one.isFlat === false)
       ? false
-      : judgements.every((one) => one.measure === 'disk' || one.isFlat === true) || undefined;
+      : judgements.every((one) => growsWithHistory.includes(one.measure) || one.isFlat === true) || undefined;
     say(describeSoak(judgements, { title, warmUpMs, isFlat }));
     return { judgements, isFlat };
   }

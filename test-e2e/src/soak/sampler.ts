@@ -26,9 +26,11 @@ export class Sampler {
     for (const { name, pid, directory } of this.#processes) {
       const at = join('/proc', String(pid()));
       const status = read(join(at, 'status'));
-      const memory = /^VmRSS:\s+(\d+) kB$/m.exec(status ?? '')?.[1];
-      if (memory === undefined) continue;
-      this.#add(name, 'memory', { atMs, value: Number(memory) / 1024 });
+      const own = /^RssAnon:\s+(\d+) kB$/m.exec(status ?? '')?.[1];
+      const resident = /^VmRSS:\s+(\d+) kB$/m.exec(status ?? '')?.[1];
+      if (own === undefined || resident === undefined) continue;
+      this.#add(name, 'memory', { atMs, value: Number(own) / 1024 });
+      this.#add(name, 'resident', { atMs, value: Number(resident) / 1024 });
       this.#add(name, 'handles', { atMs, value: list(join(at, 'fd')).length });
       this.#add(name, 'disk', { atMs, value: bytesIn(directory) / 2 ** 20 });
       const delay = read(join(this.#delays, String(pid())));
