@@ -28,7 +28,7 @@ export function validateManifestWork(
   options: ManifestLimits & { readonly old?: ManifestWork } = {},
 ): void {
   // Names never change, so that only new works are judged.
-  if (options.old === undefined) validateName(work.metadata.name ?? '');
+  if (options.old === undefined) validateName(work.metadata?.name ?? '');
   const manifests = work.spec?.workload?.manifests ?? [];
   if (options.old === undefined || !equal(manifests, options.old.spec?.workload?.manifests ?? [])) {
     validateManifests(manifests, options);

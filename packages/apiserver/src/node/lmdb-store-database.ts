@@ -6,7 +6,7 @@
 import { open, type RootDatabase, type Transaction } from 'lmdb';
 import type { Revision, StoredValue, StoreEvent, StoreSnapshot } from '../storage/store.js';
 import { StoreError } from '../storage/store-errors.js';
-import { asDamage, rootCause, toStoreError } from './lmdb-store-errors.js';
+import { asDamage, demandSpace, rootCause, toStoreError } from './lmdb-store-errors.js';
 import { discardFiles, type PreparedFiles } from './lmdb-store-files.js';
 import {
   counters,
@@ -35,6 +35,10 @@ const firstRevision = 1n as Revision;
 type Bytes = RootDatabase<Buffer, Buffer>;
 type Counter = keyof typeof counters;
 
+/** A transaction that changes counters, or frees what it touches. */
+const smallSpaceBytes = 128 * 1024;
+/** For each change: its way through two trees and the list of free pages, every page copied. */
+const treeSpaceBytes = 32 * 1024;
 /** Records looked at in one turn: a millisecond or two. */
 const snapshotBatch = 200;
 
@@ -153,7 +157,7 @@ export class LmdbDatabase {
       }
       const last = events.at(-1);
       if (last !== undefined) this.#setNumber('revision', last.revision);
-    });
+    }, spaceFor(events));
   }
 
   /** What is durable now, for as long as it is not closed. */
@@ -215,7 +219,8 @@ export class LmdbDatabase {
     yield batch;
   }
 
-  async #transact(action: () => void): Promise<void> {
+  async #transact(action: () => void, spaceBytes = smallSpaceBytes): Promise<void> {
+    demandSpace(this.#directory, spaceBytes);
     try {
       await this.#root.batch(action);
     } catch (error) {
@@ -271,6 +276,12 @@ export class LmdbDatabase {
     const key = counters[name];
     void this.#meta.put(key, encodeCounter(key, revision));
   }
+}
+
+/** More than lmdb will take from the disk for these changes. */
+function spaceFor(events: readonly StoreEvent[]): number {
+  const values = events.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+  return smallSpaceBytes + events.length * treeSpaceBytes + 2 * values;
 }
 
 /** What lmdb finds wrong in its pages while it reads. */

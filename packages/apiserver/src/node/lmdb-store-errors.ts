@@ -2,7 +2,7 @@
  * Turns what the file system and lmdb report into one StoreError with one clear sentence. Only the code is for
  * programs; the original is the cause.
  */
-import { statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { DirectoryInUseError, FileError } from '@flotilla/kube/node';
 import { StoreError, type StoreErrorCode } from '../storage/store-errors.js';
@@ -52,7 +52,7 @@ export function asDamage(error: unknown): unknown {
 export async function toStoreError(error: unknown, directory: string): Promise<StoreError> {
   if (error instanceof StoreError) return error;
   if (error instanceof DirectoryInUseError) return new StoreError('in-use', error.message, { cause: error });
-  const code = await storeErrorCode(await rootCause(error), directory);
+  const code = storeErrorCode(await rootCause(error), directory);
   return new StoreError(code, sentence(code, directory, error), { cause: error });
 }
 
@@ -65,20 +65,29 @@ export async function rootCause(error: unknown): Promise<unknown> {
   );
 }
 
-async function storeErrorCode(error: unknown, directory: string): Promise<StoreErrorCode> {
+function storeErrorCode(error: unknown, directory: string): StoreErrorCode {
   const raw = error instanceof Error && 'code' in error ? error.code : undefined;
   const code = typeof raw === 'string' || typeof raw === 'number' ? codes[raw] : undefined;
   if (code !== undefined) return code;
   // A write cut short by a full disk reaches us as a plain I/O error.
-  return (await isFull(directory)) ? 'disk-full' : 'io';
+  return hasLess(directory, 64 * 1024) ? 'disk-full' : 'io';
 }
 
-async function isFull(directory: string): Promise<boolean> {
+/**
+ * lmdb's native code does not always outlive a disk that fills up under a commit: what could not be written is refused
+ * before it is begun. @throws StoreError `disk-full`.
+ */
+export function demandSpace(directory: string, bytes: number): void {
+  if (!hasLess(directory, bytes)) return;
+  throw new StoreError('disk-full', sentence('disk-full', directory, undefined));
+}
+
+function hasLess(directory: string, bytes: number): boolean {
   try {
-    const { bavail, bsize } = await statfs(directory);
-    return bavail * bsize < 64 * 1024;
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize < bytes;
   } catch {
-    // No answer means that the disk itself is in trouble, which is the other case.
+    // No answer means that the disk itself is in trouble, which the write will tell.
     return false;
   }
 }
