@@ -1,5 +1,6 @@
 // Holds the import rules of docs/architecture.md: which package may import which, no deep imports past a package's
-// door, and no clock, chance, environment, disk or socket outside the `node` folders and the `main`/`cli` files.
+// door, no files that import each other in a circle, and no clock, chance, environment, disk or socket outside the
+// `node` folders and the `main`/`cli` files.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,9 +44,12 @@ const world = [
 ];
 
 const problems = [];
+/** Path of each file: those of its own package that it imports. */
+const importsOf = new Map();
 for (const name of Object.keys(mayImport)) {
   for (const file of filesUnder(join(root, 'packages', name, 'src'))) check(name, file);
 }
+for (const circle of circles()) report(circle[0], 0, `is in a circle of imports: ${circle.join(' -> ')}`);
 if (problems.length > 0) {
   process.stderr.write(`${problems.join('\n')}\n${problems.length} import rule(s) broken\n`);
   process.exit(1);
@@ -62,6 +66,8 @@ function* filesUnder(folder) {
 function check(name, file) {
   const path = relative(root, file);
   const text = readFileSync(file, 'utf8');
+  const own = new Set();
+  importsOf.set(path, own);
   const isTest = /\.(test|contract|sim)\.ts$/.test(path) || path.includes(`${sep}testing${sep}`);
   const isEdge =
     isTest ||
@@ -73,7 +79,9 @@ function check(name, file) {
   )) {
     // Telling an address from a name opens no socket.
     if (/import \{ (isIP|isIPv4|isIPv6)(, (isIP|isIPv4|isIPv6))* \} from 'node:net'/.test(match[0])) continue;
-    checkImport({ name, path, isEdge, isTest }, match[1] ?? match[2] ?? match[3]);
+    const specifier = match[1] ?? match[2] ?? match[3];
+    if (specifier.startsWith('.')) own.add(join(dirname(path), specifier.replace(/\.js$/, '.ts')));
+    checkImport({ name, path, isEdge, isTest }, specifier);
   }
   if (isEdge) return;
   for (const [lineNumber, line] of text.split('\n').entries()) {
@@ -114,6 +122,20 @@ function checkImport({ name, path, isEdge, isTest }, specifier) {
       0,
       `only ${embeddedHub} may import apiserver, and ${hubCommands.join(', ')} its flags and commands`,
     );
+  }
+}
+
+/** One way round for each circle that a walk through all imports comes upon. */
+function* circles() {
+  const done = new Set();
+  for (const start of importsOf.keys()) yield* walk(start, []);
+
+  function* walk(path, way) {
+    const at = way.indexOf(path);
+    if (at >= 0) yield [...way.slice(at), path];
+    if (at >= 0 || done.has(path)) return;
+    for (const next of importsOf.get(path) ?? []) yield* walk(next, [...way, path]);
+    done.add(path);
   }
 }
 

@@ -1,6 +1,7 @@
 export { type AgentOptions, runAgent } from './agent.js';
 export type { HubAddress } from './hub-address.js';
-export { type LeaveOptions, leaveHub } from './leave/leave-hub.js';
+export { leaveHub } from './leave/leave-hub.js';
+export type { LeaveOptions } from './leave/leave-options.js';
 export { moveTo } from './registration/move-hub.js';
 export { type AgentSettings, defaultAgentOptions } from './registration/settings.js';
 export {

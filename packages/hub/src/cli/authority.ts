@@ -13,8 +13,8 @@ import {
   UsageError,
 } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
-import { type CommandContext, withHub } from './commands.js';
 import { type Connection, kubeconfigOption } from './connect.js';
+import { type CommandContext, withHub } from './context.js';
 
 /** What the hub answers at `/flotilla.dev/authority`. */
 export interface AuthorityState {

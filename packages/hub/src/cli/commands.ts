@@ -6,42 +6,19 @@ import {
   type ManifestWork,
   managedClusterLeaseName,
 } from '@flotilla/api';
-import { type Env, type KubeClient, wellKnown } from '@flotilla/kube';
+import { wellKnown } from '@flotilla/kube';
 import { addCommand, parseDuration, UsageError } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import type { CertificateSigningRequest } from '../controllers/csr-approver.js';
 import { type ApproveResult, approveCluster, decideCsr } from './approve.js';
 import { addConfirmDeletionCommand } from './confirm-deletion.js';
-import { type Connection, connect, kubeconfigOption } from './connect.js';
+import { kubeconfigOption } from './connect.js';
+import { type CommandContext, withHub } from './context.js';
 import { expiryNotes } from './expiry-notes.js';
 import { type ListingOptions, runListing, withListingOptions } from './listing.js';
 import { addMembershipCommands } from './membership.js';
 import { addTokenCommand } from './token.js';
 import { clusterView, csrView, manifestView, workView } from './views.js';
-
-export interface CommandContext {
-  readonly env: Env;
-  readonly print: (text: string) => void;
-  /** To standard output as it is. */
-  readonly write: (text: string) => void;
-  /** For what is no part of the answer: standard error. */
-  readonly note: (text: string) => void;
-  /** Resolves at SIGINT or SIGTERM, which end other commands at once. */
-  readonly stopped: () => Promise<void>;
-}
-
-export async function withHub<T>(
-  context: CommandContext,
-  options: { kubeconfig?: string },
-  fn: (hub: Connection) => Promise<T>,
-): Promise<T> {
-  const hub = await connect(context.env, options);
-  try {
-    return await fn(hub);
-  } finally {
-    await hub.close();
-  }
-}
 
 /** Returns `hub works`, to which others add. */
 export function addAskingCommands(program: Command, context: CommandContext): Command {
@@ -50,14 +27,6 @@ export function addAskingCommands(program: Command, context: CommandContext): Co
   addApproveCommand(program, context);
   addMembershipCommands(program, addClustersCommand(program, context), context);
   return addWorksCommand(program, context);
-}
-
-/** Tokens live and die by the hub's clock; this machine's may be wrong. */
-export async function hubTimeMs(client: KubeClient, env: Env): Promise<number> {
-  const response = await client.transport.request({ method: 'GET', path: '/version', timeoutMs: 10_000 });
-  await response.bytes();
-  const hubMs = Date.parse(response.headers['date'] ?? '');
-  return Number.isNaN(hubMs) ? env.clock.now() : hubMs;
 }
 
 function addCsrCommands(program: Command, context: CommandContext): void {

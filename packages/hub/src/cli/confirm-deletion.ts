@@ -8,8 +8,8 @@ import {
 import { wellKnown } from '@flotilla/kube';
 import { addCommand } from '@flotilla/kube/cli';
 import type { Command } from 'commander';
-import { type CommandContext, withHub } from './commands.js';
 import { kubeconfigOption } from './connect.js';
+import { type CommandContext, withHub } from './context.js';
 
 /** Adds it to the command `works`. */
 export function addConfirmDeletionCommand(works: Command, context: CommandContext): void {

@@ -24,8 +24,8 @@ import {
 import { type Command, Option } from 'commander';
 import { generationsOf } from '../history/revisions.js';
 import { changesBetween, diffOf, summarize } from '../history/work-changes.js';
-import { type CommandContext, withHub } from './commands.js';
 import { kubeconfigOption } from './connect.js';
+import { type CommandContext, withHub } from './context.js';
 
 /** One generation with its spec; the first of a list is the present one. */
 export interface Generation {

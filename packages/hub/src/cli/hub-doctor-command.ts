@@ -7,8 +7,8 @@ import {
   reportChecks,
 } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
-import type { CommandContext } from './commands.js';
 import { kubeconfigOption } from './connect.js';
+import type { CommandContext } from './context.js';
 
 interface DoctorFlags {
   readonly dataDir?: string;

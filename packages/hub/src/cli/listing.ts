@@ -11,8 +11,8 @@ import {
   screenOf,
 } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
-import { type CommandContext, withHub } from './commands.js';
 import { type Connection, kubeconfigOption } from './connect.js';
+import { type CommandContext, withHub } from './context.js';
 
 export interface ListingOptions {
   readonly kubeconfig?: string;

@@ -14,9 +14,9 @@ import { type Command, Option } from 'commander';
 import { type CertificateSigningRequest, isPending } from '../controllers/csr-approver.js';
 import { issuedAtMs, revokeAgents } from '../identity/revocations.js';
 import { decideCsr } from './approve.js';
-import { type CommandContext, hubTimeMs, withHub } from './commands.js';
 import type { Connection } from './connect.js';
 import { kubeconfigOption } from './connect.js';
+import { type CommandContext, hubTimeMs, withHub } from './context.js';
 
 interface HubOption {
   readonly kubeconfig?: string;

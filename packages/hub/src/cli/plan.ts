@@ -25,8 +25,8 @@ import {
   UsageError,
 } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
-import { type CommandContext, withHub } from './commands.js';
 import { kubeconfigOption } from './connect.js';
+import { type CommandContext, withHub } from './context.js';
 import { describePlan } from './describe-plan.js';
 
 interface PlanOptions {

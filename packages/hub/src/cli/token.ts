@@ -7,8 +7,8 @@ import { createInvitationKey, invitationSecret, invitationUrl } from '../invitat
 import { bootstrapTokenSecret, createBootstrapToken } from '../tokens/bootstrap-token.js';
 import { joinManifest } from '../tokens/join-manifest.js';
 import { problemOfTerms, type TokenTerms, termsToAnnotations } from '../tokens/token-terms.js';
-import { type CommandContext, hubTimeMs, withHub } from './commands.js';
 import { type Connection, kubeconfigOption } from './connect.js';
+import { type CommandContext, hubTimeMs, withHub } from './context.js';
 
 interface TokenOptions {
   readonly cluster?: string;

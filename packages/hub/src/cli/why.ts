@@ -3,8 +3,8 @@ import { hasReason, type ManagedCluster, type ManifestWork } from '@flotilla/api
 import { type KubeClient, wellKnown } from '@flotilla/kube';
 import { addCommand } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
-import { type CommandContext, withHub } from './commands.js';
 import { kubeconfigOption } from './connect.js';
+import { type CommandContext, withHub } from './context.js';
 import { explainWork } from './explain-work.js';
 
 export function addWhyCommand(program: Command, context: CommandContext): void {

@@ -1,6 +1,5 @@
 /** The `klusterlet` commands: join and run keep running, status and leave ask and end. */
 
-import type { Env } from '@flotilla/kube';
 import {
   addCommand,
   ExitCode,
@@ -16,6 +15,7 @@ import { type KlusterletConfig, KlusterletState } from '../registration/state.js
 import { runAgentOfHubs } from '../several-hubs.js';
 import { readStatus, statusHeaders } from '../status.js';
 import { connectManaged, dialHub, limitedClient } from './connections.js';
+import type { CommandContext } from './context.js';
 import { type DataDirOption, mustConfig, withDataDir } from './data-directory.js';
 import { addDoctorCommand } from './doctor-command.js';
 import { parseProxyUrl } from './hub-proxy.js';
@@ -26,15 +26,6 @@ import { restoreJoin } from './restore-join.js';
 import type { RunOverrides } from './run-from-klusterlet.js';
 import { addSettingOptions } from './setting-options.js';
 import { addWorkFlags, type WorkFlags, workFlagsAsArguments, workOptionsOf } from './work-flags.js';
-
-export interface CommandContext {
-  readonly env: Env;
-  readonly print: (text: string) => void;
-  /** For what is no part of the answer: standard error. */
-  readonly note: (text: string) => void;
-  /** Aborted by SIGINT and SIGTERM from the first call on; before, they end the process at once. */
-  readonly stopSignal: () => AbortSignal;
-}
 
 interface RunOptions extends DataDirOption, WorkFlags {
   readonly klusterlet?: string;

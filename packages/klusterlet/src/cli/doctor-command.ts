@@ -2,7 +2,7 @@
 import { addCommand, type ObjectFormat, objectOutputOption, reportChecks } from '@flotilla/kube/cli';
 import type { Command } from 'commander';
 import { KlusterletState } from '../registration/state.js';
-import type { CommandContext } from './commands.js';
+import type { CommandContext } from './context.js';
 import { type DataDirOption, mustConfig, withDataDir } from './data-directory.js';
 
 export function addDoctorCommand(program: Command, { env, print }: CommandContext): void {

@@ -6,8 +6,8 @@ import { type Command, Option } from 'commander';
 import { hubAt } from '../hub-address.js';
 import { type LeaveResult, leaveHub } from '../leave/leave-hub.js';
 import { type KlusterletConfig, KlusterletState } from '../registration/state.js';
-import type { CommandContext } from './commands.js';
 import { connectManaged, dialHub } from './connections.js';
+import type { CommandContext } from './context.js';
 import { type DataDirOption, mustConfig, withDataDir } from './data-directory.js';
 
 interface LeaveFlags extends DataDirOption {

@@ -9,7 +9,7 @@ import {
 } from '../work/inventory/applied-resources.js';
 import { release } from '../work/inventory/release.js';
 import { groupByRank } from '../work/planning/resource-rank.js';
-import type { LeaveOptions } from './leave-hub.js';
+import type { LeaveOptions } from './leave-options.js';
 
 const pollMs = 250;
 

@@ -12,7 +12,7 @@ import {
 import { type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
 import { managedKinds } from '../registration/managed-definitions.js';
 import { agentNamespaceOf, removeSecondCopy } from '../registration/second-copy.js';
-import type { LeaveOptions } from './leave-hub.js';
+import type { LeaveOptions } from './leave-options.js';
 
 const pollMs = 200;
 

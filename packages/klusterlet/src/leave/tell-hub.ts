@@ -15,7 +15,7 @@ import {
   workReason,
 } from '@flotilla/api';
 import { wellKnown } from '@flotilla/kube';
-import type { LeaveOptions } from './leave-hub.js';
+import type { LeaveOptions } from './leave-options.js';
 
 const timeoutMs = 10_000;
 

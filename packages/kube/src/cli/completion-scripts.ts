@@ -3,8 +3,8 @@
  * hand over the line and show the answer.
  */
 import { type Command, CommanderError } from 'commander';
+import { addCommand } from './command-frame.js';
 import { type Completions, complete, type NameLookup, splitLine } from './completion.js';
-import { addCommand } from './program.js';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];

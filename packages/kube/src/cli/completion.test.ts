@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { Option } from 'commander';
+import { addCommand } from './command-frame.js';
 import { complete, type NameLookup, type NamePlace, splitLine } from './completion.js';
 import { answerCompletion } from './completion-scripts.js';
-import { addCommand, createProgram } from './program.js';
+import { createProgram } from './program.js';
 
 const text = { description: 'd', examples: [] };
 

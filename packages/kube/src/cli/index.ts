@@ -3,6 +3,7 @@ export * from './ask.js';
 export * from './certificate-checks.js';
 export * from './checklist.js';
 export * from './clock-checks.js';
+export { addCommand } from './command-frame.js';
 export * from './completion.js';
 export * from './completion-scripts.js';
 export * from './directory-checks.js';

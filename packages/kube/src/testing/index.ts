@@ -1,4 +1,5 @@
 export * from './memory-files.js';
+export type { CutMode, NetworkFaults } from './network-faults.js';
 export * from './seeded-random.js';
 export * from './simulated-network.js';
 export * from './test-env.js';

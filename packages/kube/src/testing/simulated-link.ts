@@ -7,8 +7,8 @@ import {
 } from '../client/transport.js';
 import { onAbort } from '../env/abort.js';
 import type { Clock, Random } from '../env/env.js';
+import type { CutMode, NetworkFaults } from './network-faults.js';
 import { readAhead } from './read-ahead.js';
-import type { CutMode, NetworkFaults } from './simulated-network.js';
 
 export interface LinkOptions {
   readonly name: string;

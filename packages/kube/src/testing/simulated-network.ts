@@ -5,25 +5,8 @@
  */
 import type { Transport } from '../client/transport.js';
 import type { Clock, Random } from '../env/env.js';
+import type { CutMode, NetworkFaults } from './network-faults.js';
 import { SimulatedLink } from './simulated-link.js';
-
-export interface NetworkFaults {
-  /** One way, uniform between the two; default 1 to 5. */
-  readonly latencyMs: readonly [min: number, max: number];
-  /** Chance that a request never reaches the server. */
-  readonly loseRequest: number;
-  /** Chance that an answer never comes back although the server acted. */
-  readonly loseResponse: number;
-  /** Chance, for each piece of a streamed answer, that the connection breaks there. */
-  readonly breakStream: number;
-  /** Room on the wire for answers, all exchanges together; 0, the default: enough. */
-  readonly bytesPerSecond: number;
-  /** After this time a client notices that its connection is dead; default 45,000, as a PING would. */
-  readonly detectMs: number;
-}
-
-/** What a cut link does: everything is lost silently, or only one way of it, or connections are reset and refused. */
-export type CutMode = 'drop' | 'drop requests' | 'drop answers' | 'refuse';
 
 export interface SimulatedNetworkOptions {
   readonly clock: Clock;
