@@ -40,6 +40,17 @@ describe('work agent, strange works', () => {
     await eventually(world, async () => (await getWork(world, name)) === undefined);
   });
 
+  it('a name that no URL can have is refused, and the work can go', async () => {
+    const strange = configMap('a');
+    const manifest = { ...strange, metadata: { ...strange.metadata, name: 'half a pair \ud800' } };
+    await createWork(world, work('w', [manifest, configMap('a')]));
+    await untilCondition(world, 'w', { type: 'Applied', status: 'False' });
+    await eventually(world, async () => (await find(world.managed, wellKnown.configMaps, key)) !== undefined);
+    await world.hub.delete(wellKnown.manifestWorks, { namespace: clusterName, name: 'w' });
+    await eventually(world, async () => (await getWork(world, 'w')) === undefined);
+    expect(await find(world.managed, wellKnown.configMaps, key)).to.equal(undefined);
+  });
+
   it('what is refused again and again is not recorded anew before each attempt', async () => {
     await createWork(world, work('w', [configMap('a', {}, 'no-such-namespace')]));
     await untilCondition(world, 'w', { type: 'Applied', status: 'False' });

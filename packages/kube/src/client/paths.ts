@@ -11,10 +11,10 @@ export interface ResourceLocation {
 export function resourcePath(ref: ResourceRef, { namespace, name, subresource }: ResourceLocation): string {
   let path = ref.group === '' ? `/api/${ref.version}` : `/apis/${ref.group}/${ref.version}`;
   if (ref.namespaced && namespace !== undefined && namespace !== '') {
-    path += `/namespaces/${encodeURIComponent(namespace)}`;
+    path += `/namespaces/${encodeText(namespace)}`;
   }
   path += `/${ref.resource}`;
-  if (name !== undefined) path += `/${encodeURIComponent(name)}`;
+  if (name !== undefined) path += `/${encodeText(name)}`;
   if (subresource !== undefined) path += `/${subresource}`;
   return path;
 }
@@ -24,7 +24,12 @@ export function queryString(values: Readonly<Record<string, string | number | bo
   let query = '';
   for (const [key, value] of Object.entries(values)) {
     if (value === undefined || value === '') continue;
-    query += `${query === '' ? '?' : '&'}${key}=${encodeURIComponent(String(value))}`;
+    query += `${query === '' ? '?' : '&'}${key}=${encodeText(String(value))}`;
   }
   return query;
+}
+
+/** Half a surrogate pair is no character that a URL could have: it is sent as U+FFFD, and names nothing. */
+function encodeText(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\ufffd'));
 }
