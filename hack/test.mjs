@@ -1,10 +1,10 @@
-// `npm test`: sets up, then runs the unit tests and the end-to-end tests.
+// `npm test`: sets up, then runs the unit tests and the end-to-end tests, two files at a time where there are two cores.
 //   npm test -- --unit          only the unit tests
 //   npm test -- --e2e           only the end-to-end tests
 //   npm test -- --grep WORDS    only tests whose name matches (passed to mocha)
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, setUp } from './setup.mjs';
 import { findTool } from './tools.mjs';
@@ -12,68 +12,114 @@ import { findTool } from './tools.mjs';
 const args = process.argv.slice(2);
 const only = args.includes('--unit') ? ['unit'] : args.includes('--e2e') ? ['e2e'] : ['unit', 'e2e'];
 const passed = args.filter((arg) => arg !== '--unit' && arg !== '--e2e');
-const suites = {
-  unit: ['--spec', 'packages/*/dist/**/*.test.js', '--timeout', '30000'],
-  e2e: ['--spec', 'test-e2e/dist/**/*.test.js', '--timeout', '180000', '--exit'],
-};
+const flags = { unit: ['--timeout', '30000'], e2e: ['--timeout', '180000', '--exit'] };
+/** Those that take longest are begun first, or one of them would run alone in the end. */
+const longest = [
+  'simulation/fresh-seeds',
+  'identity/short-lives',
+  'identity/health',
+  'identity/clocks',
+  'crash',
+  'simulation/simulation',
+  'faults/network',
+  'work-scenarios',
+];
+/** More would only wait for each other: most of the tests have servers of their own, which are processes, too. */
+const jobs = Math.min(2, availableParallelism());
 
 setUp();
 
 /** Test files that a missing tool leaves nothing to do with. */
 const testsOf = {
-  openssl: {
-    unit: ['packages/kube/dist/pki/pki.test.js', 'packages/kube/dist/pki/verify-chain.test.js'],
-    e2e: [],
-  },
-  etcd: { unit: ['packages/apiserver/dist/node/etcd/*.test.js'], e2e: ['test-e2e/dist/etcd/*.test.js'] },
-  ip: { unit: [], e2e: ['test-e2e/dist/faults/network.test.js'] },
+  openssl: ['packages/kube/dist/pki/pki.test.js', 'packages/kube/dist/pki/verify-chain.test.js'],
+  etcd: [...testsUnder('packages/apiserver/dist/node/etcd'), ...testsUnder('test-e2e/dist/etcd')],
+  ip: ['test-e2e/dist/faults/network.test.js'],
   // Those that speak of it, and those of a fleet of real processes, which is asked by it.
-  kubectl: { unit: [], e2e: endToEndTestsWith(/kubectl|\/fleet\.js'/) },
+  kubectl: testsUnder('test-e2e/dist').filter((file) =>
+    /kubectl|\/fleet\.js'/.test(readFileSync(join(root, file), 'utf8')),
+  ),
 };
 
 const say = (text) => process.stderr.write(`${text}\n`);
 const missing = Object.keys(testsOf).filter((tool) => !findTool(tool, say));
 for (const tool of missing) say(`The tests that drive ${tool} are left out.`);
+const leftOut = new Set(missing.flatMap((tool) => testsOf[tool]));
 const total = { passed: 0, failed: 0 };
 const countsDir = mkdtempSync(join(tmpdir(), 'flotilla-test-'));
-for (const name of only) {
-  process.stderr.write(`\nRunning the ${name === 'e2e' ? 'end-to-end' : 'unit'} tests ...\n`);
-  const countsFile = join(countsDir, name);
-  const result = spawnSync(
-    process.execPath,
-    [
-      '--enable-source-maps',
-      join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'),
-      '--no-config',
-      '--reporter',
-      join(root, 'hack', 'mocha-reporter.cjs'),
-      ...suites[name],
-      ...missing.flatMap((tool) => testsOf[tool][name].flatMap((files) => ['--ignore', files])),
-      ...passed,
-    ],
-    {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { FUZZ_RUNS: '2000', ...process.env, FLOTILLA_TEST_COUNTS: countsFile },
-    },
-  );
-  const counts = /^(\d+) (\d+)$/.exec(readCounts(countsFile));
-  total.passed += Number(counts?.[1] ?? 0);
-  total.failed += Number(counts?.[2] ?? 0);
-  if (counts === null || (result.status !== 0 && Number(counts[2]) === 0)) total.failed += 1;
-}
+const tasks = only.flatMap(tasksOf).map((task, index) => ({ ...task, index }));
+await Promise.all(Array.from({ length: jobs }, work));
 rmSync(countsDir, { recursive: true });
 if (total.passed === 0) total.failed += 1;
 process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
-/** The files whose text matches, from the root. */
-function endToEndTestsWith(pattern) {
-  const folder = join('test-e2e', 'dist');
+/** The unit tests share one process, and so does what was asked for by name; each other file has one of its own. */
+function tasksOf(suite) {
+  const folders =
+    suite === 'e2e'
+      ? ['test-e2e/dist']
+      : readdirSync(join(root, 'packages')).map((name) => `packages/${name}/dist`);
+  const files = folders.flatMap(testsUnder).filter((file) => !leftOut.has(file));
+  if (suite === 'unit' || passed.length > 0) return [{ suite, files, title: `${suite} tests` }];
+  const rank = (file) => {
+    const at = longest.findIndex((name) => file === join('test-e2e', 'dist', `${name}.test.js`));
+    return at < 0 ? longest.length : at;
+  };
+  return files
+    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+    .map((file) => ({ suite, files: [file], title: file.replace('dist', 'src').replace('.js', '.ts') }));
+}
+
+function testsUnder(folder) {
   return readdirSync(join(root, folder), { recursive: true })
     .filter((name) => name.endsWith('.test.js'))
-    .map((name) => join(folder, name))
-    .filter((file) => pattern.test(readFileSync(join(root, file), 'utf8')));
+    .map((name) => join(folder, name));
+}
+
+async function work() {
+  for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) await run(task);
+}
+
+/** What tests say is shown when they have ended, or two at a time could not be told from each other. */
+async function run({ suite, files, title, index }) {
+  const countsFile = join(countsDir, String(index));
+  const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
+  const reporter = join(root, 'hack', 'mocha-reporter.cjs');
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--enable-source-maps', mocha, '--no-config', '--reporter', reporter],
+      ...flags[suite],
+      ...files.flatMap((file) => ['--spec', file]),
+      ...passed,
+    ],
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        FUZZ_RUNS: '2000',
+        ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
+        ...process.env,
+        FLOTILLA_TEST_COUNTS: countsFile,
+      },
+    },
+  );
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text) => {
+      said += text;
+    });
+  }
+  const status = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  const counts = /^(\d+) (\d+)$/.exec(readCounts(countsFile));
+  total.passed += Number(counts?.[1] ?? 0);
+  total.failed += Number(counts?.[2] ?? 0);
+  if (counts === null || (status !== 0 && Number(counts[2]) === 0)) total.failed += 1;
+  process.stdout.write(`\n${title}\n${said}`);
 }
 
 /** What the reporter left; nothing when mocha ended before its last test. */
