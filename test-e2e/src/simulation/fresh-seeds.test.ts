@@ -1,6 +1,6 @@
 /**
- * Fleets that nobody has simulated before, and bugs that the simulation must find: as many as SIM_RUNS asks for, which
- * CI does. A failure names its seed; without SIM_RUNS a run of all tests says the same twice.
+ * Fleets that nobody has simulated before, and bugs that the simulation must find: as many as SIM_RUNS asks for. A
+ * failure names its seed. Without SIM_RUNS there is none of it: a run of all tests then says the same twice.
  */
 import { join } from 'node:path';
 import { expect } from 'chai';
