@@ -48,7 +48,7 @@ export const defaultWorkAgentOptions: WorkAgentOptions = Object.freeze({
   evictionGracePeriodMs: 3_600_000,
   definitionWaitMs: 2000,
   deletionOrderMs: 30_000,
-  maxRetryMs: 240_000,
+  maxRetryMs: 60_000,
   maxHubRetryMs: 10_000,
   executorRetryMs: 60_000,
   diagnoseAfterMs: 3000,
