@@ -188,8 +188,8 @@ class InventoryStore implements Inventories {
         { signal, ...(uid !== undefined && { preconditions: { uid } }) },
       );
     } catch (error) {
-      if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
-      this.#known.delete(name); // it is gone, or another one is there, which the watch will show
+      if (!(await this.#isGone(inventory, error, signal))) throw error;
+      if (this.#known.get(name)?.metadata.uid === uid) this.#known.delete(name);
     }
   }
 
@@ -200,7 +200,7 @@ class InventoryStore implements Inventories {
     try {
       await this.#patch(inventory, { metadata: { finalizers } }, { signal });
     } catch (error) {
-      if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
+      if (!(await this.#isGone(inventory, error, signal))) throw error;
     }
   }
 
@@ -247,9 +247,30 @@ class InventoryStore implements Inventories {
       );
       return this.#keep(patched);
     } catch (error) {
-      const isGone = hasReason(error, 'NotFound', 'Conflict') && this.#known.get(name)?.metadata.uid === uid;
-      if (isGone) this.#known.delete(name); // an answer that came after the news of its end had brought it back
+      const isGone = await this.#isGone(inventory, error, options.signal);
+      // An answer that came after the news of its end may have brought it back.
+      if (isGone && this.#known.get(name)?.metadata.uid === uid) this.#known.delete(name);
       throw error;
+    }
+  }
+
+  /**
+   * A conflict says that another inventory has the name, or only that somebody wrote to this one at the same time: the
+   * server is asked which. To take an inventory that is there for gone would let its work go, and leave its objects.
+   */
+  async #isGone(
+    { metadata: { name = '', uid } }: AppliedManifestWork,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (hasReason(error, 'NotFound')) return true;
+    if (!hasReason(error, 'Conflict')) return false;
+    try {
+      const found = await this.#options.client.get<AppliedManifestWork>(ref, { name }, { signal });
+      return found.metadata.uid !== uid;
+    } catch (failure) {
+      if (hasReason(failure, 'NotFound')) return true;
+      throw failure;
     }
   }
 
