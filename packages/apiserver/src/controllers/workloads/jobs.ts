@@ -11,6 +11,8 @@ import { type JobFailure, jobFailure, retryAtMs } from './job-failures.js';
 import { isActive, isReady, type NewPod, type PodControl } from './pod-control.js';
 import { enqueueChanged, enqueueOwners, nonZero, type SimulatedCluster } from './simulated-cluster.js';
 
+/** Pods made in one pass, as kube-controller-manager has it; their events bring the next. */
+const burst = 500;
 const indexAnnotation = 'batch.kubernetes.io/job-completion-index';
 
 export function createJobLoop(cluster: SimulatedCluster, pods: PodControl): Controller {
@@ -98,15 +100,17 @@ class Jobs {
     const left = completionsOf(job) - succeeded.length;
     // Without a number of completions the first success ends it.
     const isEnding = at(job, 'spec', 'completions') === undefined && succeeded.length > 0;
-    const missing = isEnding ? 0 : Math.min(numberAt(job, 'spec', 'parallelism'), left) - active.length;
+    const allowed = Math.min(numberAt(job, 'spec', 'parallelism'), left) - active.length;
+    const missing = isEnding ? 0 : Math.min(allowed, burst);
     if (missing <= 0) return [];
     const started: KubeObject[] = [];
     const template = objectAt(job, 'spec', 'template');
     const isIndexed = textAt(job, 'spec', 'completionMode') === 'Indexed';
     const taken = new Set([...active, ...succeeded].map(indexOf));
-    const indexes = Array.from({ length: completionsOf(job) }, (_, index) => index)
-      .filter((index) => !taken.has(index))
-      .slice(0, missing);
+    const indexes: number[] = [];
+    for (let index = 0; index < completionsOf(job) && indexes.length < missing; index++) {
+      if (!taken.has(index)) indexes.push(index);
+    }
     const toFail = podsToFail(job) - failed.length - active.length;
     const wanted = isIndexed
       ? indexes.map((index) => ({

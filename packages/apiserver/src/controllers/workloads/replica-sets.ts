@@ -22,9 +22,8 @@ export function createReplicaSetLoop(cluster: SimulatedCluster, pods: PodControl
         set.metadata.deletionTimestamp === undefined ? numberAt(set, 'spec', 'replicas') - active.length : 0;
       const template = objectAt(set, 'spec', 'template');
       const refusal = new Refusal();
-      await inBatches(Array.from({ length: Math.max(missing, 0) }), () =>
-        refusal.keep(() => pods.create(set, { template })),
-      );
+      const started = Array.from({ length: Math.max(0, Math.min(missing, burst)) });
+      await inBatches(started, () => refusal.keep(() => pods.create(set, { template })));
       const extra = missing < 0 ? active.toSorted(byDispensability).slice(0, -missing) : [];
       await inBatches(extra, (pod) => pods.delete(pod));
       const left = active.filter((pod) => !extra.includes(pod));
@@ -40,6 +39,8 @@ export function createReplicaSetLoop(cluster: SimulatedCluster, pods: PodControl
   return controller;
 }
 
+/** Pods made in one pass, as kube-controller-manager has it; their events bring the next. */
+const burst = 500;
 /** A quota may have room again, or a policy be gone. */
 const retryRefusedMs = 2000;
 
