@@ -2,14 +2,7 @@
  * Services: one of type LoadBalancer gets an address, and every one with a selector gets an EndpointSlice of the pods
  * that it selects. Nothing listens at any of these addresses.
  */
-import {
-  type JsonObject,
-  type KubeObject,
-  type LabelSelector,
-  labelSelectorFromObject,
-  matchesLabels,
-  simulationAnnotations,
-} from '@flotilla/api';
+import { type JsonObject, type KubeObject, simulationAnnotations } from '@flotilla/api';
 import { type Controller, createController, keyOf } from '@flotilla/kube';
 import { listAt, objectAt, objectsAt, textAt } from '../../builtin/access.js';
 import { recordEvents } from './event-recorder.js';
@@ -74,11 +67,13 @@ function statusOf(service: KubeObject): JsonObject {
   return { ...status, loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } };
 }
 
-function selects(service: KubeObject, pod: KubeObject): boolean {
-  const matchLabels = objectAt(service, 'spec', 'selector');
-  if (Object.keys(matchLabels).length === 0) return false;
-  const selector: LabelSelector = { matchLabels: matchLabels as Record<string, string> }; // labels are texts
-  return matchesLabels(labelSelectorFromObject(selector), pod.metadata.labels);
+/** A selector of a Service may ask for what no label can be: that matches nothing, and is no error. */
+export function selects(service: KubeObject, pod: KubeObject): boolean {
+  const wanted = Object.entries(objectAt(service, 'spec', 'selector'));
+  const labels = pod.metadata.labels ?? {};
+  return (
+    wanted.length > 0 && wanted.every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)
+  );
 }
 
 /** All of a pod that an endpoint shows. */
