@@ -215,10 +215,21 @@ async function isJoinedByAnother(
     labelSelector: `${clusterNameLabel}=${cluster}`,
   });
   return csrs.items.some((csr) => {
-    if (csr.status?.certificate === undefined) return false;
+    if (csr.status?.certificate === undefined || !isOfThisLife(csr, { cluster: existing, id })) return false;
     const issued = readAgentRequest(csr);
     return issued.ok && issued.agent !== agent;
   });
+}
+
+/** Requests outlive the cluster that they were for by an hour: those of a cluster that was removed are nobody's key now. */
+function isOfThisLife(
+  { metadata, spec }: CertificateSigningRequest,
+  { cluster, id }: { cluster: ManagedCluster; id: string },
+): boolean {
+  return (
+    bootstrapTokenId(spec.username ?? '') === id ||
+    (metadata.creationTimestamp ?? '') > (cluster.metadata.creationTimestamp ?? '')
+  );
 }
 
 /** All rules, in the order in which they run. */

@@ -93,7 +93,7 @@ export async function approveCluster(
   if (managed === undefined) throw new Error(await notAskedYet(client, cluster));
   const isJoined = isConditionTrue(managed, clusterCondition.joined);
   const known = await waitFor(options, `the certificate request of ${cluster}`, async () => {
-    const requests = await listRequests(client, cluster);
+    const requests = await listRequests(client, managed);
     return isJoined || requests.length > 0 ? requests : undefined;
   });
   const requests = known ?? [];
@@ -144,14 +144,24 @@ async function waitFor<T>(
   }
 }
 
-/** Requests of the cluster that nobody has refused, newest first. */
-async function listRequests(client: KubeClient, cluster: string): Promise<CertificateSigningRequest[]> {
+/**
+ * Requests of the cluster that nobody has refused, newest first. What was answered before the cluster was made was for
+ * a former one of its name; what waits since then is the same klusterlet's.
+ */
+async function listRequests(
+  client: KubeClient,
+  { metadata: { name = '', creationTimestamp } }: ManagedCluster,
+): Promise<CertificateSigningRequest[]> {
   const { items } = await client.list<CertificateSigningRequest>(wellKnown.certificateSigningRequests, {
-    labelSelector: `${clusterNameLabel}=${cluster}`,
+    labelSelector: `${clusterNameLabel}=${name}`,
   });
   const refused = ({ status }: CertificateSigningRequest): boolean =>
     (status?.conditions ?? []).some(({ type }) => type === 'Denied' || type === 'Failed');
-  return items.filter((csr) => !refused(csr)).sort((a, b) => createdAt(b).localeCompare(createdAt(a)));
+  const isFormer = (csr: CertificateSigningRequest): boolean =>
+    !isPending(csr) && createdAt(csr) < (creationTimestamp ?? '');
+  return items
+    .filter((csr) => !refused(csr) && !isFormer(csr))
+    .sort((a, b) => createdAt(b).localeCompare(createdAt(a)));
 }
 
 function otherKey(

@@ -1,5 +1,5 @@
 /** Writes down on each ManagedCluster which keys the hub has certified for its agents; see `identity/agent-keys.ts`. */
-import { hubFieldManager } from '@flotilla/api';
+import { hubFieldManager, parseTime } from '@flotilla/api';
 import { type Controller, createController, PkiError, parseCertificate, wellKnown } from '@flotilla/kube';
 import { type AgentKey, agentKeysAnnotation, agentKeysOf, withAgentKey } from '../identity/agent-keys.js';
 import { issuedAtMs } from '../identity/revocations.js';
@@ -26,12 +26,8 @@ async function reconcile({ client, clusters, csrs }: HubContext, name: string): 
   const request = readAgentRequest(csr);
   if (!request.ok) return;
   const cluster = clusters.cache.get(request.cluster);
-  // A request that is older than the cluster of this name was another's.
-  if (
-    cluster === undefined ||
-    (csr.metadata.creationTimestamp ?? '') < (cluster.metadata.creationTimestamp ?? '')
-  )
-    return;
+  // What was issued before the cluster was made is the key of a former one of its name.
+  if (cluster === undefined || key.issuedAtMs < parseTime(cluster.metadata.creationTimestamp ?? '')) return;
   const annotation = withAgentKey(agentKeysOf(cluster), key);
   if (annotation === undefined) return;
   const { uid, resourceVersion } = cluster.metadata;

@@ -3,24 +3,18 @@
  * a directory is bound to its cluster name only once the hub has taken the request of its klusterlet.
  */
 import { matchesNames, validateObjectName } from '@flotilla/api';
-import { createClient, type Env, publicKeyHash, TransportError, writeKubeconfig } from '@flotilla/kube';
+import { type Env, publicKeyHash, TransportError, writeKubeconfig } from '@flotilla/kube';
 import { UsageError } from '@flotilla/kube/cli';
 import { probeTls } from '@flotilla/kube/node';
-import { hubAt } from '../hub-address.js';
 import { moveTo } from '../registration/move-hub.js';
 import { fetchPinnedCa } from '../registration/pinned-ca.js';
-import { proveKnown, refusalOf } from '../registration/recovery.js';
 import { isExpired } from '../registration/renewal.js';
-import type {
-  HubCandidate,
-  HubCredentials,
-  KlusterletConfig,
-  KlusterletState,
-} from '../registration/state.js';
-import { dialHub, managedKubeconfig } from './connections.js';
+import type { HubCandidate, KlusterletConfig, KlusterletState } from '../registration/state.js';
+import { managedKubeconfig } from './connections.js';
 import { hubProxy } from './hub-proxy.js';
 import { type Invitation, readInvitation } from './invitation.js';
 import { preflight } from './preflight.js';
+import { askHubAbout } from './saved-membership.js';
 import { type SettingFlags, settingsOf } from './setting-options.js';
 
 export interface JoinOptions extends SettingFlags {
@@ -148,6 +142,7 @@ export async function prepareJoin(
     ...(join.proxyUrl !== undefined && { proxyUrl: join.proxyUrl }),
     settings,
   };
+  if (saved?.isForgotten === true) await state.forgetCredentials();
   await state.writeConfig(config);
   await state.writeBootstrapKubeconfig(
     writeKubeconfig({
@@ -181,6 +176,8 @@ interface SavedJoin {
   readonly config: KlusterletConfig;
   /** Its credentials are valid: there is nothing left to ask the hub for. */
   readonly isComplete: boolean;
+  /** The hub believes the credentials, and has no such cluster any more. */
+  readonly isForgotten: boolean;
 }
 
 /** What an earlier join left. @throws UsageError when the directory is bound to another name or hub. */
@@ -199,23 +196,10 @@ async function savedJoin(
     );
   }
   const saved = await state.readCredentials();
-  const isComplete =
-    saved !== undefined && !isExpired(saved, env.clock) && !(await isRefused(config, saved, env));
-  return { config, isComplete };
-}
-
-/** The hub says that it does not know this agent; a hub that is away says nothing. */
-async function isRefused(config: KlusterletConfig, saved: HubCredentials, env: Env): Promise<boolean> {
-  const { clusterName } = config;
-  const transport = dialHub(env, { ...hubAt(config), credentials: () => saved });
-  try {
-    await proveKnown(createClient(transport, { userAgent: 'klusterlet' }), clusterName);
-    return false;
-  } catch (error) {
-    return refusalOf(error) !== undefined;
-  } finally {
-    await transport.close();
-  }
+  if (saved === undefined || isExpired(saved, env.clock))
+    return { config, isComplete: false, isForgotten: false };
+  const answer = await askHubAbout(config, { saved, token: join.token, env });
+  return { config, isComplete: answer === 'known', isForgotten: answer === 'forgotten' };
 }
 
 /** Trusted because it matches the pin; from the first address that can be reached. */

@@ -138,8 +138,7 @@ export class KlusterletState {
 
   /** Puts what was kept for this hub, if anything was, in the place of what there is for another. */
   async restoreForHub(config: KlusterletConfig): Promise<void> {
-    for (const name of ['hub', 'bootstrap/pending.json', 'problem.json'])
-      await this.#files.remove(this.path(name));
+    await this.forgetCredentials();
     const kept = this.ofHub(config.hubServer);
     const credentials = await kept.readCredentials();
     if (credentials === undefined) return;
@@ -222,6 +221,12 @@ export class KlusterletState {
     await this.#write(`hub/${keys.certificate}`, credentials.certificatePem);
     await this.#write(`hub/${keys.kubeconfig}`, options.kubeconfig);
     await this.#files.remove(this.path('hub/next.json'));
+  }
+
+  /** Of a cluster that its hub has forgotten: the next join is a first one, by the same agent. */
+  async forgetCredentials(): Promise<void> {
+    for (const name of ['hub', 'bootstrap/pending.json', 'problem.json'])
+      await this.#files.remove(this.path(name));
   }
 
   /** Forgets how to reach the hub; the saved works stay. */
