@@ -6,7 +6,7 @@ import { type KubeObject, StatusError } from '@flotilla/api';
 import { type ResourceRef, TransportError } from '@flotilla/kube';
 import { tokenKey, tokenOf } from './items.js';
 import { clusterLink, type Drift } from './scenario.js';
-import { holds, type User } from './user.js';
+import { holds } from './user.js';
 import type { FleetCluster, World } from './world.js';
 
 interface Open {
@@ -31,16 +31,12 @@ const strikesMs = 600_000;
 
 export class Drifts {
   readonly #world: World;
-  readonly #user: User;
   #open: Open[] = [];
   readonly #strikes = new Map<string, number[]>();
-  /** Objects that the system may leave behind: somebody has taken its mark off them. */
-  readonly disowned = new Set<string>();
   #count = 0;
 
-  constructor(world: World, user: User) {
+  constructor(world: World) {
     this.#world = world;
-    this.#user = user;
   }
 
   /** Changes the picked one of the objects that works hold; nothing when there is none. */
@@ -57,18 +53,9 @@ export class Drifts {
     return true;
   }
 
-  /** What the klusterlet has let go of it may leave behind. */
-  disownAll(cluster: string): void {
-    for (const [key, { object }] of this.#world.observer.cluster(cluster).objects) {
-      const isOurs = object.metadata.ownerReferences?.some(({ kind }) => kind === 'AppliedManifestWork');
-      if (isOurs) this.disowned.add(`${cluster} ${key}`);
-    }
-  }
-
   /** The cluster is another one now. */
   forget(cluster: string): void {
     this.#open = this.#open.filter((open) => open.cluster !== cluster);
-    for (const id of [...this.disowned]) if (id.startsWith(`${cluster} `)) this.disowned.delete(id);
   }
 
   async #commitAt(cluster: FleetCluster, drift: Drift, key: string | undefined): Promise<string> {
@@ -77,7 +64,7 @@ export class Drifts {
     const { uid = '', ownerReferences = [] } = object.metadata;
     const owner = ownerReferences.find(({ kind }) => kind === 'AppliedManifestWork')?.uid ?? '';
     const token = `drift.${++this.#count}`;
-    if (drift === 'disown' || drift === 'replace') this.disowned.add(`${cluster.name} ${key}`);
+    if (drift === 'disown') this.#world.model.cluster(cluster.name).disowned(key, uid);
     if (drift === 'delete' || drift === 'replace') this.#world.observer.cluster(cluster.name).doomed.add(uid);
     try {
       await this.#change(cluster, { key, object, drift, token });
@@ -130,8 +117,9 @@ export class Drifts {
         const isOwned = object.metadata.ownerReferences?.some(({ kind }) => kind === 'AppliedManifestWork');
         const isGoing = object.metadata.deletionTimestamp !== undefined;
         const isSpecial = key.includes('/customresourcedefinitions/') || key.includes('/namespaces/');
-        const plan = this.#user.planOf(tokenOf(object));
-        const isHeld = plan !== undefined && holds(plan, key) && this.#user.isOfOneMind(plan, key);
+        const { editions } = this.#world.model;
+        const plan = editions.of(tokenOf(object))?.plan;
+        const isHeld = plan !== undefined && holds(plan, key) && editions.isOfOneMind(plan, key);
         return isOwned && !isGoing && !isSpecial && isHeld;
       })
       .map(([key]) => key)
@@ -206,6 +194,7 @@ export class Drifts {
         });
         // Until a work has taken it over, it is nobody else's to delete.
         view.foreign.set(made.metadata.uid ?? '', { key, mayChange: true });
+        this.#world.model.cluster(cluster).replaced(key, made.metadata.uid ?? '');
         return;
       }
     }

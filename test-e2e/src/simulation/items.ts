@@ -112,7 +112,8 @@ function toConfig(item: Item) {
   };
 }
 
-function toManifests(item: Item, token: string): KubeObject[] {
+/** The manifests of one item: one, or the same object in several versions. */
+export function toManifests(item: Item, token: string): KubeObject[] {
   const { group, version, namespaced } = refOf(item);
   const object: KubeObject = {
     apiVersion: group === '' ? version : `${group}/${version}`,

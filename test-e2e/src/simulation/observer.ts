@@ -77,6 +77,14 @@ export class Observer {
     return view;
   }
 
+  /** Keys and uids of the objects of a cluster that works own. */
+  ownedIn(name: string): (readonly [key: string, uid: string])[] {
+    return [...this.cluster(name).objects].flatMap(([key, { object }]) => {
+      const isOurs = object.metadata.ownerReferences?.some(({ kind }) => kind === 'AppliedManifestWork');
+      return isOurs ? [[key, object.metadata.uid ?? ''] as const] : [];
+    });
+  }
+
   hearHub(event: StoreEvent): void {
     this.#trace('hub', event);
     if (event.key.startsWith(planPrefix)) {

@@ -11,6 +11,7 @@ import {
 } from '@flotilla/api';
 import { approveCluster, bootstrapTokenSecret, createBootstrapToken, revokeAgents } from '@flotilla/hub';
 import { sleep, wellKnown } from '@flotilla/kube';
+import type { HubSnapshot } from './model/hub-model.js';
 import type { Backup } from './server-process.js';
 import type { FleetCluster, World } from './world.js';
 
@@ -23,7 +24,7 @@ export class Operator {
   readonly #busy = new Set<string>();
   /** Clusters whose klusterlet is not there at present, on purpose. */
   readonly #absent = new Set<string>();
-  #backup: { readonly store: Backup; readonly restoreOthers: () => void } | undefined;
+  #backup: { readonly store: Backup; readonly model: HubSnapshot } | undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -110,22 +111,22 @@ export class Operator {
     });
   }
 
-  /** `others` takes in what else must go back with the hub, and returns the way to do so. */
-  async backUpHub(others: () => () => void): Promise<void> {
+  async backUpHub(): Promise<void> {
     if (!this.#world.hub.isReady || this.#busy.size > 0) return;
-    this.#backup = { store: await this.#world.hub.backUp(), restoreOthers: others() };
+    const store = await this.#world.hub.backUp();
+    this.#backup = { store, model: this.#world.model.hub.snapshot() };
   }
 
   /** False: there is no back-up. */
   async restoreHub(downMs: number): Promise<boolean> {
-    const { hub, clock, observer } = this.#world;
+    const { hub, clock, observer, model } = this.#world;
     if (this.#backup === undefined || hub.isBeingReplaced || this.#busy.size > 0) return false;
-    const { store, restoreOthers } = this.#backup;
+    const { store, model: then } = this.#backup;
     hub.crash();
     hub.isBeingReplaced = true;
     await hub.replaceStore(store);
     observer.restoreHub(store);
-    restoreOthers();
+    model.hub.restore(then);
     clock.setTimer(downMs, () => {
       hub.isBeingReplaced = false;
       if (!hub.isRunning) hub.start();

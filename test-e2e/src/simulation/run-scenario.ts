@@ -53,7 +53,7 @@ class Run {
     this.#scenario = scenario;
     this.#world = new World(scenario);
     this.#user = new User(this.#world);
-    this.#drifts = new Drifts(this.#world, this.#user);
+    this.#drifts = new Drifts(this.#world);
     this.#bounds = new Bounds(this.#world);
   }
 
@@ -119,9 +119,10 @@ class Run {
     world.mend();
     const endMs = world.clock.monotonicMs() + convergenceLimitMs;
     await this.#pass(comeBackMs);
+    world.model.hub.settle();
     for (let pauseMs = 1000; ; pauseMs = Math.min(pauseMs * 1.5, 60_000)) {
       const busy = world.clusters.filter(({ name }) => world.operator.isBusyWith(name));
-      const problems = await findProblems(world, this.#user, this.#drifts);
+      const problems = await findProblems(world);
       problems.push(...busy.map(({ name }) => `${name}: an operator is still at work`));
       if (problems.length === 0) break;
       await this.#whileTimePasses(world.operator.confirmHeldDeletions());
@@ -144,7 +145,7 @@ class Run {
     for (const key of world.observer.changed) {
       if (!heartbeats.test(key)) world.breach('rest', `${key} was written although nothing had happened`);
     }
-    for (const problem of await findProblems(world, this.#user, this.#drifts)) {
+    for (const problem of await findProblems(world)) {
       world.breach('P2/P6', `after it had converged: ${problem}`);
     }
     this.#note('rested');

@@ -46,6 +46,7 @@ export function takeStep(step: Action, stage: Stage): Promise<string> | undefine
     case 'upgrade': {
       const { server } = world.cluster(step.cluster);
       server.upgrade({ major: 1, minor: step.minor, patch: 0 });
+      world.model.cluster(step.cluster).minor = step.minor;
       world.restartAfter(server, 2000);
       return undefined;
     }
@@ -141,7 +142,7 @@ type ProcessFault = Extract<
   }
 >;
 
-function breakProcess(step: ProcessFault, { world, user, drifts }: Stage): Promise<string> | undefined {
+function breakProcess(step: ProcessFault, { world, drifts }: Stage): Promise<string> | undefined {
   const { operator } = world;
   switch (step.do) {
     case 'crash hub':
@@ -168,20 +169,21 @@ function breakProcess(step: ProcessFault, { world, user, drifts }: Stage): Promi
       });
     }
     case 'back up hub':
-      return operator.backUpHub(() => user.remember()).then(() => 'done');
+      return operator.backUpHub().then(() => 'done');
     case 'restore hub':
       return operator.restoreHub(step.downMs).then((isDone) => (isDone ? 'restored' : 'there is no back-up'));
     case 'revoke':
       world.inBackground(operator.revoke(world.cluster(step.cluster), step.awayMs));
       return undefined;
     case 'leave': {
-      const left = (): void => drifts.disownAll(step.cluster);
+      const left = (): void => world.model.cluster(step.cluster).kept(world.observer.ownedIn(step.cluster));
       world.inBackground(operator.leave(world.cluster(step.cluster), { awayMs: step.awayMs, left }));
       return undefined;
     }
     case 'rebuild': {
       const lost = (): void => {
         world.observer.rebuildCluster(step.cluster);
+        world.model.cluster(step.cluster).rebuilt();
         drifts.forget(step.cluster);
       };
       world.inBackground(operator.rebuild(world.cluster(step.cluster), { downMs: step.downMs, lost }));

@@ -1,8 +1,9 @@
 /**
- * The people around a fleet: a user who applies and removes works on the hub and remembers what was acknowledged (P1),
- * and somebody else who meddles with objects in the managed clusters. Called by the run of a scenario.
+ * The people around a fleet: a user who applies, changes and removes works on the hub, and tells the model what was
+ * asked and what was acknowledged, so that what the hub says can be judged (P1). Called by the run of a scenario.
  */
 import {
+  type KubeObject,
   type ManifestWork,
   type ManifestWorkRevision,
   manifestWorkPlanKind,
@@ -12,81 +13,62 @@ import {
   workUidLabel,
 } from '@flotilla/api';
 import { TransportError, wellKnown } from '@flotilla/kube';
-import { itemKey, type Strategy, tokenOf, toWork, type WorkPlan } from './items.js';
+import { itemKey, tokenOf, toWork, type WorkPlan } from './items.js';
+import type { Change, SeenWork } from './model/work-model.js';
 import type { World } from './world.js';
 
-/** The last thing that the hub has acknowledged of a work. */
-interface Acknowledged {
-  readonly uid: string;
-  readonly generation: number;
-  readonly token: string;
-  readonly isRemoved: boolean;
-}
+type WorkName = Pick<WorkPlan, 'cluster' | 'name'>;
 
 /** Of what was only asked about. */
 export const planTokenPrefix = 'plan.';
 
 export class User {
   readonly #world: World;
-  readonly #acknowledged = new Map<string, Acknowledged>();
-  /** Works that somebody has tried to remove since they were last acknowledged. */
-  readonly #removals = new Set<string>();
   readonly #queues = new Map<string, Promise<void>>();
-  readonly #plans = new Map<string, WorkPlan>();
-  readonly #strategies = new Map<string, Set<Strategy>>();
   #edition = 0;
-  #restores = 0;
-  /** What the hub has acknowledged of the clusters' labels. */
-  readonly clusterLabels = new Map<string, string>();
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  /** The plan that a token is of. */
-  planOf(token: string | undefined): WorkPlan | undefined {
-    return token === undefined ? undefined : this.#plans.get(token);
-  }
-
-  /** Whether a work has always asked for one strategy for the object. */
-  isOfOneMind({ cluster, name }: WorkPlan, key: string): boolean {
-    return this.#strategies.get(`${cluster}/${name} ${key}`)?.size === 1;
-  }
-
   apply(plan: WorkPlan): void {
-    const token = `${plan.name}.${++this.#edition}`;
-    this.#plans.set(token, plan);
-    for (const item of plan.items) {
-      const id = `${plan.cluster}/${plan.name} ${itemKey(item)}`;
-      this.#strategies.set(id, (this.#strategies.get(id) ?? new Set()).add(item.strategy));
-    }
-    this.#inOrder(plan, async (id) => {
-      const body = toWork(plan, token);
-      const answer = await this.#world.user.patch<ManifestWork>(
-        wellKnown.manifestWorks,
-        { namespace: plan.cluster, name: plan.name },
-        { type: 'apply', body, fieldManager: 'user', force: true },
-      );
-      return () => this.#keep(id, answer);
-    });
+    const edition = this.#world.model.editions.add({ token: `${plan.name}.${++this.#edition}`, plan });
+    this.#inOrder(plan, () =>
+      this.#change(plan, { do: 'apply', edition }, (key) =>
+        this.#world.user.patch<ManifestWork>(wellKnown.manifestWorks, key, {
+          type: 'apply',
+          body: toWork(plan, edition.token),
+          fieldManager: 'user',
+          force: true,
+        }),
+      ),
+    );
   }
 
   /** Brings a former generation back, as `hub works undo` does. */
-  undo(work: Pick<WorkPlan, 'cluster' | 'name'>, pick: number): void {
-    this.#inOrder(work, async (id) => {
-      const { user } = this.#world;
-      const key = { namespace: work.cluster, name: work.name };
-      const live = await user.get<ManifestWork>(wellKnown.manifestWorks, key);
+  undo(work: WorkName, pick: number): void {
+    this.#inOrder(work, async () => {
+      const { user, model } = this.#world;
+      const live = await user.get<ManifestWork>(wellKnown.manifestWorks, keyOf(work));
+      const { uid = '', generation: from = 0 } = live.metadata;
       const { items } = await user.list<ManifestWorkRevision>(resourceOf(manifestWorkRevisionKind), {
         namespace: work.cluster,
-        labelSelector: `${workUidLabel}=${live.metadata.uid ?? ''}`,
+        labelSelector: `${workUidLabel}=${uid}`,
       });
-      const spec = items[pick % Math.max(1, items.length)]?.spec?.workSpec as
-        | ManifestWork['spec']
-        | undefined;
-      if (spec === undefined) return undefined;
-      const answer = await user.update<ManifestWork>(wellKnown.manifestWorks, { ...live, spec });
-      return () => this.#keep(id, answer);
+      const revision = items[pick % Math.max(1, items.length)]?.spec;
+      if (revision === undefined) return;
+      const spec = revision.workSpec as NonNullable<ManifestWork['spec']>; // a spec that a work had
+      const { generation } = revision;
+      // What nobody was told of is taken for what it says it is.
+      const edition =
+        model.hub.generation(idOf(work), { uid, generation }) ?? model.editions.of(tokenOfSpec(spec));
+      if (edition === undefined) {
+        this.#world.breach('P1', `work ${idOf(work)}: nobody asked for what its revision ${generation} says`);
+        return;
+      }
+      await this.#change(work, { do: 'undo', uid, from, edition }, () =>
+        user.update<ManifestWork>(wellKnown.manifestWorks, { ...live, spec }),
+      );
     });
   }
 
@@ -101,98 +83,70 @@ export class User {
         metadata: { name: token, namespace: plan.cluster },
         spec: { workName: plan.name, workSpec },
       });
-      return undefined;
     });
   }
 
-  label({ cluster, name }: Pick<WorkPlan, 'cluster' | 'name'>, value: string): void {
-    this.#inOrder({ cluster, name }, async () => {
-      const body = { metadata: { labels: { 'sim.example/label': value } } };
-      const key = { namespace: cluster, name };
-      await this.#world.user.patch(wellKnown.manifestWorks, key, { type: 'merge', body });
-      return undefined;
-    });
+  label(work: WorkName, value: string): void {
+    const body = { metadata: { labels: { [labelKey]: value } } };
+    this.#inOrder(work, () =>
+      this.#change(work, { do: 'label', value }, (key) =>
+        this.#world.user.patch<ManifestWork>(wellKnown.manifestWorks, key, { type: 'merge', body }),
+      ),
+    );
   }
 
   labelCluster(cluster: string, value: string): void {
     this.#inOrder({ cluster, name: '' }, async () => {
-      const body = { metadata: { labels: { 'sim.example/label': value } } };
+      const body = { metadata: { labels: { [labelKey]: value } } };
+      const acknowledge = this.#world.model.hub.labelCluster(cluster, value);
       await this.#world.user.patch(wellKnown.managedClusters, { name: cluster }, { type: 'merge', body });
-      return () => this.clusterLabels.set(cluster, value);
+      acknowledge();
     });
   }
 
-  /** The way back to what was acknowledged until now, for a hub that is restored. */
-  remember(): () => void {
-    const [acknowledged, removals, labels] = [
-      new Map(this.#acknowledged),
-      new Set(this.#removals),
-      new Map(this.clusterLabels),
-    ];
-    return () => {
-      this.#acknowledged.clear();
-      for (const [id, known] of acknowledged) this.#acknowledged.set(id, known);
-      for (const id of removals) this.#removals.add(id); // what was under way may have come through
-      this.clusterLabels.clear();
-      for (const [cluster, value] of labels) this.clusterLabels.set(cluster, value);
-      this.#restores++;
-    };
-  }
-
-  #keep(id: string, answer: ManifestWork): void {
-    const { uid = '', generation = 0, deletionTimestamp } = answer.metadata;
-    const isRemoved = deletionTimestamp !== undefined; // a change of what is going away keeps nothing
-    if (!isRemoved) this.#removals.delete(id);
-    const token = tokenOf(answer.spec?.workload?.manifests?.[0] as never) ?? ''; // what items.ts made
-    this.#acknowledged.set(id, { uid, generation, token, isRemoved });
-  }
-
-  remove(work: Pick<WorkPlan, 'cluster' | 'name'>): void {
-    this.#inOrder(work, async (id) => {
-      this.#removals.add(id);
-      await this.#world.user.delete(wellKnown.manifestWorks, { namespace: work.cluster, name: work.name });
-      return () => {
-        const before = this.#acknowledged.get(id);
-        if (before !== undefined) this.#acknowledged.set(id, { ...before, isRemoved: true });
-      };
-    });
+  remove(work: WorkName): void {
+    this.#inOrder(work, () =>
+      this.#change(work, { do: 'remove' }, async (key) => {
+        await this.#world.user.delete(wellKnown.manifestWorks, key);
+        return undefined;
+      }),
+    );
   }
 
   /** Compares what the hub says with what it has acknowledged. */
   judge(works: readonly ManifestWork[]): void {
-    const live = new Map(works.map((work) => [`${work.metadata.namespace}/${work.metadata.name}`, work]));
-    for (const [id, acknowledged] of this.#acknowledged) {
-      this.#world.checks.add('P1');
-      const wrong = this.#compare(live.get(id), acknowledged, this.#removals.has(id));
-      if (wrong !== undefined) this.#world.breach('P1', `work ${id}: ${wrong}`);
+    this.#world.checks.add('P1', works.length);
+    const seen = new Map(
+      works.map((work) => [`${work.metadata.namespace}/${work.metadata.name}`, seenOf(work)]),
+    );
+    for (const wrong of this.#world.model.hub.look(seen)) this.#world.breach('P1', wrong);
+  }
+
+  /** One request; the model is told how it ends. */
+  async #change(
+    work: WorkName,
+    change: Change,
+    send: (key: { namespace: string; name: string }) => Promise<ManifestWork | undefined>,
+  ): Promise<void> {
+    const { hub } = this.#world.model;
+    const request = hub.begin(idOf(work), change);
+    try {
+      const answer = await send(keyOf(work));
+      const wrong = hub.answered(request, answer && seenOf(answer));
+      if (wrong !== undefined) this.#world.breach('P1', `${wrong}: the answer to ${change.do}`);
+    } catch (error) {
+      if (isRefusal(error)) hub.refused(request);
+      else hub.lost(request);
+      throw error;
     }
   }
 
-  #compare(live: ManifestWork | undefined, known: Acknowledged, mayBeGone: boolean): string | undefined {
-    if (live === undefined || live.metadata.uid !== known.uid) {
-      return mayBeGone ? undefined : `the acknowledged ${known.token} is gone`;
-    }
-    const { generation = 0, deletionTimestamp } = live.metadata;
-    if (known.isRemoved && deletionTimestamp === undefined) return 'its acknowledged removal is undone';
-    if (generation < known.generation) return `generation ${known.generation} was lost, it is ${generation}`;
-    const token = tokenOf(live.spec?.workload?.manifests?.[0] as never); // what items.ts made
-    return generation === known.generation && token !== known.token
-      ? `the acknowledged ${known.token} was lost, it is ${token}`
-      : undefined;
-  }
-
-  /** One request after the other for one work, then what its answer acknowledges; what the hub refuses or does not answer is not repeated. */
-  #inOrder(
-    { cluster, name }: Pick<WorkPlan, 'cluster' | 'name'>,
-    act: (id: string) => Promise<(() => void) | undefined>,
-  ): void {
-    const id = `${cluster}/${name}`;
+  /** One request after the other for one work; what the hub refuses or does not answer is not repeated. */
+  #inOrder(work: WorkName, act: () => Promise<void>): void {
+    const id = idOf(work);
     const run = async (): Promise<void> => {
       try {
-        const restores = this.#restores;
-        const acknowledge = await act(id);
-        // What was said by a hub that has gone back since is not said any more.
-        if (restores === this.#restores) acknowledge?.();
+        await act();
       } catch (error) {
         const isExpected =
           error instanceof TransportError ||
@@ -203,6 +157,38 @@ export class User {
     };
     this.#queues.set(id, (this.#queues.get(id) ?? Promise.resolve()).then(run));
   }
+}
+
+const labelKey = 'sim.example/label';
+
+function idOf({ cluster, name }: WorkName): string {
+  return `${cluster}/${name}`;
+}
+
+function keyOf({ cluster, name }: WorkName): { namespace: string; name: string } {
+  return { namespace: cluster, name };
+}
+
+/** It was not carried out; a server in trouble does not know, and a connection that broke says nothing. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof TransportError) return error.hop === 'tcp';
+  return error instanceof StatusError && error.code < 500;
+}
+
+function seenOf({ metadata, spec }: ManifestWork): SeenWork {
+  const { uid = '', generation = 0, deletionTimestamp, labels, resourceVersion = '' } = metadata;
+  return {
+    uid,
+    generation,
+    isGoing: deletionTimestamp !== undefined,
+    spec,
+    label: labels?.[labelKey],
+    version: resourceVersion,
+  };
+}
+
+function tokenOfSpec(spec: ManifestWork['spec']): string | undefined {
+  return tokenOf(spec?.workload?.manifests?.[0] as KubeObject | undefined); // what items.ts made
 }
 
 /** Whether the plan's work corrects an object of this key. */

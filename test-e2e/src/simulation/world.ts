@@ -26,6 +26,7 @@ import {
 import { withApiFaults } from './api-faults.js';
 import { createHubProcess } from './hub-process.js';
 import { KlusterletProcess } from './klusterlet-process.js';
+import { FleetModel } from './model/fleet-model.js';
 import { Observer } from './observer.js';
 import { Operator } from './operator.js';
 import { clusterLink, foreignNames, hubLink, type NodeName, type Scenario } from './scenario.js';
@@ -71,6 +72,8 @@ export class World {
   readonly env: TestEnv;
   readonly network: SimulatedNetwork;
   readonly observer: Observer;
+  /** What the hub must say and the clusters must hold; told by whoever does something to them. */
+  readonly model: FleetModel;
   readonly breaches: Breach[] = [];
   /** Faults that were injected, by kind. */
   readonly faults = new Tally();
@@ -85,6 +88,7 @@ export class World {
 
   constructor({ seed, clusters }: Pick<Scenario, 'seed' | 'clusters'>) {
     this.env = createTestEnv({ seed: seed + 1_000_000, clock: this.clock });
+    this.model = new FleetModel(clusters);
     this.network = createSimulatedNetwork({ clock: this.clock, random: this.env.random });
     this.observer = new Observer({
       nowMs: () => this.clock.monotonicMs(),
@@ -166,15 +170,20 @@ export class World {
   }
 
   /** What the hub does not know, or not rightly, of a cluster that has joined. */
-  async clusterProblems({ name, server }: FleetCluster): Promise<string[]> {
+  async clusterProblems({ name }: FleetCluster): Promise<string[]> {
     const client = this.adminClient();
-    const { status } = await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
+    const { status, metadata } = await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
+    const label = metadata.labels?.['sim.example/label'];
     const problems = ['ManagedClusterJoined', 'ManagedClusterConditionAvailable']
       .filter((type) => !isConditionTrue({ status: status ?? {} }, type))
       .map((type) => `${name}: ${type} is not true on the hub`);
     const version = status?.version?.kubernetes ?? 'no version';
-    const isRight = version.startsWith(`v1.${server.minor}.`);
-    return isRight ? problems : [...problems, `${name}: the hub says ${version}, it is 1.${server.minor}`];
+    const { minor } = this.model.cluster(name);
+    if (!version.startsWith(`v1.${minor}.`))
+      problems.push(`${name}: the hub says ${version}, it is 1.${minor}`);
+    if (!this.model.hub.mayBeLabelled(name, label))
+      problems.push(`${name}: its label on the hub is ${label}`);
+    return problems;
   }
 
   restartAfter(server: ServerProcess, downMs: number): void {
@@ -306,10 +315,9 @@ export class World {
         data: { owner: 'somebody else' },
       };
       const planted = await foreigner.create(wellKnown.configMaps, object);
-      view.foreign.set(planted.metadata.uid ?? '', {
-        key: `/registry/core/configmaps/default/${each}`,
-        mayChange: false,
-      });
+      const key = `/registry/core/configmaps/default/${each}`;
+      view.foreign.set(planted.metadata.uid ?? '', { key, mayChange: false });
+      this.model.cluster(name).planted(key, planted.metadata.uid ?? '');
     }
   }
 
