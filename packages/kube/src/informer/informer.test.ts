@@ -158,6 +158,33 @@ describe('informer', () => {
     expect(server.counts.watches).to.be.lessThan(12);
   });
 
+  it('lists at once when its place is lost, and backs off from a server that forgets every place', async () => {
+    const { env, server, informer } = setUp();
+    start(informer);
+    await informer.synced();
+    await env.clock.settle();
+    const { request } = server;
+    server.request = async (call) => {
+      if (call.path.includes('watch=')) throw newExpired('the place is forgotten');
+      return request.call(server, call);
+    };
+    server.endWatches();
+    await env.clock.advance(1000);
+    expect(server.counts.lists).to.equal(2);
+    await env.clock.advance(60_000);
+    expect(server.counts.lists).to.be.within(4, 12);
+    server.request = request;
+    await env.clock.advance(60_000);
+    server.put('a', '1');
+    await env.clock.settle();
+    expect(informer.cache.size).to.equal(1);
+    const lists = server.counts.lists;
+    server.failures.push(newExpired('the place is forgotten'));
+    server.endWatches();
+    await env.clock.settle();
+    expect(server.counts.lists).to.equal(lists + 1);
+  });
+
   it('goes on listing when a page expires under it', async () => {
     const { server, informer } = setUp({ pageSize: 2 });
     for (const name of ['a', 'b', 'c']) server.put(name, '1');

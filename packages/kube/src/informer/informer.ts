@@ -112,6 +112,8 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
   #version: string | undefined;
   /** Where the next watch resumes; undefined: list first. */
   #resumeAt: string | undefined;
+  /** The last place was lost, and no watch has come off since then. */
+  #isLost = false;
   #initialEvents: boolean;
 
   constructor(client: KubeClient, ref: ResourceRef, options: InformerOptions<T>) {
@@ -212,6 +214,7 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
     const startMs = clock.monotonicMs();
     const events = await this.#watch();
     const wasShort = events === 0 && clock.monotonicMs() - startMs < shortestWatchMs;
+    if (!wasShort) this.#isLost = false;
     return wasShort ? this.#backoff.nextMs() : 0;
   }
 
@@ -257,7 +260,10 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
         signal: abort.signal,
       });
       for await (const event of stream) {
-        if (events++ === 0) this.#backoff.reset();
+        if (events++ === 0) {
+          this.#backoff.reset();
+          this.#isLost = false;
+        }
         initial = initial === undefined ? this.#apply(event) : this.#collect(initial, event);
       }
     } finally {
@@ -347,7 +353,9 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
     }
     const delayMs = this.#backoff.nextMs();
     if (hasReason(error, 'Expired', 'Gone')) {
-      const lostPlace = this.#resumeAt !== undefined;
+      // Who fell behind lists at once; a server that forgets every place at once is not to be asked in a loop.
+      const lostPlace = this.#resumeAt !== undefined && !this.#isLost;
+      this.#isLost = true;
       this.#resumeAt = undefined;
       log.debug('watch expired, listing again', { resource, error });
       return lostPlace ? 0 : delayMs;
