@@ -82,18 +82,29 @@ describe('hub commands on a fleet', () => {
     );
     const absent = await fleet.hubCommand('why', 'nothing', '-n', 'edge');
     expect(absent.code).to.equal(1);
-    expect(absent.stderr).to.contain('"nothing" not found');
+    expect(absent.stderr).to.contain('"nothing" not found in edge');
+    expectRefusal(await fleet.hubCommand('why', 'frist', '-n', 'edge'), 1, /did you mean "first"\?/);
+    for (const command of [['why'], ['works', 'history'], ['works', 'diff'], ['works', 'undo']])
+      expectRefusal(
+        await fleet.hubCommand(...command, 'first', '-n', 'egde'),
+        1,
+        /managedclusters\S* "egde" not found; did you mean "edge"\?/,
+      );
     const incomplete = await fleet.hubCommand('why', 'first');
     expect(incomplete.code).to.equal(2);
   });
 
-  it('hub works --manifests has a row for each manifest, and hub works of nobody says so', async () => {
+  it('hub works --manifests has a row for each manifest, and hub works of an unknown cluster is refused', async () => {
     expect(must(await fleet.hubCommand('works', '--manifests'))).to.match(
       /^edge +first +ConfigMap\.v1 default\/kept +True/m,
     );
-    expect(must(await fleet.hubCommand('works', 'nobody'))).to.equal(
-      'the cluster nobody has no ManifestWork\n',
-    );
+    for (const more of [[], ['-o', 'json'], ['--watch'], ['--manifests']])
+      expectRefusal(
+        await fleet.hubCommand('works', 'egde', ...more),
+        1,
+        /managedclusters\S* "egde" not found; did you mean "edge"\?/,
+      );
+    expectRefusal(await fleet.hubCommand('works', 'confirm-deletion', 'nobody'), 1, /"nobody" not found\n/);
   });
 
   it('hub approve says the second time that nothing is to be done', async () => {

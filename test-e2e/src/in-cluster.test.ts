@@ -6,7 +6,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { type Cluster, configMap, Fleet, must, type Work, work } from './support/fleet.js';
+import { type Cluster, type Conditioned, configMap, Fleet, must, type Work, work } from './support/fleet.js';
 import { eventually, ours, root, run } from './support/processes.js';
 
 const namespace = 'open-cluster-management-agent';
@@ -133,6 +133,27 @@ describe('the klusterlet with the rights of deploy/klusterlet', function () {
     await fleet.available(cluster);
   });
   after(() => fleet.close());
+
+  it('tells the health of add-ons by their leases, with the rights that the base gives it', async () => {
+    const metadata = { name: 'probe', namespace: cluster.name };
+    const apiVersion = 'addon.open-cluster-management.io/v1beta1';
+    await fleet.apply({ apiVersion, kind: 'ManagedClusterAddOn', metadata, spec: {} });
+    const until = (reason: string) =>
+      eventually(`the add-on has ${reason}`, async () => {
+        const { status } = await fleet.hubGet<Conditioned>('mca', 'probe', '-n', cluster.name);
+        return status?.conditions?.some((each) => each.type === 'Available' && each.reason === reason);
+      });
+    await until('ManagedClusterAddOnLeaseNotFound');
+    const namespaced = { name: 'probe', namespace: 'open-cluster-management-agent-addon' };
+    const renewTime = new Date().toISOString().replace('Z', '000Z');
+    for (const object of [
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespaced.namespace } },
+      { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: namespaced, spec: { renewTime } },
+    ])
+      await fleet.runOn(cluster, { input: JSON.stringify(object) }, 'apply', '-f', '-');
+    await until('ManagedClusterAddOnLeaseUpdated');
+    must(await fleet.kubectl('delete', 'mca', 'probe', '-n', cluster.name));
+  });
 
   it('is one kustomize base that anybody can build on', async () => {
     const built = must(await run('kubectl', ['kustomize', folder]));

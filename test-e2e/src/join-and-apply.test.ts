@@ -30,6 +30,11 @@ describe('a fleet of real processes', () => {
     );
   });
 
+  it('logs no warning while clusters join', () => {
+    for (const { output } of [fleet.hub, one().klusterlet, two().klusterlet])
+      expect(output).not.to.match(/ (WARN|ERROR) /);
+  });
+
   it('applies a work, reports it and its feedback', async () => {
     must(await fleet.kubectl('apply', '-f', 'examples/hello.work.yaml'));
     for (const cluster of fleet.clusters) {

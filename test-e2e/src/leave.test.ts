@@ -78,8 +78,30 @@ describe('klusterlet leave', () => {
   });
   after(() => fleet.close());
 
+  /** A set of this cluster that wants these namespaces in it. */
+  async function wantNamespaces(...names: string[]): Promise<void> {
+    await fleet.apply({
+      apiVersion: 'cluster.open-cluster-management.io/v1beta2',
+      kind: 'ManagedClusterSet',
+      metadata: { name: 'team' },
+      spec: {
+        clusterSelector: { selectorType: 'LabelSelector', labelSelector: {} },
+        managedNamespaces: names.map((name) => ({ name })),
+      },
+    });
+    await eventually('the namespaces are there', async () => {
+      const { status } = await fleet.hubGet<{ status?: { managedNamespaces?: object[] } }>(
+        'managedcluster',
+        'edge',
+      );
+      const told = JSON.stringify(status?.managedNamespaces ?? []);
+      return told.split('"NamespaceApplied"').length === names.length + 1;
+    });
+  }
+
   it('needs the klusterlet to be stopped', async () => {
     await joinWithWorks();
+    await wantNamespaces('team-a', 'team-b');
     expectRefusal(await leave(), 1, /is in use|another process|runs/);
     await cluster.klusterlet.stop();
   });
@@ -142,6 +164,7 @@ describe('klusterlet leave', () => {
 
   it('keeps everything with --keep-workloads, and what others use', async () => {
     await joinWithWorks();
+    await wantNamespaces('team-a', 'team-b');
     await cluster.klusterlet.stop();
     const claim = {
       apiVersion: 'cluster.open-cluster-management.io/v1alpha1',
@@ -166,6 +189,11 @@ describe('klusterlet leave', () => {
         'left: customresourcedefinitions.apiextensions.k8s.io /things.example.com',
         'left: deployments.apps shop/web',
         'left: namespaces /shop',
+        ...['team-a', 'team-b'].flatMap((name) => [
+          `left: configmaps ${name}/kube-root-ca.crt`,
+          `left: namespaces /${name}`,
+          `left: serviceaccounts ${name}/default`,
+        ]),
         'left: serviceaccounts shop/default',
         'left: things.example.com shop/t',
       ].sort(),
@@ -178,6 +206,26 @@ describe('klusterlet leave', () => {
         'shop',
       );
       expect(metadata.ownerReferences ?? []).to.deep.equal([]);
+    }
+    const { metadata } = await fleet.get<{ metadata: object }>(cluster, 'namespace', 'team-a');
+    expect(JSON.stringify(metadata)).not.to.match(/clusterset\.open-cluster-management|flotilla\.dev/);
+  });
+
+  it('lets a namespace of a cluster set stay that holds something, and one that was there before', async () => {
+    await fleet.hubCommand('clusters', 'remove', 'edge', '--wait', '30s');
+    must(await fleet.on(cluster, 'delete', 'namespace', 'team-b'));
+    await fleet.join(cluster);
+    await wantNamespaces('team-a', 'team-b', 'team-c');
+    must(await fleet.on(cluster, 'create', 'configmap', 'precious', '-n', 'team-b'));
+    await cluster.klusterlet.stop();
+    const left = must(await leave());
+    expect(left)
+      .to.contain('the namespace team-b stays: it holds configmaps/precious')
+      .and.not.contain('team-a');
+    expect(must(await fleet.on(cluster, 'get', 'namespace', '-o', 'name'))).not.to.contain('team-c');
+    for (const name of ['team-a', 'team-b']) {
+      const { metadata } = await fleet.get<{ metadata: object }>(cluster, 'namespace', name);
+      expect(JSON.stringify(metadata)).not.to.match(/clusterset\.open-cluster-management|flotilla\.dev/);
     }
   });
 

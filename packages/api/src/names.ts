@@ -63,6 +63,10 @@ export const objectHashAnnotation = 'open-cluster-management.io/object-hash';
 /** On a Klusterlet: when the wait for an unreachable cluster began. */
 export const evictionTimestampAnnotation =
   'operator.open-cluster-management.io/managed-resources-eviction-timestamp';
+/** On a ManagedClusterAddOn made as v1alpha1: where its agent was to be installed. */
+export const addonInstallNamespaceAnnotation = 'addon.open-cluster-management.io/v1alpha1-install-namespace';
+/** On a ManagedClusterAddOn whose agent runs in another cluster than the one that it is for. */
+export const addonHostingClusterAnnotation = 'addon.open-cluster-management.io/hosting-cluster-name';
 /** Annotations with this prefix are copied from the agent to its ManagedCluster. */
 export const agentAnnotationPrefix = 'agent.open-cluster-management.io';
 
@@ -309,6 +313,12 @@ export const profileCondition = { healthy: 'ControlPlaneHealthy', joined: 'Joine
 export const profileManager = 'open-cluster-management';
 
 export const addonCondition = { available: 'Available' } as const;
+/** Of an add-on whose health is told by its Lease in the managed cluster. */
+export const addonReason = {
+  leaseUpdated: 'ManagedClusterAddOnLeaseUpdated',
+  leaseUpdateStopped: 'ManagedClusterAddOnLeaseUpdateStopped',
+  leaseNotFound: 'ManagedClusterAddOnLeaseNotFound',
+} as const;
 /** Values of an add-on's feature label on its cluster. */
 export const addonFeature = {
   available: 'available',

@@ -27,13 +27,14 @@ import {
 import { bootstrapToken, join, joinPatiently, needsToken } from './agent-join.js';
 import { type HubAddress, hubAt, liveHubAt } from './hub-address.js';
 import { patiently } from './patiently.js';
+import { createAddonLeases } from './registration/addon-leases.js';
 import { createCertificateRotation } from './registration/certificate-rotation.js';
 import { createClusterAnnotations } from './registration/cluster-annotations.js';
-import { createClusterProperties } from './registration/cluster-properties.js';
 import type { CertificateState } from './registration/cluster-status.js';
 import { createHubAddressesFollower } from './registration/hub-addresses.js';
 import { createHubAuthoritiesFollower, isOfOldAuthority } from './registration/hub-authorities.js';
 import { createHubClock, type HubClock } from './registration/hub-clock.js';
+import { createLateInformer } from './registration/late-informer.js';
 import { createLeaseRenewer } from './registration/lease-renewer.js';
 import { installManagedDefinitions } from './registration/managed-definitions.js';
 import { managedNamespaceLabel } from './registration/managed-namespaces.js';
@@ -281,7 +282,9 @@ async function runRegistration(
     labelSelector: `${namespaceLabel}=true`,
     metadataOnly: true,
   });
-  const properties = createClusterProperties(managed, { env, onChange: () => status.enqueue(clusterName) });
+  const onChange = (): void => status.enqueue(clusterName);
+  const properties = createLateInformer(managed, wellKnown.clusterProperties, { env, onChange });
+  const addonLeases = createAddonLeases({ clusterName, hub, managed, env, cluster });
   let certificate: CertificateState | undefined;
   const tell = (state: CertificateState): void => {
     certificate = state;
@@ -370,12 +373,12 @@ async function runRegistration(
   ];
   const informers = [cluster, nodes, claims, markedNamespaces];
   for (const informer of informers) informer.start(signal);
-  properties.start(signal);
+  for (const part of [properties, addonLeases]) part.start(signal);
   for (const controller of controllers) controller.start(signal);
   rotation.enqueue(clusterName);
   copier.enqueue(clusterName);
   await spawn('registration', () => aborted(signal), { log: env.log, signal }).done;
-  await Promise.all([...controllers, ...informers, properties].map((part) => part.close()));
+  await Promise.all([...controllers, ...informers, properties, addonLeases].map((part) => part.close()));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

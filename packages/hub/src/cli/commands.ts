@@ -15,6 +15,7 @@ import { addConfirmDeletionCommand } from './confirm-deletion.js';
 import { kubeconfigOption } from './connect.js';
 import { type CommandContext, withHub } from './context.js';
 import { expiryNotes } from './expiry-notes.js';
+import { mustFindCluster } from './find.js';
 import { type ListingOptions, runListing, withListingOptions } from './listing.js';
 import { addMembershipCommands } from './membership.js';
 import { addTokenCommand } from './token.js';
@@ -151,6 +152,10 @@ function addWorksCommand(program: Command, context: CommandContext): Command {
       ref: wellKnown.manifestWorks,
       ...(cluster !== undefined && { namespace: cluster }),
       beside: undefined,
+      // Works that are there are shown, also those of a namespace whose cluster has yet to come.
+      check: async ({ client }, items) => {
+        if (cluster !== undefined && items.length === 0) await mustFindCluster(client, cluster);
+      },
       view: (items, { nowMs }) => ({
         ...(options.manifests === true ? manifestView(items) : workView(items, nowMs)),
         objects: items,

@@ -10,6 +10,7 @@ import { addCommand } from '@flotilla/kube/cli';
 import type { Command } from 'commander';
 import { kubeconfigOption } from './connect.js';
 import { type CommandContext, withHub } from './context.js';
+import { mustFindCluster } from './find.js';
 
 /** Adds it to the command `works`. */
 export function addConfirmDeletionCommand(works: Command, context: CommandContext): void {
@@ -20,7 +21,7 @@ export function addConfirmDeletionCommand(works: Command, context: CommandContex
     .addOption(kubeconfigOption())
     .action((name: string, options: { kubeconfig?: string }) =>
       withHub(context, options, async ({ client }) => {
-        const cluster = await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
+        const cluster = await mustFindCluster(client, name);
         const id = heldDeletion(cluster);
         if (id === undefined)
           throw new Error(`the cluster ${name} holds no deletion back: nothing to confirm`);

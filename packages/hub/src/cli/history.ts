@@ -26,6 +26,7 @@ import { generationsOf } from '../history/revisions.js';
 import { changesBetween, diffOf, summarize } from '../history/work-changes.js';
 import { kubeconfigOption } from './connect.js';
 import { type CommandContext, withHub } from './context.js';
+import { mustFindWork } from './find.js';
 
 /** One generation with its spec; the first of a list is the present one. */
 export interface Generation {
@@ -186,7 +187,7 @@ async function readHistory(
   client: KubeClient,
   key: { readonly namespace: string; readonly name: string },
 ): Promise<History> {
-  const work = await client.get<ManifestWork>(wellKnown.manifestWorks, key);
+  const work = await mustFindWork(client, key);
   const kept = await client.list<ManifestWorkRevision>(revisions, {
     namespace: key.namespace,
     labelSelector: `${workUidLabel}=${work.metadata.uid ?? ''}`,

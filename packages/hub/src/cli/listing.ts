@@ -30,6 +30,8 @@ interface Source {
 export interface Listing<T extends KubeObject, B extends KubeObject> extends Source {
   /** Objects that rows tell something of, too: the leases of clusters. */
   readonly beside: Source | undefined;
+  /** Looks at what was listed first. @throws Error for a question that cannot be answered. */
+  readonly check?: (hub: Connection, objects: readonly T[]) => Promise<void>;
   /** What is said beside a table that is printed once: on standard error. */
   readonly notes?: (objects: readonly T[]) => readonly string[];
   readonly view: (objects: readonly T[], facts: { beside: readonly B[]; nowMs: number }) => ListView;
@@ -61,6 +63,7 @@ export async function runListing<T extends KubeObject, B extends KubeObject = Ku
       listAll<T>(hub, listing),
       beside === undefined ? [] : listAll<B>(hub, beside),
     ]);
+    await listing.check?.(hub, objects);
     if (options.watch === true) return follow(context, { hub, listing, format: options.output });
     const view = listing.view(objects, { beside: others, nowMs: hub.env.clock.now() });
     const text = renderList(options.output, view);

@@ -1,15 +1,7 @@
 /** `hub deny`, `hub clusters remove` and `hub clusters revoke`: an operator's word on who is no member any more. */
-import {
-  clusterGroupName,
-  clusterNameLabel,
-  hasReason,
-  hubFieldManager,
-  type KubeObject,
-  type ManagedCluster,
-  newNotFound,
-} from '@flotilla/api';
+import { clusterNameLabel, hasReason, hubFieldManager, type KubeObject } from '@flotilla/api';
 import { type KubeClient, parseCertificate, type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
-import { addCommand, confirm, didYouMean, ExitCode, parseDuration, UsageError } from '@flotilla/kube/cli';
+import { addCommand, confirm, ExitCode, parseDuration, UsageError } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import { type CertificateSigningRequest, isPending } from '../controllers/csr-approver.js';
 import { issuedAtMs, revokeAgents } from '../identity/revocations.js';
@@ -17,6 +9,7 @@ import { decideCsr } from './approve.js';
 import type { Connection } from './connect.js';
 import { kubeconfigOption } from './connect.js';
 import { type CommandContext, hubTimeMs, withHub } from './context.js';
+import { mustFindCluster } from './find.js';
 
 interface HubOption {
   readonly kubeconfig?: string;
@@ -40,7 +33,7 @@ function addDenyCommand(program: Command, context: CommandContext): void {
     .action((names: string[], options: HubOption) =>
       withHub(context, options, async ({ client, env }) => {
         for (const name of names) {
-          const cluster = await getCluster(client, name);
+          const cluster = await mustFindCluster(client, name);
           const wasAccepted = cluster.spec?.hubAcceptsClient === true;
           if (wasAccepted) {
             const body = { spec: { hubAcceptsClient: false } };
@@ -89,7 +82,7 @@ function addRevokeCommand(clusters: Command, context: CommandContext): void {
     .addOption(kubeconfigOption())
     .action((name: string, options: HubOption & { yes?: boolean }) =>
       withHub(context, options, async (hub) => {
-        await getCluster(hub.client, name);
+        await mustFindCluster(hub.client, name);
         await mustWant(options, `void all certificates of ${name}?`);
         await revoke(hub, name, 'hub clusters revoke');
         context.print(
@@ -142,7 +135,7 @@ function addRemoveCommand(clusters: Command, context: CommandContext): void {
     .addOption(kubeconfigOption())
     .action((name: string, options: HubOption & { force?: boolean; wait: number; yes?: boolean }) =>
       withHub(context, options, async (hub) => {
-        await getCluster(hub.client, name);
+        await mustFindCluster(hub.client, name);
         await mustWant(options, `remove ${name}, and delete what its works applied?`);
         if (options.force === true) {
           context.note(
@@ -235,16 +228,4 @@ async function isThere(client: KubeClient, name: string): Promise<boolean> {
     if (hasReason(error, 'NotFound')) return false;
     throw error;
   }
-}
-
-/** @throws Error in the words of the API, with a name that may be meant. */
-async function getCluster(client: KubeClient, name: string): Promise<ManagedCluster> {
-  const { items } = await client.list<ManagedCluster>(wellKnown.managedClusters, {
-    fieldSelector: `metadata.name=${name}`,
-  });
-  if (items[0] !== undefined) return items[0];
-  const all = await client.list<ManagedCluster>(wellKnown.managedClusters, { metadataOnly: true });
-  const names = all.items.map(({ metadata }) => metadata.name ?? '');
-  const { message } = newNotFound({ group: clusterGroupName, resource: 'managedclusters', name });
-  throw new Error(`${message}${didYouMean(name, names)}`);
 }

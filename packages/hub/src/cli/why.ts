@@ -1,11 +1,12 @@
 /** `hub why`: the chain from a work to the cause of its trouble and what to do about it. */
-import { hasReason, type ManagedCluster, type ManifestWork } from '@flotilla/api';
+import { hasReason, type ManagedCluster } from '@flotilla/api';
 import { type KubeClient, wellKnown } from '@flotilla/kube';
 import { addCommand } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import { kubeconfigOption } from './connect.js';
 import { type CommandContext, withHub } from './context.js';
 import { explainWork } from './explain-work.js';
+import { mustFindWork } from './find.js';
 
 export function addWhyCommand(program: Command, context: CommandContext): void {
   addCommand(program, 'why <work>', {
@@ -21,7 +22,7 @@ export function addWhyCommand(program: Command, context: CommandContext): void {
     .addOption(kubeconfigOption())
     .action((name: string, { cluster, ...options }: { cluster: string; kubeconfig?: string }) =>
       withHub(context, options, async ({ client, env }) => {
-        const work = await client.get<ManifestWork>(wellKnown.manifestWorks, { namespace: cluster, name });
+        const work = await mustFindWork(client, { namespace: cluster, name });
         const facts = { work, cluster: await findCluster(client, cluster), nowMs: env.clock.now() };
         context.print(explainWork(facts).join('\n'));
       }),

@@ -108,6 +108,17 @@ export const klusterletBase: readonly object[] = [
       },
       {
         "apiGroups": [
+          "coordination.k8s.io"
+        ],
+        "resources": [
+          "leases"
+        ],
+        "verbs": [
+          "get"
+        ]
+      },
+      {
+        "apiGroups": [
           "authorization.k8s.io"
         ],
         "resources": [

@@ -41,6 +41,9 @@ const workRights: readonly Right[] = [
   { verb: 'create', group: 'apps', resource: 'deployments' },
 ];
 
+/** By which the health of add-ons is told. */
+const addonRights: readonly Right[] = [{ verb: 'get', group: 'coordination.k8s.io', resource: 'leases' }];
+
 /** Adds `cluster` and `cluster rights`. */
 export async function checkManagedCluster(
   list: Checklist,
@@ -91,6 +94,12 @@ async function checkRights(
     return warning(
       `works that hold such things will be refused: it may not ${lacking.map(formatRight).join(', ')}`,
       'bind the ClusterRole admin to its user, or name executors in the works',
+    );
+  const unseen = await missingRights(client, addonRights);
+  if (unseen.length > 0)
+    return warning(
+      `the hub will not learn how add-ons are: it may not ${unseen.map(formatRight).join(', ')}`,
+      'bind the roles of deploy/klusterlet to its user; without add-ons there is nothing to do',
     );
   return ok('the klusterlet may do in its cluster what it needs');
 }

@@ -1,6 +1,7 @@
 /**
- * Takes away what the klusterlet itself put into the managed cluster: the copy of its credentials, its namespace and
- * the definitions of its kinds. Only what it made (see `installedByAnnotation`) and nobody else uses by now.
+ * Takes away what the klusterlet itself put into the managed cluster: the copy of its credentials, its namespace, those
+ * of cluster sets, and the definitions of its kinds. Only what it made (see `installedByAnnotation`) and nobody else uses
+ * by now.
  */
 import {
   hasReason,
@@ -9,17 +10,17 @@ import {
   klusterletFieldManager,
   klusterletKind,
 } from '@flotilla/api';
-import { type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
+import { type ResourceRef, wellKnown } from '@flotilla/kube';
 import { managedKinds } from '../registration/managed-definitions.js';
 import { agentNamespaceOf, removeSecondCopy } from '../registration/second-copy.js';
 import type { LeaveOptions } from './leave-options.js';
-
-const pollMs = 200;
+import { removeAndWait } from './remove-and-wait.js';
+import { removeManagedNamespaces } from './remove-managed-namespaces.js';
 
 /** What stays, and why: one sentence each. */
 export async function removeTraces(options: LeaveOptions): Promise<readonly string[]> {
   await removeSecondCopy(options.managed, options.config);
-  const kept = [await removeNamespace(options)];
+  const kept = [...(await removeManagedNamespaces(options)), await removeNamespace(options)];
   for (const kind of [...managedKinds, klusterletKind]) {
     const ref = {
       group: kind.group,
@@ -91,24 +92,5 @@ async function findOurs(
   } catch (error) {
     if (hasReason(error, 'NotFound')) return undefined;
     throw error;
-  }
-}
-
-/** @throws Error when it is still there after the time. */
-async function removeAndWait(options: LeaveOptions, ref: ResourceRef, name: string): Promise<void> {
-  const { managed, env, waitMs, signal } = options;
-  const deadlineMs = env.clock.monotonicMs() + waitMs;
-  for (;;) {
-    try {
-      await managed.delete(ref, { name });
-      await managed.get(ref, { name });
-    } catch (error) {
-      if (hasReason(error, 'NotFound')) return;
-      // A namespace that is being emptied refuses to be deleted again.
-      if (!hasReason(error, 'Conflict')) throw error;
-    }
-    if (env.clock.monotonicMs() > deadlineMs)
-      throw new Error(`${ref.resource} ${name} is not gone yet; run "klusterlet leave" again`);
-    await sleep(env.clock, pollMs, signal);
   }
 }

@@ -6,7 +6,6 @@
 import {
   clusterSetNamespaceLabelPrefix,
   type KubeObject,
-  klusterletFieldManager,
   type ManagedCluster,
   type ManagedNamespaceStatus,
   namespaceCondition,
@@ -15,6 +14,7 @@ import {
 } from '@flotilla/api';
 import { type Informer, type KubeClient, wellKnown } from '@flotilla/kube';
 import { hashHub } from '../work/inventory/inventories.js';
+import { applyMarked } from './managed-definitions.js';
 
 /** The mark of one hub; another hub of the same cluster has another. */
 export function managedNamespaceLabel(hubServer: string): string {
@@ -53,16 +53,8 @@ export async function applyNamespaces(
     ...unmark.map((one) => [one, 'false'] as const),
   ]) {
     try {
-      await managed.patch(
-        wellKnown.namespaces,
-        { name },
-        {
-          type: 'apply',
-          body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { [label]: value } } },
-          fieldManager: klusterletFieldManager,
-          force: true,
-        },
-      );
+      const metadata = { name, labels: { [label]: value } };
+      await applyMarked(managed, wellKnown.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata });
     } catch (error) {
       failures.set(name, error instanceof Error ? error.message : String(error));
     }

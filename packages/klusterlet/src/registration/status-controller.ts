@@ -6,6 +6,7 @@ import {
   clusterCondition,
   equal,
   findCondition,
+  hasReason,
   isConditionTrue,
   type KubeObject,
   klusterletFieldManager,
@@ -63,7 +64,7 @@ export function createStatusController(options: StatusControllerOptions): Contro
       else failingSinceMs ??= nowMs;
       if (failingSinceMs !== undefined && nowMs - failingSinceMs < graceMs)
         return { requeueAfterMs: retryMs };
-      await writeStatus(options, cluster, facts);
+      if (!(await writeStatus(options, cluster, facts))) return { requeueAfterMs: conflictRetryMs };
       const periodMs = options.healthCheckPeriodSeconds * 1000;
       const isUnfinished = failingSinceMs !== undefined || (facts.namespaceFailures?.size ?? 0) > 0;
       return { requeueAfterMs: isUnfinished ? Math.min(retryMs, periodMs) : periodMs };
@@ -116,7 +117,32 @@ async function versionOf(managed: KubeClient): Promise<string | undefined> {
   return version.gitVersion;
 }
 
+/** The hub's controllers write to a cluster that is just joining, too: a new try beats the wait for the next event. */
+const writeAttempts = 4;
+const conflictRetryMs = 1000;
+
+/** False when others were faster each time. */
 async function writeStatus(
+  options: StatusControllerOptions,
+  cluster: ManagedCluster,
+  facts: ClusterFacts,
+): Promise<boolean> {
+  const { hub, env, clusterName: name } = options;
+  let newest = cluster;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await writePlanned(options, newest, facts);
+      return true;
+    } catch (error) {
+      if (!hasReason(error, 'Conflict')) throw error;
+      env.log.debug('cluster status not written: others wrote to the cluster meanwhile', { attempt });
+      if (attempt === writeAttempts) return false;
+      newest = await hub.get<ManagedCluster>(wellKnown.managedClusters, { name });
+    }
+  }
+}
+
+async function writePlanned(
   options: StatusControllerOptions,
   cluster: ManagedCluster,
   facts: ClusterFacts,
