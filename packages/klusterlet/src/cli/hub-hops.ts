@@ -5,18 +5,18 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { type Env, parseCertificate, publicKeyHash, TransportError, type TransportHop } from '@flotilla/kube';
+import { type Env, parseCertificate, TransportError, type TransportHop } from '@flotilla/kube';
 import { CheckError, type Checklist, ok } from '@flotilla/kube/cli';
 import { bypassesProxy, type ProxyOptions, probeTls } from '@flotilla/kube/node';
-import { fetchPinnedCa, PinError } from '../registration/pinned-ca.js';
+import { checkChain, findPinnedCa, PinError } from '../registration/pinned-ca.js';
 import { hubProxy } from './hub-proxy.js';
 
 export interface HopOptions {
   readonly env: Env;
   /** All addresses of the hub. */
   readonly servers: readonly string[];
-  /** Pins of the authorities of which one has to be the hub's. */
-  readonly caHashes: readonly string[];
+  /** What the hub is known by: its authorities as PEM, or only the pin of one, which it has to show then. */
+  readonly trust: { readonly ca: string } | { readonly caHash: string };
   /** The one that was given; else the environment names it. */
   readonly proxyUrl: string | undefined;
 }
@@ -24,7 +24,7 @@ export interface HopOptions {
 export interface ReachedHub {
   /** The first address that can be reached. */
   readonly server: string;
-  /** The CA that matches the pin, PEM. */
+  /** PEM: the authorities that were given, or the one that matches the pin. */
   readonly ca: string;
 }
 
@@ -70,8 +70,12 @@ interface Way {
 
 /** To the first hop that fails. */
 async function walk(server: string, options: HopOptions): Promise<Way> {
-  const { env, caHashes, proxyUrl } = options;
-  const proxy = hubProxy(server, proxyUrl === undefined ? {} : { url: proxyUrl });
+  const { env, trust, proxyUrl } = options;
+  const known = 'ca' in trust ? trust.ca : undefined;
+  const proxy = hubProxy(server, {
+    ...(known !== undefined && { ca: known }),
+    ...(proxyUrl !== undefined && { url: proxyUrl }),
+  });
   const url = new URL(server);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port || 443);
@@ -99,12 +103,9 @@ async function walk(server: string, options: HopOptions): Promise<Way> {
   }
   try {
     const probe = await probeTls({ host, port, clock: env.clock, label: 'hub', ...(via && { proxy: via }) });
-    const shown = probe.certificates.map((each) => publicKeyHash(each));
-    const caHash = caHashes.find((hash) => shown.includes(hash)) ?? caHashes[0] ?? '';
-    const ca = await fetchPinnedCa(
-      { server, caHash },
-      { probe: () => Promise.resolve(probe.certificates), nowMs: env.clock.now() },
-    );
+    const shown = { server, chain: probe.certificates, nowMs: env.clock.now() };
+    if ('ca' in trust) checkChain(shown, trust.ca);
+    const ca = 'ca' in trust ? trust.ca : findPinnedCa(shown, trust.caHash);
     steps.push({
       hop: 'route',
       message:
@@ -122,7 +123,10 @@ async function walk(server: string, options: HopOptions): Promise<Way> {
           `start the hub with --advertise ${server}, or make a join string with a name that its certificate has ("hub token create --server")`,
         ),
       );
-    steps.push({ hop: 'ca', message: 'the certificate is signed by the pinned authority and valid now' });
+    steps.push({
+      hop: 'ca',
+      message: `the certificate is signed by the ${known === undefined ? 'pinned' : 'known'} authority and valid now`,
+    });
     return { server, steps, ca };
   } catch (error) {
     if (error instanceof PinError) {
@@ -172,7 +176,7 @@ const hopOf: Readonly<Record<TransportHop, Hop>> = {
 };
 
 const pinFixes: Readonly<Record<PinError['hop'], string>> = {
-  ca: 'make a new join string with "hub token create" on the hub itself; if the pin differs again, ask who stands between',
+  ca: 'get a new join string ("hub token create") or bootstrap kubeconfig from the hub itself; if it does not match again, ask who stands between',
   clock: 'set the clock of this machine by NTP (timedatectl set-ntp true)',
 };
 

@@ -12,15 +12,7 @@ import {
   managedClusterLeaseName,
   parseTime,
 } from '@flotilla/api';
-import {
-  createClient,
-  type Env,
-  type KubeClient,
-  parseCertificate,
-  publicKeyHash,
-  splitCertificates,
-  wellKnown,
-} from '@flotilla/kube';
+import { createClient, type Env, type KubeClient, parseCertificate, wellKnown } from '@flotilla/kube';
 import {
   CheckError,
   Checklist,
@@ -66,7 +58,7 @@ export async function examineKlusterlet(options: DoctorOptions): Promise<Checkli
   const reached = await checkHops(list, {
     env,
     servers: [config.hubServer, ...(config.hubAlternatives ?? [])],
-    caHashes: splitCertificates(config.hubCa).map((each) => publicKeyHash(each)),
+    trust: { ca: config.hubCa },
     proxyUrl: config.proxyUrl,
   });
   const transport = dialHub(env, {

@@ -18,7 +18,7 @@ export interface PreflightOptions {
   readonly note: (text: string) => void;
 }
 
-/** The hub's CA, which matches the pin; undefined when no hub was looked at. @throws Error with the first check that failed, and its fix. */
+/** The hub's CA, as it was given or as it matches the pin; undefined when no hub was looked at. @throws Error with the first check that failed, and its fix. */
 export async function preflight({
   join,
   kubeconfig,
@@ -32,9 +32,10 @@ export async function preflight({
   await checkManagedCluster(list, { env, config: { ...(kubeconfig !== undefined && { kubeconfig }) } });
   throwFailure(list);
   if (join === undefined) return undefined;
-  const { server, alternatives = [], caHash, token, proxyUrl } = join;
+  const { server, alternatives = [], caHash, ca, token, proxyUrl } = join;
+  const trust = ca === undefined ? { caHash } : { ca };
   const servers = [server, ...alternatives];
-  const reached = await checkHops(list, { env, servers, caHashes: [caHash], proxyUrl });
+  const reached = await checkHops(list, { env, servers, trust, proxyUrl });
   throwFailure(list);
   if (reached === undefined) throw new Error(`the hub at ${server} is not reached`);
   const transport = dialHub(env, {

@@ -8,7 +8,7 @@ import {
 import { createNodeEnv } from '@flotilla/kube/node';
 import { expect } from 'chai';
 import { renewalTimeMs } from './certificate-rotation.js';
-import { fetchPinnedCa } from './pinned-ca.js';
+import { checkChain, fetchPinnedCa } from './pinned-ca.js';
 
 const { random } = createNodeEnv({ logLevel: 'silent' });
 const nowMs = Date.UTC(2026, 0, 1);
@@ -71,6 +71,15 @@ describe('the pin of a join string', () => {
       expect(error?.message).to.match(expected);
     });
   }
+
+  it('is not needed where the authorities are known: the hub need not show them', () => {
+    const bundle = authority('proxy-ca').certificatePem + ca.certificatePem;
+    const shown = { server: join.server, chain: [leaf], nowMs };
+    expect(() => checkChain(shown, bundle)).not.to.throw();
+    expect(() => checkChain(shown, authority('hub-ca').certificatePem)).to.throw(/is not good \(CA\)/);
+    expect(() => checkChain({ ...shown, chain: [] }, bundle)).to.throw(/shows no certificate/);
+    expect(() => checkChain({ ...shown, nowMs: nowMs + 400 * dayMs }, bundle)).to.throw(/clock/);
+  });
 
   it('renews in the last quarter of the life of a certificate', () => {
     const pem = leafOf(ca);
