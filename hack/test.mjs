@@ -26,6 +26,8 @@ const longest = [
 ];
 /** It builds what all others run. */
 const alone = join('test-e2e', 'dist', 'start.test.js');
+/** More than these are no accident. */
+const maxAgain = 4;
 /** More would only wait for each other: most of the tests have servers of their own, which are processes, too. */
 const jobs = Math.min(2, availableParallelism());
 
@@ -47,13 +49,22 @@ const missing = Object.keys(testsOf).filter((tool) => !findTool(tool, say));
 for (const tool of missing) say(`The tests that drive ${tool} are left out.`);
 const leftOut = new Set(missing.flatMap((tool) => testsOf[tool]));
 const total = { passed: 0, failed: 0 };
+const failures = [];
 const countsDir = mkdtempSync(join(tmpdir(), 'flotilla-test-'));
 const all = only.flatMap(tasksOf).map((task, index) => ({ ...task, index }));
 const tasks = all.filter(({ files }) => files[0] !== alone);
+const again = [];
 await Promise.all(Array.from({ length: jobs }, work));
-for (const task of all.filter(({ files }) => files[0] === alone)) await run(task);
+for (const task of all.filter(({ files }) => files[0] === alone)) await runTask(task);
+await runAgain();
 rmSync(countsDir, { recursive: true });
 if (total.passed === 0) total.failed += 1;
+for (const { title, failures: failed } of failures) {
+  process.stdout.write(`\nFAILED in ${title}\n`);
+  for (const { title: name, message } of failed) {
+    process.stdout.write(`  ${name}\n${message.replace(/^/gm, '    ')}\n`);
+  }
+}
 process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
@@ -81,12 +92,47 @@ function testsUnder(folder) {
 }
 
 async function work() {
-  for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) await run(task);
+  for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) await runTask(task);
+}
+
+async function runTask(task) {
+  const result = await run(task);
+  if (result.failed > 0 && task.suite === 'e2e' && !isByChance(task)) again.push({ task, result });
+  else count(task, result);
+}
+
+/**
+ * Servers, clusters and kubectl are processes, and two files of them at a time can starve each other: a few files that
+ * failed are run once more, each with the machine to itself. What fails then has failed; what does not is named.
+ */
+async function runAgain() {
+  const isWorthIt = again.length <= maxAgain;
+  for (const { task, result } of again) {
+    const second = isWorthIt ? await run(task) : result;
+    count(task, second);
+    if (second.failed > 0) continue;
+    process.stdout.write(`\nFailed beside others, passed alone: ${task.title}\n`);
+    for (const { title, message } of result.failures) {
+      process.stdout.write(`  ${title}\n${message.replace(/^/gm, '    ')}\n`);
+    }
+  }
+}
+
+/** Another run would try other seeds. */
+function isByChance({ files }) {
+  return files.some((file) => /simulation|fuzz/.test(file));
+}
+
+function count({ title }, { passed, failed, failures: these }) {
+  total.passed += passed;
+  total.failed += failed;
+  if (failed > 0) failures.push({ title, failures: these });
 }
 
 /** What tests say is shown when they have ended, or two at a time could not be told from each other. */
 async function run({ suite, files, title, index }) {
   const countsFile = join(countsDir, String(index));
+  rmSync(countsFile, { force: true });
   const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
   const reporter = join(root, 'hack', 'mocha-reporter.cjs');
   const child = spawn(
@@ -119,18 +165,21 @@ async function run({ suite, files, title, index }) {
     child.once('error', reject);
     child.once('close', resolve);
   });
-  const counts = /^(\d+) (\d+)$/.exec(readCounts(countsFile));
-  total.passed += Number(counts?.[1] ?? 0);
-  total.failed += Number(counts?.[2] ?? 0);
-  if (counts === null || (status !== 0 && Number(counts[2]) === 0)) total.failed += 1;
   process.stdout.write(`\n${title}\n${said}`);
+  const result = readResult(countsFile);
+  if (result === undefined) return ended(`mocha ended with ${status} before its last test`);
+  return status !== 0 && result.failed === 0 ? ended(`mocha ended with ${status}`, result) : result;
 }
 
-/** What the reporter left; nothing when mocha ended before its last test. */
-function readCounts(file) {
+function ended(message, { passed: before } = { passed: 0 }) {
+  return { passed: before, failed: 1, failures: [{ title: 'the run itself', message }] };
+}
+
+/** What the reporter left; undefined when mocha ended before its last test. */
+function readResult(file) {
   try {
-    return readFileSync(file, 'utf8');
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    return '';
+    return undefined;
   }
 }
