@@ -281,6 +281,8 @@ export const clusterReason = {
   servingCertificateExpiring: 'HubServingCertificateExpiring',
   authorityExpiring: 'HubAuthorityExpiring',
   certificatesInTime: 'CertificatesInTime',
+  /** Ours: the hub does not take the whole status. */
+  statusTooLarge: 'StatusTooLarge',
   /** Ours: the klusterlet said goodbye. */
   left: 'KlusterletLeft',
   clockSynced: 'ManagedClusterClockSynced',
@@ -335,6 +337,8 @@ export const workCondition = {
   complete: 'Complete',
   /** Ours: everything is applied and has become what its spec asks for. */
   healthy: 'Healthy',
+  /** Ours, only ever False: the status says less than there is to say. */
+  statusComplete: 'StatusComplete',
   deleting: 'Deleting',
   /** In events from the agent only. */
   deleted: 'Deleted',
@@ -361,6 +365,8 @@ export const workReason = {
   rulesAggregated: 'ConditionRulesAggregated',
   deleting: 'WorkDeleting',
   deleted: 'ManifestsDeleted',
+  /** Ours: the hub does not take the whole status. */
+  statusTooLarge: 'StatusTooLarge',
   /** Ours: the klusterlet said goodbye, and nobody looks after the work. */
   left: 'KlusterletLeft',
 } as const;

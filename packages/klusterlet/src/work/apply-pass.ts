@@ -14,7 +14,7 @@ import { type Discovery, type Env, type KubeClient, sleep } from '@flotilla/kube
 import { applyTarget } from './apply/apply-target.js';
 import type { CorrectionLimiter } from './apply/correction-limiter.js';
 import { accountOf, actingAs } from './apply/executor.js';
-import type { Outcome } from './apply/outcome.js';
+import { type Outcome, shrink } from './apply/outcome.js';
 import { ownerReferenceTo } from './apply/owner-references.js';
 import {
   type AppliedResource,
@@ -32,7 +32,7 @@ import type { WorkAgentOptions } from './options.js';
 import { forEachLimited } from './parallel.js';
 import { hasUnserved, type PlannedManifest, planManifests, type Target } from './planning/plan-manifests.js';
 import { groupByRank } from './planning/resource-rank.js';
-import { type FormerManifest, manifestId } from './saved-works.js';
+import { byIdentity, type FormerManifest, manifestId } from './saved-works.js';
 import { judgeRest, judgeTarget } from './status/judge-manifest.js';
 import { findOldEntry } from './status/manifest-status.js';
 import type { ManifestObservation } from './status/observation.js';
@@ -97,9 +97,16 @@ class ApplyPass {
   readonly #name: string;
   readonly #before: ReadonlyMap<string, ObjectMemory>;
   readonly #after = new Map<string, ObjectMemory>();
+  /** Objects of which the inventory had the uid when this pass began. */
+  readonly #known: ReadonlySet<string>;
   #inventory: AppliedManifestWork;
+  #index: {
+    readonly of: AppliedManifestWork | undefined;
+    readonly byId: ReadonlyMap<string, AppliedResource>;
+  } = { of: undefined, byId: new Map() };
   #planned: readonly PlannedManifest[] = [];
-  #previous: readonly FormerManifest[] = [];
+  /** By the identity of the manifest. */
+  #previous: ReadonlyMap<string, readonly KubeObject[]> = new Map();
   /** Claims change one list: they take turns. */
   #claims: Promise<void> = Promise.resolve();
 
@@ -109,6 +116,9 @@ class ApplyPass {
     this.#name = input.work.metadata.name ?? '';
     this.#before = deps.memory.of(this.#name);
     this.#inventory = input.inventory;
+    this.#known = new Set(
+      recordedResources(input.inventory).flatMap((resource) => (resource.uid ? resourceId(resource) : [])),
+    );
   }
 
   async run(): Promise<PassResult> {
@@ -148,6 +158,15 @@ class ApplyPass {
 
   #recordedResources(): readonly AppliedResource[] {
     return recordedResources(this.#inventory);
+  }
+
+  /** Asked for each object: a work may have thousands, and the inventory changes rarely. */
+  #recordedAt(id: string): AppliedResource | undefined {
+    if (this.#index.of !== this.#inventory) {
+      const entries = this.#recordedResources().map((resource) => [resourceId(resource), resource] as const);
+      this.#index = { of: this.#inventory, byId: new Map(entries) };
+    }
+    return this.#index.byId.get(id);
   }
 
   /** Asks the cluster once more before saying that it does not serve a kind; discovery limits how often. */
@@ -190,7 +209,7 @@ class ApplyPass {
     const intent = withIntent(this.#recordedResources(), targets);
     this.#track(intent);
     this.#inventory = await inventories.record(this.#inventory, intent, this.#input.signal);
-    this.#previous = await this.#input.prepared;
+    this.#previous = byIdentity(await this.#input.prepared);
     for (const group of groupByRank(targets, ({ ref }) => ref.resource)) {
       await forEachLimited(group, options.manifestConcurrency, (target) => this.#apply(target));
     }
@@ -244,8 +263,7 @@ class ApplyPass {
     }: { readonly previous: readonly KubeObject[]; readonly before: ObjectMemory | undefined },
   ): Promise<Outcome> {
     const { client, watches, limiter, options } = this.#deps;
-    const recorded = recordedResources(this.#input.inventory);
-    const isKnown = recorded.some((resource) => resourceId(resource) === target.id && resource.uid);
+    const isKnown = this.#known.has(target.id);
     const seen = watches.look(target);
     const limiterId = `${this.#name} ${target.id}`;
     if (before === undefined) limiter.forget(limiterId);
@@ -279,11 +297,10 @@ class ApplyPass {
   /** Turns the inventory's entry of another object of this name back into an intention. */
   #claim(target: Target, uid: string | undefined): Promise<void> {
     const next = this.#claims.then(async () => {
-      const recorded = this.#recordedResources();
-      const stale = recorded.find((resource) => resourceId(resource) === target.id);
+      const stale = this.#recordedAt(target.id);
       if (stale?.uid === undefined || stale.uid === uid) return;
       const { uid: _, ...intent } = stale;
-      const resources = recorded.map((resource) => (resource === stale ? intent : resource));
+      const resources = this.#recordedResources().map((resource) => (resource === stale ? intent : resource));
       this.#inventory = await this.#deps.inventories.record(this.#inventory, resources, this.#input.signal);
     });
     this.#claims = next.catch(() => undefined); // the caller has the failure; the next claim only waits
@@ -291,8 +308,7 @@ class ApplyPass {
   }
 
   #previousOf(target: Target): readonly KubeObject[] {
-    const id = manifestId(target.manifest);
-    return this.#previous.flatMap(({ manifest }) => (manifestId(manifest) === id ? [manifest] : []));
+    return this.#previous.get(manifestId(target.manifest)) ?? [];
   }
 
   #resultOf(target: Target): TargetResult {
@@ -331,8 +347,9 @@ class ApplyPass {
         }
       });
     }
+    const released = new Set(doomed);
     const held = this.#recordedResources().filter(
-      (resource) => !doomed.includes(resource) && !this.#after.has(resourceId(resource)),
+      (resource) => !released.has(resource) && !this.#after.has(resourceId(resource)),
     );
     return { pending: [...pending, ...held], failures };
   }
@@ -370,23 +387,6 @@ class ApplyPass {
 
 function asReadOnly(target: Target): Target {
   return { ...target, settings: { ...target.settings, strategy: { type: 'ReadOnly' } } };
-}
-
-/** Of a live object only identity and version are kept; its values went into the observation. */
-function shrink(outcome: Outcome): Outcome {
-  if (typeof outcome.live !== 'object') return outcome;
-  const { apiVersion, kind, metadata } = outcome.live;
-  const { name, uid, resourceVersion } = metadata;
-  const live: KubeObject = {
-    apiVersion,
-    kind,
-    metadata: {
-      ...(name !== undefined && { name }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
-  };
-  return { ...outcome, live };
 }
 
 function minimum(values: readonly number[]): number | undefined {

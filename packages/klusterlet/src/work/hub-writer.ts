@@ -11,6 +11,7 @@ import {
   type ManifestWork,
   type ManifestWorkStatus,
   manifestWorkFinalizer,
+  StatusError,
 } from '@flotilla/api';
 import {
   type Backoff,
@@ -25,6 +26,7 @@ import {
 } from '@flotilla/kube';
 import type { WorkAgentOptions } from './options.js';
 import type { WorkObservation } from './status/observation.js';
+import { maxReduction, reduceStatus } from './status/reduce-status.js';
 import { planDeletingStatus, planWorkStatus } from './status/work-status.js';
 import type { WorkSource } from './work-source.js';
 
@@ -60,6 +62,13 @@ interface News {
   readonly released?: boolean;
 }
 
+/** How much of the status of this generation the hub takes, see reduceStatus. */
+interface Reduction {
+  readonly uid: string;
+  readonly generation: number;
+  readonly reduction: number;
+}
+
 const ref = wellKnown.manifestWorks;
 const maxAttempts = 4;
 
@@ -70,6 +79,7 @@ export function createHubWriter(options: HubWriterOptions): HubWriter {
 class StatusWriter implements HubWriter {
   readonly #options: HubWriterOptions;
   readonly #news = new Map<string, News>();
+  readonly #reductions = new Map<string, Reduction>();
   readonly #controller: Controller;
   readonly #backoff: Backoff;
   /** While the hub is away nobody tries before this time. */
@@ -104,6 +114,7 @@ class StatusWriter implements HubWriter {
 
   forget(name: string): void {
     this.#news.delete(name);
+    this.#reductions.delete(name);
   }
 
   report(name: string, observation: WorkObservation): void {
@@ -190,10 +201,28 @@ class StatusWriter implements HubWriter {
       return;
     }
     const held = await this.#held(work, news, signal);
-    const now = held.status ?? {};
-    const patch = createMergePatch(now, planStatus(held, news));
-    if (Object.keys(patch).length === 0) return;
-    await this.#patch(held, { status: patch }, { signal, subresource: 'status' });
+    await this.#sendStatus(held, planStatus(held, news), signal);
+  }
+
+  /** As much of it as the hub takes. */
+  async #sendStatus(work: ManifestWork, status: ManifestWorkStatus, signal: AbortSignal): Promise<void> {
+    const { env } = this.#options;
+    const { name = '', uid = '', generation = 0 } = work.metadata;
+    const known = this.#reductions.get(name);
+    const isKnown = known?.uid === uid && known.generation === generation;
+    for (let reduction = isKnown ? known.reduction : 0; ; reduction++) {
+      const reduced = reduceStatus(status, { reduction, atMs: env.clock.now() });
+      const patch = createMergePatch(work.status ?? {}, reduced);
+      if (Object.keys(patch).length === 0) return;
+      try {
+        await this.#patch(work, { status: patch }, { signal, subresource: 'status' });
+        if (reduction > 0) this.#reductions.set(name, { uid, generation, reduction });
+        return;
+      } catch (error) {
+        if (!isTooLarge(error) || reduction === maxReduction) throw error;
+        env.log.warn('the status of a work is too large for the hub', { work: name, error, reduction });
+      }
+    }
   }
 
   /** What the hub is told of as applied cannot go from it without us: otherwise its objects would stay. */
@@ -235,4 +264,11 @@ function planStatus({ status = {}, metadata }: ManifestWork, news: News): Manife
   // News of another generation are old: those of this one are on their way.
   const isCurrent = news.observation?.generation === metadata.generation;
   return news.observation && isCurrent ? planWorkStatus(status, news.observation) : status;
+}
+
+/** By the server's own limit, or, of a kube-apiserver, by etcd's, which it passes on as an error of its own. */
+function isTooLarge(error: unknown): boolean {
+  if (!(error instanceof StatusError)) return false;
+  const isOfEtcd = error.code >= 500 && /request is too large|message larger than max/.test(error.message);
+  return error.code === 413 || isOfEtcd;
 }

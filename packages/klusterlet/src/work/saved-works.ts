@@ -159,3 +159,15 @@ function readAll(work: ManifestWork): KubeObject[] {
 export function manifestId({ apiVersion, kind, metadata }: KubeObject): string {
   return JSON.stringify([apiVersion, kind, metadata.namespace ?? '', metadata.name ?? '']);
 }
+
+/** Earlier manifests by the identity of what they are of. */
+export function byIdentity(former: readonly FormerManifest[]): ReadonlyMap<string, readonly KubeObject[]> {
+  const map = new Map<string, KubeObject[]>();
+  for (const { manifest } of former) {
+    const id = manifestId(manifest);
+    const known = map.get(id);
+    if (known === undefined) map.set(id, [manifest]);
+    else known.push(manifest);
+  }
+  return map;
+}

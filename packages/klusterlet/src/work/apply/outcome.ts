@@ -34,6 +34,23 @@ export interface NotApplied {
 
 export type Outcome = Applied | NotApplied;
 
+/** Of a live object only identity and version are kept; its values went into the observation. */
+export function shrink(outcome: Outcome): Outcome {
+  if (typeof outcome.live !== 'object') return outcome;
+  const { apiVersion, kind, metadata } = outcome.live;
+  const { name, uid, resourceVersion } = metadata;
+  const live: KubeObject = {
+    apiVersion,
+    kind,
+    metadata: {
+      ...(name !== undefined && { name }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+    },
+  };
+  return { ...outcome, live };
+}
+
 /** What a strategy is given besides the target. */
 export interface ApplyContext {
   readonly client: KubeClient;

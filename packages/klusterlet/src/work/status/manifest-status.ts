@@ -80,6 +80,8 @@ export function findOldEntry(
   meta: ManifestResourceMeta,
   entries: readonly ManifestCondition[],
 ): ManifestCondition | undefined {
+  const inPlace = entries[meta.ordinal]; // all others are looked at only when it is not there
+  if (inPlace !== undefined && isSameMeta(inPlace.resourceMeta, meta)) return inPlace;
   const exact = entries.find((entry) => isSameMeta(entry.resourceMeta, meta));
   if (exact !== undefined || (meta.name ?? '') === '') return exact;
   const moved = entries.filter((entry) => isSameMeta({ ...entry.resourceMeta, ordinal: meta.ordinal }, meta));
