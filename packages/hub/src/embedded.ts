@@ -19,7 +19,7 @@ import { installHubApi } from './bootstrap.js';
 import { LivePolicies } from './cluster-manager/live-policies.js';
 import { startHubControllers } from './controllers/start-hub.js';
 import { createCertificateGate } from './identity/certificate-gate.js';
-import { describeHubCertificates } from './identity/hub-certificates.js';
+import { followHubCertificates } from './identity/hub-certificates.js';
 import { invitationPath } from './invitations/invitation.js';
 import { createInvitationEndpoint } from './invitations/invitation-endpoint.js';
 import { defaultHubPolicies, type HubPolicies } from './policies.js';
@@ -84,10 +84,7 @@ export async function startEmbeddedHub(options: EmbeddedHubOptions): Promise<Emb
         const started = await startHubControllers(own, env, {
           signal,
           policies,
-          certificates: {
-            list: () => describeHubCertificates(certificates),
-            onChange: (fn) => certificates.onChange(fn),
-          },
+          certificates: followHubCertificates(certificates),
         });
         metrics = started.metrics;
         return started;

@@ -14,10 +14,11 @@ import { type Converging, checkConverged, connect, createForeign } from '../faul
 import { WorkLoad } from '../faults/work-load.js';
 import { type Cluster, Fleet } from '../support/fleet.js';
 import { pause, root } from '../support/processes.js';
+import { historySeconds } from './history.js';
 import { plot } from './plot.js';
 import { describeSoak } from './report.js';
 import { Sampler } from './sampler.js';
-import { type Judgement, judge, type Measure } from './series.js';
+import { type Judgement, judge } from './series.js';
 
 export interface SoakOptions {
   readonly minutes: number;
@@ -37,9 +38,6 @@ export interface SoakResult {
   readonly isFlat: boolean | undefined;
 }
 
-/** The API server keeps the history of so long, and compacts as often: before, a store can only grow. */
-const historyMs = 10 * 60_000;
-const growsWithHistory: readonly Measure[] = ['disk', 'resident'];
 /** Of the whole time. */
 const warmUpShare = 0.4;
 const stepMs = 1000;
@@ -69,6 +67,7 @@ class Soak {
   readonly #delays = join(this.#fleet.directory, 'delays');
   readonly #random: Random = createSeededRandom(1);
   readonly #members: Member[] = [];
+  readonly #history: readonly string[];
   readonly #watchers: (ReturnType<typeof spawn> | undefined)[] = [undefined, undefined, undefined];
   #hub: KubeClient | undefined;
   #sampler: Sampler | undefined;
@@ -78,13 +77,14 @@ class Soak {
 
   constructor(options: SoakOptions) {
     this.#options = options;
+    this.#history = ['--etcd-compaction-interval', `${historySeconds(options.minutes * 60 * warmUpShare)}s`];
   }
 
   async start(): Promise<void> {
     mkdirSync(this.#delays);
     const preload = pathToFileURL(join(root, 'test-e2e', 'dist', 'soak', 'loop-delay.js')).href;
     const launcher = ['env', `NODE_OPTIONS=--import=${preload}`, `FLOTILLA_SOAK_DELAYS=${this.#delays}`];
-    await this.#fleet.startHub([], launcher);
+    await this.#fleet.startHub(this.#history, launcher);
     this.#hub = await connect(this.#fleet.hubKubeconfig);
     for (let i = 1; i <= this.#options.clusters; i++) await this.#addCluster(`soak${i}`, launcher);
     const { hub, directory } = this.#fleet;
@@ -101,7 +101,7 @@ class Soak {
   }
 
   async #addCluster(name: string, launcher: readonly string[]): Promise<void> {
-    const cluster = await this.#fleet.startCluster(name, { launcher });
+    const cluster = await this.#fleet.startCluster(name, { launcher, flags: this.#history });
     await this.#fleet.join(cluster);
     const client = await connect(cluster.kubeconfig);
     const load = new WorkLoad({
@@ -148,11 +148,7 @@ class Soak {
     }
     const warmUpMs = this.#tookMs * warmUpShare;
     const series = this.#sampler?.series ?? [];
-    const judgements = series.map((one) => {
-      const judgement = judge(one, warmUpMs);
-      const isTooSoon = growsWithHistory.includes(one.measure) && warmUpMs < historyMs;
-      return isTooSoon ? { ...judgement, isFlat: undefined } : judgement;
-    });
+    const judgements = series.map((one) => judge(one, warmUpMs));
     const { clusters, out, say } = this.#options;
     const minutes = Math.round(this.#tookMs / 6000) / 10;
     const done = `${this.#written()} writes, ${this.#drifts} objects drifted, ${this.#restarts} klusterlets started again`;
@@ -160,7 +156,7 @@ class Soak {
     if (out !== undefined) writeFileSync(out, plot(series, { title, warmUpMs }));
     const isFlat = judgements.some((one) => one.isFlat === false)
       ? false
-      : judgements.every((one) => growsWithHistory.includes(one.measure) || one.isFlat === true) || undefined;
+      : judgements.every((one) => one.isFlat === true) || undefined;
     say(describeSoak(judgements, { title, warmUpMs, isFlat }));
     return { judgements, isFlat };
   }

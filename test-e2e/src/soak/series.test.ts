@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { historySeconds } from './history.js';
 import { judge, type Measure, type Point, type Series } from './series.js';
 
 const minuteMs = 60_000;
@@ -25,4 +26,16 @@ describe('what a soak calls flat', () => {
       expect(judge(measured, 10 * minuteMs).isFlat).to.equal(isFlat);
     });
   }
+});
+
+describe('the history of the servers in a soak', () => {
+  it('is full before the warm-up is over, and never longer than theirs is without a soak', () => {
+    for (const minutes of [1, 7, 30, 60, 600]) {
+      const warmUpSeconds = minutes * 60 * 0.4;
+      const seconds = historySeconds(warmUpSeconds);
+      expect(3 * seconds, `${minutes} min`).to.be.below(warmUpSeconds);
+      expect(seconds).to.be.within(1, 300);
+    }
+    expect(historySeconds(0)).to.equal(1);
+  });
 });

@@ -17,8 +17,8 @@ export const about: Readonly<Record<Measure, About>> = {
   resident: { title: 'resident memory', unit: 'MiB', share: 0.1, allowance: 8 },
   handles: { title: 'open handles', unit: '', share: 0.1, allowance: 4 },
   disk: { title: 'disk', unit: 'MiB', share: 0.1, allowance: 4 },
-  // What a busy machine does to it comes and goes.
-  delay: { title: 'event-loop delay (p99)', unit: 'ms', share: 0.5, allowance: 25 },
+  // Without what a busy machine makes of it (`loop-delay.ts`); still, its caches are cold then.
+  delay: { title: 'own event-loop delay (p99)', unit: 'ms', share: 0.5, allowance: 25 },
 };
 
 export interface Point {

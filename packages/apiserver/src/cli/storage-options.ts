@@ -4,6 +4,7 @@
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type EtcdOptions, parseEtcdPrefix, parseEtcdServer } from '../configuration/etcd.js';
+import { parseGoDuration } from '../server/go-duration.js';
 
 /** What the flags say, under the names that commander gives them. */
 export interface StorageFlags extends EtcdOptions {}
@@ -26,7 +27,17 @@ function options(): Option[] {
     new Option('--etcd-prefix <path>', 'under which the objects lie in etcd; default: /flotilla').argParser(
       (text) => orInvalid(() => parseEtcdPrefix(text)),
     ),
+    new Option(
+      '--etcd-compaction-interval <duration>',
+      'how long recent events stay in memory, and how often the store, of either kind, forgets history of more than twice that; a watch that was away for longer lists again; default: 5m',
+    ).argParser(parseInterval),
   ];
+}
+
+function parseInterval(text: string): number {
+  const intervalMs = orInvalid(() => parseGoDuration(text));
+  if (intervalMs >= 1000) return intervalMs;
+  throw new InvalidArgumentError('give a duration of at least 1s.');
 }
 
 /** May be given several times, each a list. */

@@ -13,6 +13,8 @@ export interface EtcdOptions {
   readonly etcdCertfile?: string;
   readonly etcdKeyfile?: string;
   readonly etcdPrefix?: string;
+  /** Milliseconds; of any store. */
+  readonly etcdCompactionInterval?: number;
 }
 
 /** What the store is opened with. */

@@ -148,6 +148,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       ownServiceAccountKey: pki.current.serviceAccountKey,
       ownIssuer: issuer,
     });
+    const compactEveryMs = options.etcd?.etcdCompactionInterval;
     const audit = await startAudit(options.audit ?? {}, { env, parts });
     const webhooks = createHttpsWebhooks({ clock: env.clock });
     parts.closers.push(async () => webhooks.close());
@@ -181,6 +182,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       ...(options.guard && { guard: options.guard }),
       ...(options.disabledAdmission && { disabledAdmission: options.disabledAdmission }),
       ...(options.serviceCidr !== undefined && { serviceCidr: options.serviceCidr }),
+      ...(compactEveryMs !== undefined && { recentEventsMs: compactEveryMs }),
     });
     parts.closers.push(async () => server.close());
     await server.start();
@@ -282,6 +284,7 @@ async function startLoops(
       signingLifeMs: options.certificates?.clusterSigningDuration,
       signal: until,
       identity,
+      compactEveryMs: options.etcd?.etcdCompactionInterval,
       ...(options.controllers && { controllers: options.controllers }),
       ...(trust && { trust }),
       rootCa: rootCa(),

@@ -88,6 +88,8 @@ export interface ApiServerOptions {
   readonly fairness?: Partial<FairnessOptions>;
   /** Of requests that have an end; default a minute. */
   readonly requestTimeoutMs?: number;
+  /** How long recent events stay in memory; default that of the watch cache. */
+  readonly recentEventsMs?: number;
   /** IPv4 range of the addresses of Services; default `10.96.0.0/16`. */
   readonly serviceCidr?: string;
   /** The way out to webhooks; absent: none can be reached. */
@@ -150,7 +152,11 @@ class AssembledServer implements ApiServer {
     this.#options = options;
     this.#health = new ServerHealth(options.store);
     this.pendingUsage = new PendingUsage(options.env.clock);
-    this.cache = new WatchCache({ store: options.store, clock: options.env.clock });
+    const { store, recentEventsMs } = options;
+    this.cache = new WatchCache(
+      { store, clock: options.env.clock },
+      recentEventsMs === undefined ? {} : { maxEventAgeMs: recentEventsMs },
+    );
     const { serviceAccountTokens, serviceAccountKey, advertiseUrl } = options;
     this.#tokenSettings = serviceAccountTokens ?? {
       signingKey: readSigningKey(serviceAccountKey),

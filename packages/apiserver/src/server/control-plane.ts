@@ -35,6 +35,8 @@ export interface ControlPlaneOptions {
   readonly signal: AbortSignal;
   /** Unique among the servers that share the store: the loops then run on one of them. Absent: this one is alone. */
   readonly identity?: string | undefined;
+  /** How often history is compacted, to twice that; default five minutes. */
+  readonly compactEveryMs?: number | undefined;
 }
 
 /** Closed after its signal's abort. */
@@ -43,9 +45,9 @@ export type ControlPlane = Loops;
 /** By which the servers on one store agree whose loops run. */
 const lease = 'flotilla-control-plane';
 
-/** History kept for watches that were away. */
-const keepHistoryMs = 10 * 60_000;
-const compactEveryMs = 5 * 60_000;
+const defaultCompactEveryMs = 5 * 60_000;
+/** History kept for watches that were away, in such intervals. */
+const keptIntervals = 2;
 
 /** @throws when the objects of every cluster cannot be made; nothing is left running then. */
 export async function startControlPlane(
@@ -66,6 +68,7 @@ export async function startControlPlane(
 
 function startLoops(server: ApiServer, options: ControlPlaneOptions, client: KubeClient): Loops {
   const { env, profile, store, ca, signal, rootCa = ca.certificatePem } = options;
+  const compactEveryMs = options.compactEveryMs ?? defaultCompactEveryMs;
   const isOn = options.controllers ?? allControllers;
   const parts: { start(signal: AbortSignal): void; close(): Promise<void> }[] = [];
   if (isOn('certificatesigningrequest-signing-controller'))
@@ -92,7 +95,7 @@ function startLoops(server: ApiServer, options: ControlPlaneOptions, client: Kub
     store,
     clock: env.clock,
     log: env.log,
-    keepMs: keepHistoryMs,
+    keepMs: keptIntervals * compactEveryMs,
     intervalMs: compactEveryMs,
     signal,
   });

@@ -16,11 +16,27 @@ export interface HubCertificates {
 /** Of a hub whose certificates are somebody else's business. */
 export const noHubCertificates: HubCertificates = { list: () => [], onChange: () => undefined };
 
-/** Both are PEM; of what is served, the leaf counts. */
-export function describeHubCertificates(pem: {
+/** PEM; of what is served, the leaf counts. */
+interface HubPem {
   readonly serving: string;
   readonly authorities: string;
-}): readonly HubCertificate[] {
+}
+
+/** As they are each time they are asked for, taken apart again only once they are others: each cluster's event asks. */
+export function followHubCertificates(source: HubPem & Pick<HubCertificates, 'onChange'>): HubCertificates {
+  let known: (HubPem & { readonly list: readonly HubCertificate[] }) | undefined;
+  return {
+    list: () => {
+      const { serving, authorities } = source;
+      if (known?.serving !== serving || known.authorities !== authorities)
+        known = { serving, authorities, list: describeHubCertificates({ serving, authorities }) };
+      return known.list;
+    },
+    onChange: (fn) => source.onChange(fn),
+  };
+}
+
+function describeHubCertificates(pem: HubPem): readonly HubCertificate[] {
   const describe = (role: HubCertificate['role'], der: Uint8Array): HubCertificate => {
     const { notBeforeMs, notAfterMs } = parseCertificate(der);
     return { role, notBeforeMs, notAfterMs };

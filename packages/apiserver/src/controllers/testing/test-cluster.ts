@@ -46,6 +46,8 @@ export interface TestClusterOptions {
   /** Of the Kubernetes version; default 35. */
   readonly minor?: number;
   readonly admission?: readonly AdmissionPlugin[];
+  /** How often history is compacted, and how long events are kept in memory. */
+  readonly historyMs?: number;
 }
 
 const kinds: Readonly<Record<string, string>> = {
@@ -85,6 +87,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     clientCa: () => ca.certificatePem,
     serviceAccountKey: generateKeyPair().privateKeyPem,
     ...(options.admission && { admission: options.admission }),
+    ...(options.historyMs !== undefined && { recentEventsMs: options.historyMs }),
   });
   await server.start();
   const stop = createStopController();
@@ -94,6 +97,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     store,
     ca,
     signal: stop.signal,
+    compactEveryMs: options.historyMs,
     ...(options.controllers && { controllers: options.controllers }),
   });
   const client = createClient(server.transport());
