@@ -81,7 +81,7 @@ function verify(chain: readonly Uint8Array[], options: Verification): Verified {
     const certificate = parseCertificate(leaf);
     const cas = splitCertificates(bundle);
     const pathAt = (timeMs: number): readonly Certificate[] =>
-      verifyChain(leaf, { cas, intermediates, nowMs: timeMs, usage: 'clientAuth' });
+      verifyChain(certificate, { cas, intermediates, nowMs: timeMs, usage: 'clientAuth' });
     const { subject } = certificate;
     const expired =
       nowMs > certificate.notAfterMs ? options.rules?.whenExpired?.(certificate, nowMs) : undefined;

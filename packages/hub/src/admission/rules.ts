@@ -37,6 +37,7 @@ import { csrSourceRule } from './csr-source-rule.js';
 import { checkExecutor } from './executor.js';
 import { workAuthorRule, workHistoryRule } from './history-rules.js';
 import { nameTaken } from './name-taken.js';
+import { acceptedClusterRule, newClusterTaintRule } from './new-cluster-rules.js';
 import { annotatedPlanRule, workPlanRule } from './plan-rules.js';
 import { type AdmissionRule, isAllowed } from './rule.js';
 
@@ -236,7 +237,9 @@ function isOfThisLife(
 export const admissionRules: readonly AdmissionRule[] = [
   clusterSetRule,
   taintTimeRule,
+  newClusterTaintRule,
   autoAcceptRule,
+  acceptedClusterRule,
   tokenClusterRule,
   managedClusterRule,
   clusterSetBindingRule,

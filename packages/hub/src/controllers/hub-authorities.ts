@@ -14,6 +14,7 @@ import {
   rootCaConfigMapName,
 } from '@flotilla/api';
 import { authorityHashes, type Controller, createController, wellKnown } from '@flotilla/kube';
+import type { HubPolicies } from '../policies.js';
 import { yieldingToOthers } from './cluster-write.js';
 import type { HubContext } from './context.js';
 
@@ -36,15 +37,19 @@ export function createHubAuthoritiesController(context: HubContext): Controller 
 
 /** What a cluster is to be told of its hub; a name without a value is taken back. */
 export function hubAnnouncements(context: HubContext): Readonly<Record<string, string | undefined>> {
-  const { addresses } = context.policies;
-  return {
-    [hubAddressesAnnotation]: addresses.length === 0 ? undefined : addresses.join(','),
-    ...ifPublished(publishedAuthorities(context)),
-  };
+  return announcementsOf(context.policies, publishedRootCa(context));
 }
 
-function ifPublished(authorities: string | undefined): Readonly<Record<string, string>> {
-  return authorities === undefined ? {} : { [hubAuthoritiesAnnotation]: authorities };
+/** `rootCa`: what the API server publishes; without it nothing is said of authorities. */
+export function announcementsOf(
+  { addresses }: Pick<HubPolicies, 'addresses'>,
+  rootCa: KubeObject | undefined,
+): Readonly<Record<string, string | undefined>> {
+  const bundle = bundleOf(rootCa);
+  return {
+    [hubAddressesAnnotation]: addresses.length === 0 ? undefined : addresses.join(','),
+    ...(bundle !== undefined && { [hubAuthoritiesAnnotation]: authorityHashes(bundle) }),
+  };
 }
 
 /** The annotations that are not as they should be, as a patch; undefined when all are. */
@@ -58,18 +63,9 @@ function untold(
   return Object.fromEntries(changed.map(([key, value]) => [key, value ?? null]));
 }
 
-/** Undefined until they are published. */
-function publishedAuthorities({ rootCa }: Pick<HubContext, 'rootCa'>): string | undefined {
-  const published = rootCa.cache.get(`kube-system/${rootCaConfigMapName}`);
-  const bundle = bundleOf(published);
-  if (published === undefined || bundle === undefined) return undefined;
-  const known = hashesOf.get(published) ?? authorityHashes(bundle);
-  hashesOf.set(published, known);
-  return known;
+function publishedRootCa({ rootCa }: Pick<HubContext, 'rootCa'>): KubeObject | undefined {
+  return rootCa.cache.get(`kube-system/${rootCaConfigMapName}`);
 }
-
-/** Asked at each change of a cluster, and read once for each version of the ConfigMap. */
-const hashesOf = new WeakMap<KubeObject, string>();
 
 function bundleOf(configMap: KubeObject | undefined): string | undefined {
   return (configMap?.['data'] as Readonly<Record<string, string>> | undefined)?.['ca.crt']; // v1 ConfigMap

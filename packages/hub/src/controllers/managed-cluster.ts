@@ -32,6 +32,9 @@ import { patchCluster, writeCondition, yieldingToOthers } from './cluster-write.
 import type { HubContext } from './context.js';
 import { hubAnnouncements } from './hub-authorities.js';
 
+/** What an accepted cluster has, in the order in which they are added. */
+export const acceptedFinalizers: readonly string[] = [managedClusterFinalizer, resourceCleanupFinalizer];
+
 /** How long until a cluster whose removal waits for something is looked at again. Works' own events come sooner. */
 const removalRetryMs = 5000;
 
@@ -90,7 +93,7 @@ async function reconcile(
 }
 
 async function accept(context: HubContext, cluster: ManagedCluster, name: string): Promise<void> {
-  const held = await addFinalizers(context, cluster, [managedClusterFinalizer, resourceCleanupFinalizer]);
+  const held = await addFinalizers(context, cluster, acceptedFinalizers);
   const { labels } = context.policies;
   // Its first request needs the role. What can be written together shares the disk's sync.
   await allOf([
@@ -168,7 +171,7 @@ async function remove(
     return clean(context, name, step);
   }
   await removeRights(context, name);
-  await removeFinalizers(context, cluster, [managedClusterFinalizer, resourceCleanupFinalizer]);
+  await removeFinalizers(context, cluster, acceptedFinalizers);
   return undefined;
 }
 
@@ -234,6 +237,7 @@ async function removeWorkBinding(context: HubContext, name: string): Promise<voi
   });
 }
 
+/** As a rule they came with the write that accepted it (`new-cluster-rules.ts`). */
 async function addFinalizers(
   context: HubContext,
   cluster: ManagedCluster,

@@ -1,10 +1,16 @@
 /** Bundles of trusted authorities: which keys are in one, and which of them has issued a certificate. Pure. */
 import { parseCertificate, publicKeyHash, splitCertificates } from './certificate.js';
+import { Recent } from './recent.js';
 import { isIssuedBy } from './verify-chain.js';
+
+/** A hub asks at each join, for the same bundle. */
+const hashes = new Recent<string>(8);
 
 /** The hashes of the public keys in a PEM bundle, sorted, separated by commas: the same for the same set. */
 export function authorityHashes(bundle: string): string {
-  return [...new Set(splitCertificates(bundle).map(publicKeyHash))].sort().join(',');
+  return hashes.get(bundle, () =>
+    [...new Set(splitCertificates(bundle).map(publicKeyHash))].sort().join(','),
+  );
 }
 
 /** The hash of the authority of the bundle that has signed the certificate; undefined: it was another. */

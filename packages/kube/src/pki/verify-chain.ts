@@ -2,12 +2,14 @@
  * Decides whether a certificate is to be believed: builds a path to one of the given authorities and checks every
  * signature, validity, authority flag and usage on it. Revocation is not looked at, as Kubernetes has none. Pure.
  */
+import type { KeyObject } from 'node:crypto';
 import { type Certificate, parseCertificate } from './certificate.js';
 import { keyCertSignBit, purposeOid } from './extensions.js';
 import { findSignatureAlgorithm, keyTypeOf, readPublicKey, verifyBytes } from './keys.js';
 import { oid } from './oids.js';
 import { allFromPem } from './pem.js';
 import { PkiError } from './pki-error.js';
+import { Recent } from './recent.js';
 
 export interface VerifyOptions {
   /** The trusted authorities: DER or PEM each; a PEM text may hold several. */
@@ -40,16 +42,29 @@ interface Search {
   failure: PkiError;
 }
 
+/** The authorities that are trusted are the same for every peer. What peers send is read each time. */
+const authorities = new Recent<Certificate>(64);
+
+function readAuthority(der: Uint8Array): Certificate {
+  return authorities.get(Buffer.from(der).toString('latin1'), () => parseCertificate(der));
+}
+
+/** Reading a key costs several times what checking a signature with it does. */
+const keys = new WeakMap<Certificate, KeyObject>();
+
 /**
- * The path from the leaf to the authority, both included.
+ * The path from the leaf to the authority, both included. A leaf that has been read already is not read again.
  * @throws PkiError saying what is wrong; a time only when all else is well.
  */
-export function verifyChain(leaf: string | Uint8Array, options: VerifyOptions): readonly Certificate[] {
-  const certificate = parseCertificate(leaf);
+export function verifyChain(
+  leaf: string | Uint8Array | Certificate,
+  options: VerifyOptions,
+): readonly Certificate[] {
+  const certificate = typeof leaf === 'object' && 'signedBytes' in leaf ? leaf : parseCertificate(leaf);
   const search: Search = {
     roots: options.cas
       .flatMap((ca) => (typeof ca === 'string' ? allFromPem('CERTIFICATE', ca) : [ca]))
-      .map(parseCertificate),
+      .map(readAuthority),
     others: (options.intermediates ?? []).map(parseCertificate),
     nowMs: options.nowMs,
     purpose: purposeOid(options.usage === 'clientAuth' ? 'client auth' : 'server auth') ?? '',
@@ -137,7 +152,8 @@ function problemOf(
 function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
   const algorithm = findSignatureAlgorithm(certificate.signatureAlgorithm);
   if (algorithm === undefined) return false;
-  const publicKey = readPublicKey(issuer.publicKeyDer);
+  const publicKey = keys.get(issuer) ?? readPublicKey(issuer.publicKeyDer);
+  keys.set(issuer, publicKey);
   keyTypeOf(publicKey); // throws for keys too weak to be believed
   return verifyBytes(certificate.signedBytes, { algorithm, publicKey, signature: certificate.signature });
 }
