@@ -3,6 +3,7 @@
  * show that the simulation bites: that a promise which is broken is seen to be broken.
  */
 import type { PlantedBug } from './substitute.js';
+import { unseenBugs } from './unseen-bugs.js';
 
 const work = 'packages/klusterlet/src/work';
 const registration = 'packages/klusterlet/src/registration';
@@ -453,4 +454,5 @@ export const plantedBugs: readonly PlantedBug[] = [
       ],
     ],
   },
+  ...unseenBugs,
 ];
