@@ -20,9 +20,10 @@ export interface HubProcessOptions
 export function createHubProcess({ policies: given, ...options }: HubProcessOptions): ServerProcess {
   const { env } = options;
   const policies = { ...defaultHubPolicies, ...given };
-  const newGate = (life: Env) => createCertificateGate({ env: life, disconnect: () => undefined });
+  const newGate = (life: Env) =>
+    createCertificateGate({ env: life, disconnect: (isMeant) => hub.disconnect(isMeant) });
   let gate = newGate(env);
-  return new ServerProcess({
+  const hub: ServerProcess = new ServerProcess({
     ...options,
     profile: 'hub',
     kubernetesVersion: hubKubernetesVersion,
@@ -41,4 +42,5 @@ export function createHubProcess({ policies: given, ...options }: HubProcessOpti
       await startHubControllers(client, life.env, { signal, policies });
     },
   });
+  return hub;
 }

@@ -102,7 +102,7 @@ export class KlusterletProcess {
   }
 
   /** What `klusterlet leave` does, the agent stopped. @throws when the cluster cannot be reached; then again. */
-  async leave(client: KubeClient): Promise<void> {
+  async leave(client: KubeClient, { keepWorkloads }: { keepWorkloads: boolean }): Promise<void> {
     const config = await this.#state.readConfig();
     if (config === undefined) return; // has left, or was never there
     await leaveHub({
@@ -111,7 +111,7 @@ export class KlusterletProcess {
       hub: undefined, // the hub learns of it by what its operator does
       state: this.#state,
       config,
-      keepWorkloads: true,
+      keepWorkloads,
       waitMs: 60_000,
       onProgress: () => undefined,
       signal: createStopController().signal,
@@ -161,13 +161,13 @@ export class KlusterletProcess {
     });
   }
 
-  /** Ends it as a power failure would, and holds it down until `start`. */
-  crash(): void {
+  /** Ends it as a power failure would, and holds it down until `start`. `tears`: files, too. */
+  crash({ tears = false } = {}): void {
     this.#isHeldDown = true;
     this.#death = undefined;
     this.#life?.end();
     this.#life = undefined;
-    this.#files.crash();
+    this.#files.crash({ tears });
   }
 
   revive(): void {

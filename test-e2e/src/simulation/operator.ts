@@ -70,15 +70,22 @@ export class Operator {
     });
   }
 
-  /** `left` is told what it leaves behind. */
-  async leave(cluster: FleetCluster, { awayMs, left }: { awayMs: number; left: () => void }): Promise<void> {
+  /** `leaves` is called before it begins to delete or disown what works have applied. */
+  async leave(
+    cluster: FleetCluster,
+    {
+      awayMs,
+      keepWorkloads,
+      leaves,
+    }: { readonly awayMs: number; readonly keepWorkloads: boolean; readonly leaves: () => void },
+  ): Promise<void> {
     await this.#alone(cluster, async () => {
       const { klusterlet, foreigner } = cluster;
       this.#absent.add(cluster.name);
       klusterlet.crash();
       await this.#untilDone(async () => {
-        left();
-        await klusterlet.leave(foreigner);
+        leaves();
+        await klusterlet.leave(foreigner, { keepWorkloads });
       });
       await sleep(this.#world.clock, awayMs);
       await this.join(cluster);

@@ -84,6 +84,7 @@ class Generator {
       [2, () => ({ do: 'stall', link: this.#link() })],
       [2, () => ({ do: 'delay', link: this.#link(), maxMs: this.#pick([5, 200, 3000]) })],
       [1, () => ({ do: 'narrow', link: this.#link(), bytesPerSecond: this.#pick([0, 2000, 20_000]) })],
+      [2, () => ({ do: 'read slowly', link: this.#link(), pieceMs: this.#pick([0, 300, 4000]) })],
       [2, () => ({ do: 'noise', loss: this.#pick([0, 0.02, 0.1]) })],
     ];
   }
@@ -98,6 +99,7 @@ class Generator {
           cluster: this.#cluster(),
           downMs: this.#downTime(),
           ...this.#after(40),
+          ...(this.#chance(0.4) && { tears: true }),
         }),
       ],
       [
@@ -152,7 +154,15 @@ class Generator {
     return [
       [1, () => ({ do: 'label cluster', cluster: this.#cluster(), value: `v${this.#int(1, 9)}` })],
       [1, () => ({ do: 'revoke', cluster: this.#cluster(), awayMs: this.#downTime() })],
-      [1, () => ({ do: 'leave', cluster: this.#cluster(), awayMs: this.#downTime() })],
+      [
+        1,
+        () => ({
+          do: 'leave',
+          cluster: this.#cluster(),
+          awayMs: this.#downTime(),
+          ...(this.#chance(0.5) && { removes: true }),
+        }),
+      ],
       [1, () => ({ do: 'rebuild', cluster: this.#cluster(), downMs: this.#downTime() })],
       [2, () => ({ do: 'back up hub' })],
       [2, () => ({ do: 'restore hub', downMs: this.#downTime() })],

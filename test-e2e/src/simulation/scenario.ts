@@ -23,8 +23,8 @@ type Doing =
   | { readonly do: 'label cluster'; readonly cluster: string; readonly value: string }
   /** All certificates of the cluster are void; after `awayMs` it is given a new token. */
   | { readonly do: 'revoke'; readonly cluster: string; readonly awayMs: number }
-  /** `klusterlet leave`, and after `awayMs` `klusterlet join` again. */
-  | { readonly do: 'leave'; readonly cluster: string; readonly awayMs: number }
+  /** `klusterlet leave --keep-workloads`, or one that removes them, and after `awayMs` `klusterlet join` again. */
+  | { readonly do: 'leave'; readonly cluster: string; readonly awayMs: number; readonly removes?: boolean }
   | { readonly do: 'upgrade'; readonly cluster: string; readonly minor: number }
   | { readonly do: 'back up hub' }
   /** Somebody tries what is not allowed or makes no sense. */
@@ -39,6 +39,8 @@ type NetworkFault =
   | { readonly do: 'stall'; readonly link: string }
   | { readonly do: 'delay'; readonly link: string; readonly maxMs: number }
   | { readonly do: 'narrow'; readonly link: string; readonly bytesPerSecond: number }
+  /** Clients take so long for each piece of an answer, and leave the rest to the server. */
+  | { readonly do: 'read slowly'; readonly link: string; readonly pieceMs: number }
   | { readonly do: 'noise'; readonly loss: number };
 
 type ProcessFault =
@@ -49,6 +51,8 @@ type ProcessFault =
       readonly downMs: number;
       /** Not now, but at its so-manieth operation from now on. */
       readonly after?: number;
+      /** Files that it is writing are torn. */
+      readonly tears?: boolean;
     }
   | {
       readonly do: 'crash cluster';
@@ -119,8 +123,14 @@ export function faultOf(step: Action): string | undefined {
       return step.fault === 'none' ? undefined : `disk ${step.fault}`;
     case 'crash hub':
     case 'crash klusterlet':
-    case 'crash cluster':
-      return step.after === undefined ? step.do : `${step.do} at an await point`;
+    case 'crash cluster': {
+      const torn = step.do === 'crash klusterlet' && step.tears ? ', files torn' : '';
+      return `${step.do}${step.after === undefined ? '' : ' at an await point'}${torn}`;
+    }
+    case 'leave':
+      return step.removes ? 'leave, workloads removed' : 'leave';
+    case 'read slowly':
+      return step.pieceMs > 0 ? step.do : undefined;
     default:
       return step.do;
   }

@@ -19,10 +19,12 @@ import {
   startControlPlane,
 } from '@flotilla/apiserver';
 import {
+  type Certificate,
   type CertificateAuthority,
   createStopController,
   type Env,
   onAbort,
+  parseCertificate,
   type Transport,
   TransportError,
   type TransportRequest,
@@ -51,11 +53,17 @@ export interface ServerProcessOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+interface Exchange {
+  readonly abort: AbortController;
+  /** Of the client, DER. */
+  readonly certificates: readonly Uint8Array[];
+}
+
 interface Running {
   readonly life: Life;
   readonly server: ApiServer;
   /** Requests and streams that break when it crashes. */
-  readonly exchanges: Set<AbortController>;
+  readonly exchanges: Set<Exchange>;
   answers: boolean;
   ready: boolean;
 }
@@ -224,8 +232,17 @@ export class ServerProcess {
     this.#store.crash();
     this.#store = this.#store.reopen();
     const reset = new TransportError('closed', `the connection to ${this.name} was reset`);
-    for (const exchange of running.exchanges) exchange.abort(reset);
+    for (const { abort } of running.exchanges) abort.abort(reset);
     running.server.close();
+  }
+
+  /** Ends the connections of clients with such certificates. */
+  disconnect(isMeant: (certificate: Certificate) => boolean): void {
+    const ended = new TransportError('closed', `${this.name} ended the connection`);
+    for (const { abort, certificates } of this.#running?.exchanges ?? []) {
+      const [own] = certificates;
+      if (own !== undefined && isMeant(parseCertificate(own))) abort.abort(ended);
+    }
   }
 
   /** A client's way in; follows the process through its lives. */
@@ -249,9 +266,10 @@ async function ask(
   { token, ...options }: InProcessTransportOptions & { readonly token?: string },
 ): Promise<TransportResponse> {
   const abort = new AbortController();
-  exchanges.add(abort);
+  const exchange: Exchange = { abort, certificates: options.clientCertificates ?? [] };
+  exchanges.add(exchange);
   onAbort(request.signal, () => {
-    exchanges.delete(abort);
+    exchanges.delete(exchange);
     abort.abort(request.signal?.reason);
   });
   const headers = {
@@ -262,17 +280,20 @@ async function ask(
     onAbort(abort.signal, () => reject(abort.signal.reason));
   });
   try {
-    const asked = createInProcessTransport(server, options).request({
+    const asked = createInProcessTransport(server, { maxBufferedBytes, ...options }).request({
       ...request,
       headers,
       signal: abort.signal,
     });
     return await Promise.race([asked, broken]);
   } finally {
-    if (!request.path.includes('watch=')) exchanges.delete(abort); // an answer that is no stream is whole by now
+    if (!request.path.includes('watch=')) exchanges.delete(exchange); // an answer that is no stream is whole by now
     broken.catch(() => undefined); // told to whoever reads the stream
   }
 }
+
+/** What a server sends ahead of a reader: little, so that slow ones are noticed. */
+const maxBufferedBytes = 16 * 1024;
 
 /** A disk is quick as a rule, and now and then busy with something else. */
 function syncMs(chance: number): number {

@@ -101,6 +101,10 @@ function breakSomething(step: Fault, stage: Stage): Promise<string> | undefined 
       network.setFaults({ bytesPerSecond: step.bytesPerSecond }, step.link);
       setImpaired(world, step.link, step.bytesPerSecond > 0);
       return undefined;
+    case 'read slowly':
+      network.setFaults({ readPieceMs: step.pieceMs }, step.link);
+      setImpaired(world, step.link, step.pieceMs > 0);
+      return undefined;
     case 'noise':
       for (const { name } of world.clusters) {
         const { loss } = step;
@@ -155,7 +159,8 @@ function breakProcess(step: ProcessFault, { world, drifts }: Stage): Promise<str
     }
     case 'crash klusterlet': {
       const cluster = world.cluster(step.cluster);
-      const crash = (): void => world.restartKlusterletAfter(cluster, step.downMs);
+      const { downMs, tears = false } = step;
+      const crash = (): void => world.restartKlusterletAfter(cluster, { downMs, tears });
       if (step.after === undefined) crash();
       else cluster.klusterlet.dieAfter(step.after, crash);
       return undefined;
@@ -176,8 +181,13 @@ function breakProcess(step: ProcessFault, { world, drifts }: Stage): Promise<str
       world.inBackground(operator.revoke(world.cluster(step.cluster), step.awayMs));
       return undefined;
     case 'leave': {
-      const left = (): void => world.model.cluster(step.cluster).kept(world.observer.ownedIn(step.cluster));
-      world.inBackground(operator.leave(world.cluster(step.cluster), { awayMs: step.awayMs, left }));
+      const { cluster, awayMs, removes = false } = step;
+      const leaves = (): void => {
+        const owned = world.observer.ownedIn(cluster);
+        if (!removes) world.model.cluster(cluster).kept(owned);
+        else for (const [, uid] of owned) world.observer.cluster(cluster).doomed.add(uid);
+      };
+      world.inBackground(operator.leave(world.cluster(cluster), { awayMs, keepWorkloads: !removes, leaves }));
       return undefined;
     }
     case 'rebuild': {

@@ -193,9 +193,12 @@ export class World {
     this.clock.setTimer(downMs, () => server.isRunning || server.isBeingReplaced || server.start());
   }
 
-  restartKlusterletAfter({ name, klusterlet }: FleetCluster, downMs: number): void {
+  restartKlusterletAfter(
+    { name, klusterlet }: FleetCluster,
+    { downMs, tears }: { downMs: number; tears: boolean },
+  ): void {
     if (this.operator.isAbsent(name)) return;
-    klusterlet.crash();
+    klusterlet.crash({ tears });
     this.noteOutage(name, downMs);
     this.clock.setTimer(downMs, () => this.operator.isAbsent(name) || klusterlet.revive());
   }
@@ -221,7 +224,7 @@ export class World {
   mend(): void {
     this.network.healAll();
     this.impaired.clear();
-    const wire = { latencyMs: [1, 5] as const, bytesPerSecond: 0 };
+    const wire = { latencyMs: [1, 5] as const, bytesPerSecond: 0, readPieceMs: 0 };
     this.network.setFaults({ loseRequest: 0, loseResponse: 0, breakStream: 0, ...wire });
     for (const server of [this.hub, ...this.clusters.map((cluster) => cluster.server)]) {
       server.trouble = undefined;

@@ -2,7 +2,7 @@
  * Named values on disk. A write is on disk when its promise resolves; writes that come while one is under way share
  * the next file. From time to time everything is written into one file, and the files before it go, so that what was
  * removed does not stay on disk for long. Files are read in the order of their numbers: the last word on a name counts.
- * Called by the saved works.
+ * A last file that is torn was never acknowledged, so what was there before it counts. Called by the saved works.
  */
 import { isObject } from '@flotilla/api';
 import type { Env } from '@flotilla/kube';
@@ -46,6 +46,8 @@ class FileJournal<T> implements Journal<T> {
   /** Numbers of the files that count, oldest first. */
   #files: number[] = [];
   #next = 1;
+  /** A torn file could not be removed: the next one must make up for all before it. */
+  #isTorn = false;
 
   constructor(options: JournalOptions<T>) {
     this.#options = options;
@@ -60,6 +62,10 @@ class FileJournal<T> implements Journal<T> {
       this.#files.push(number);
       this.#next = number + 1;
       const part = this.#read(await env.files.read(this.#path(number)));
+      if (part === undefined && number === numbers.at(-1)) {
+        await this.#dropTorn(number);
+        continue;
+      }
       if (part === undefined) {
         // It may have had newer values of any name: an older one must not be taken for the last word.
         env.log.error('saved works cannot be read, they and older ones are left out', {
@@ -71,6 +77,18 @@ class FileJournal<T> implements Journal<T> {
       if (part.isWhole) this.values.clear();
       this.#take(part.entries);
     }
+  }
+
+  /**
+   * One file is written at a time, so only the last one can be torn by a crash, and then nobody was told that it is on
+   * disk. It must not stay: once others come after it, it would look like one that was acknowledged, and spoilt later.
+   */
+  async #dropTorn(number: number): Promise<void> {
+    this.#options.env.log.warn('the last file of saved works was not written whole: it is left out', {
+      file: nameOf(number),
+    });
+    this.#isTorn = !(await this.#forget(number));
+    if (!this.#isTorn) this.#files.pop();
   }
 
   #take(entries: readonly (readonly [name: string, value: T | undefined])[]): void {
@@ -104,7 +122,8 @@ class FileJournal<T> implements Journal<T> {
 
   async #writeBatch(batch: readonly Pending<T>[]): Promise<void> {
     const hasRemoval = batch.some(({ value }) => value === undefined);
-    const isWhole = this.#files.length >= maxFiles || (hasRemoval && this.values.size <= fewValues);
+    const isWhole =
+      this.#isTorn || this.#files.length >= maxFiles || (hasRemoval && this.values.size <= fewValues);
     const changes = batch.map(({ name, value }) => [name, value] as const);
     const after = new Map<string, T | undefined>([...this.values, ...changes]);
     const entries = isWhole ? [...after].filter(([, value]) => value !== undefined) : changes;
@@ -112,6 +131,7 @@ class FileJournal<T> implements Journal<T> {
     this.#next += 1; // also when it fails: what a failed write left is never taken for a later one
     const text = JSON.stringify({ isWhole, entries: entries.map(([name, value]) => [name, value ?? null]) });
     await this.#options.env.files.write(this.#path(number), text);
+    this.#isTorn = false;
     this.#take(changes);
     const all = [...this.#files, number];
     // Oldest first: what is left by a crash in between still ends with the last word.
@@ -120,13 +140,15 @@ class FileJournal<T> implements Journal<T> {
     for (const each of old) await this.#forget(each);
   }
 
-  /** An old file that stays does no harm: the whole one comes after it. */
-  async #forget(number: number): Promise<void> {
+  /** An old file that stays does no harm: the whole one comes after it. False when it stays. */
+  async #forget(number: number): Promise<boolean> {
     const { env } = this.#options;
     try {
       await env.files.remove(this.#path(number));
+      return true;
     } catch (error) {
       env.log.warn('an old file of saved works cannot be removed', { file: nameOf(number), error });
+      return false;
     }
   }
 

@@ -1,6 +1,8 @@
 /**
  * A file tree in memory that keeps the contract of `Files` and can crash: a write that was not yet acknowledged then
- * either happened whole or not at all, by chance, and its promise rejects. Shared by the lives of one simulated machine.
+ * either happened whole or not at all, by chance, and its promise rejects. Asked to, it also tears such writes, as disks
+ * and file systems do that bring a new name to the disk before what it stands for. Shared by the lives of one simulated
+ * machine.
  */
 import { type Clock, type Files, type Random, sleep } from '../env/env.js';
 
@@ -17,7 +19,7 @@ export interface MemoryFilesOptions {
 
 export interface MemoryFiles extends Files {
   /** Ends all unfinished writes as a power failure would. The tree can be used on, as after a restart. */
-  crash(): void;
+  crash(options?: { readonly tears?: boolean }): void;
   /** Everything is gone, as on a new machine. */
   wipe(): void;
   /** Paths of all files, sorted. */
@@ -92,9 +94,11 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles
       const prefix = folderPrefix(path);
       for (const file of files.keys()) if (file === target || file.startsWith(prefix)) files.delete(file);
     },
-    crash: () => {
+    crash: ({ tears = false } = {}) => {
+      const { random } = options;
       for (const job of unfinished) {
-        if (options.random && options.random.next() < 0.5) files.set(job.path, job.file);
+        if (random && tears && random.next() < 0.7) files.set(job.path, torn(job.file, random));
+        else if (random && random.next() < 0.5) files.set(job.path, job.file);
         job.abort.abort(new Error('the machine crashed'));
       }
       unfinished.clear();
@@ -103,6 +107,16 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles
     paths: () => [...files.keys()].sort(),
     mode: (path) => files.get(normalize(path))?.mode,
   };
+}
+
+/** Its end is missing, or is zeros, or something else. */
+function torn({ data, mode }: File, random: Random): File {
+  const whole = Math.floor(random.next() * data.length);
+  const garbage = Math.floor(random.next() * 3);
+  if (garbage === 0) return { data: data.slice(0, whole), mode };
+  const spoilt = Uint8Array.from(data);
+  for (let i = whole; i < spoilt.length; i++) spoilt[i] = garbage === 1 ? 0 : Math.floor(random.next() * 256);
+  return { data: spoilt, mode };
 }
 
 function normalize(path: string): string {

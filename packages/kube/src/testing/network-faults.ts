@@ -11,6 +11,8 @@ export interface NetworkFaults {
   readonly breakStream: number;
   /** Room on the wire for answers, all exchanges together; 0, the default: enough. */
   readonly bytesPerSecond: number;
+  /** How long a client takes to read each piece of an answer, and nothing further meanwhile; 0, the default: no time. */
+  readonly readPieceMs: number;
   /** After this time a client notices that its connection is dead; default 45,000, as a PING would. */
   readonly detectMs: number;
 }

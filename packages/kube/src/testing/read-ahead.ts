@@ -13,6 +13,8 @@ const maxPieces = 4096;
 export async function* readAhead(
   source: AsyncIterable<Uint8Array>,
   dueMs: (chunk: Uint8Array) => number,
+  /** So many pieces may wait for the reader; asked again for each. */
+  room: () => number = () => maxPieces,
 ): AsyncGenerator<ArrivedPiece> {
   const pieces: ArrivedPiece[] = [];
   let ended = false;
@@ -25,7 +27,7 @@ export async function* readAhead(
       for await (const chunk of source) {
         pieces.push({ chunk, dueMs: dueMs(chunk) });
         wakeReader();
-        while (pieces.length >= maxPieces && !stopped) {
+        while (pieces.length >= Math.min(room(), maxPieces) && !stopped) {
           await new Promise<void>((resolve) => {
             wakePump = resolve;
           });

@@ -190,12 +190,15 @@ export class SimulatedLink {
         lastMs = Math.max(lastMs, arrivalMs); // bytes keep their order
         return lastMs;
       };
-      for await (const piece of readAhead(answer.chunks(), dueMs)) {
+      // Who reads slowly leaves the rest to the server's buffers.
+      const room = (): number => (this.#faults.readPieceMs > 0 ? 1 : Number.POSITIVE_INFINITY);
+      for await (const piece of readAhead(answer.chunks(), dueMs, room)) {
         if (this.#happens(this.#faults.breakStream))
           exchange.abort.abort(this.#lost('the connection was reset'));
         const waitMs = piece.dueMs - clock.monotonicMs();
         if (waitMs > 0) await this.#wait(waitMs, signal);
         await this.#whenOpen(exchange, 'answers');
+        if (this.#faults.readPieceMs > 0) await this.#wait(this.#faults.readPieceMs, signal);
         yield piece.chunk;
       }
       signal.throwIfAborted();

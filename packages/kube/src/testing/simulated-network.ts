@@ -41,6 +41,7 @@ const defaultFaults: NetworkFaults = Object.freeze({
   loseResponse: 0,
   breakStream: 0,
   bytesPerSecond: 0,
+  readPieceMs: 0,
   detectMs: 45_000,
 });
 

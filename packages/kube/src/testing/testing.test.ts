@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Transport, TransportError, TransportRequest } from '../client/transport.js';
 import { sleep } from '../env/env.js';
 import { createMemoryFiles } from './memory-files.js';
+import { readAhead } from './read-ahead.js';
 import { createSeededRandom } from './seeded-random.js';
 import { createSimulatedNetwork } from './simulated-network.js';
 import { createVirtualClock } from './virtual-clock.js';
@@ -66,6 +67,52 @@ describe('memory files', () => {
       outcomes.add(Buffer.from((await files.read('/data')) ?? []).toString());
     }
     expect([...outcomes].sort()).to.deep.equal(['new', 'old']);
+  });
+
+  it('tear unfinished writes, and nothing else, when asked to', async () => {
+    const outcomes = new Set<string>();
+    for (let seed = 1; seed <= 60; seed++) {
+      const clock = createVirtualClock();
+      const files = createMemoryFiles({ clock, random: createSeededRandom(seed) });
+      const first = files.write('/old', 'old');
+      await clock.runAll();
+      await first;
+      const second = files.write('/new', 'abcdefgh').catch((error: unknown) => error);
+      await clock.settle();
+      files.crash({ tears: true });
+      await second;
+      expect(Buffer.from((await files.read('/old')) ?? []).toString()).to.equal('old');
+      const left = await files.read('/new');
+      if (left === undefined || Buffer.from(left).toString() === 'abcdefgh') outcomes.add(String(left));
+      else if (left.length < 8) outcomes.add('cut');
+      else outcomes.add(left[7] === 0 ? 'zeros' : 'garbage');
+    }
+    const whole = String(Buffer.from('abcdefgh').toJSON().data);
+    expect([...outcomes].sort()).to.deep.equal([whole, 'cut', 'garbage', 'undefined', 'zeros']);
+  });
+});
+
+describe('reading ahead', () => {
+  it('takes no more than there is room for until the reader has taken it', async () => {
+    let pulled = 0;
+    async function* source(): AsyncGenerator<Uint8Array> {
+      for (; pulled < 10; pulled++) yield Uint8Array.of(pulled);
+    }
+    let room = 1;
+    const pieces = readAhead(
+      source(),
+      () => 0,
+      () => room,
+    );
+    const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    await pieces.next();
+    await settle();
+    expect(pulled).to.equal(1);
+    room = 5;
+    await pieces.next();
+    await settle();
+    expect(pulled).to.be.within(5, 6);
+    await pieces.return(undefined);
   });
 });
 
@@ -153,6 +200,28 @@ describe('simulated network', () => {
     await clock.runAll();
     expect(await failure).to.equal('closed');
     expect(received.length).to.equal(1);
+  });
+
+  it('gives a slow reader one piece after the other, until it is quick again', async () => {
+    const { clock, network, client, emit } = setUp();
+    network.setFaults({ readPieceMs: 1000 }, 'a');
+    const seen: string[] = [];
+    void client.request({ ...get, path: '/watch' }).then(async (answer) => {
+      for await (const chunk of answer.chunks()) seen.push(`${Buffer.from(chunk)}@${clock.monotonicMs()}`);
+    });
+    await clock.advance(100);
+    emit('a');
+    await clock.advance(10);
+    emit('b');
+    await clock.advance(1500);
+    emit('c');
+    await clock.advance(1000);
+    expect(seen).to.deep.equal(['a@1110', 'b@2110']);
+    network.setFaults({ readPieceMs: 0 }, 'a');
+    await clock.advance(1000);
+    emit('d');
+    await clock.advance(1000);
+    expect(seen.slice(2)).to.deep.equal(['c@3110', 'd@3620']);
   });
 
   it('delays the pieces of a stream side by side and breaks it when the cut lasts', async () => {
