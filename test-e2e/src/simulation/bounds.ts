@@ -1,6 +1,6 @@
 /**
- * P8: whatever its peers answer, a klusterlet asks no more than so often, and what it keeps does not grow. Looked at by
- * the run whenever it checks.
+ * P8: whatever its peers answer, a klusterlet asks no more than so often, what it keeps does not grow, and nobody
+ * rewrites an object again and again. Looked at by the run whenever it checks.
  */
 import type { World } from './world.js';
 
@@ -11,10 +11,14 @@ const perSecond = 15;
 const maxExchanges = 200;
 /** Saved works in at most 64 files of a journal, credentials and configuration. */
 const maxFiles = 90;
+/** Of one object in a minute: parts of a system that contradict each other write for ever. */
+const maxWrites = 60;
+const windowMs = 60_000;
 
 export class Bounds {
   readonly #world: World;
   readonly #before = new Map<string, { readonly requests: number; readonly atMs: number }>();
+  #writesSinceMs = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -24,6 +28,7 @@ export class Bounds {
     const { clock, network, checks } = this.#world;
     checks.add('P8');
     const nowMs = clock.monotonicMs();
+    this.#judgeWrites(nowMs);
     for (const { name, klusterlet } of this.#world.clusters) {
       for (const link of [`hub-${name}`, `cluster-${name}`]) {
         const requests = network.requests(link);
@@ -37,7 +42,7 @@ export class Bounds {
           );
         }
         // Windows of a minute, so that bursts do not add up.
-        if (nowMs - before.atMs >= 60_000 || !this.#before.has(link))
+        if (nowMs - before.atMs >= windowMs || !this.#before.has(link))
           this.#before.set(link, { requests, atMs: nowMs });
         const open = network.openExchanges(link);
         if (open > maxExchanges) this.#world.breach('P8', `${open} exchanges are open on link ${link}`);
@@ -45,5 +50,15 @@ export class Bounds {
       const files = klusterlet.files.paths().length;
       if (files > maxFiles) this.#world.breach('P8', `the klusterlet of ${name} keeps ${files} files`);
     }
+  }
+
+  #judgeWrites(nowMs: number): void {
+    const { writes } = this.#world.observer;
+    for (const [key, count] of writes) {
+      if (count > maxWrites) this.#world.breach('P8', `${key} was written ${count} times within a minute`);
+    }
+    if (nowMs - this.#writesSinceMs < windowMs) return;
+    this.#writesSinceMs = nowMs;
+    writes.clear();
   }
 }

@@ -45,9 +45,11 @@ export class Drifts {
     return this.#commitAt(cluster, drift, candidates[pick % Math.max(1, candidates.length)]);
   }
 
-  /** The same to the object of a path, if it is one that works hold; false when it is not. */
+  /** The same to the object of a path, if it is one that works hold or are about to correct; false when it is not. */
   async ambush(cluster: FleetCluster, drift: Drift, path: string): Promise<boolean> {
-    const key = this.#candidates(cluster.name).find((each) => isPathOf(path, each));
+    const edited = this.#open.filter((open) => open.cluster === cluster.name && open.drift === 'edit');
+    const candidates = [...this.#candidates(cluster.name), ...edited.map(({ key }) => key)];
+    const key = candidates.find((each) => isPathOf(path, each));
     if (key === undefined) return false;
     await this.#commitAt(cluster, drift, key);
     return true;
@@ -143,6 +145,7 @@ export class Drifts {
     const view = this.#world.observer.cluster(cluster);
     const inventory = [...view.objects.values()].find(({ object }) => object.metadata.uid === owner)?.object;
     if (inventory === undefined || inventory.metadata.deletionTimestamp !== undefined) return true;
+    if (!this.#isWanted(cluster, inventory)) return true;
     const object = this.#objectOf(cluster, key);
     if (object === undefined) return !isListed(inventory, key);
     if (object.metadata.deletionTimestamp !== undefined) return true;
@@ -158,6 +161,13 @@ export class Drifts {
       case 'count':
         return true;
     }
+  }
+
+  /** Objects of a work that is being deleted, or that the hub does not have, wait for their end as they are. */
+  #isWanted(cluster: string, { spec }: KubeObject): boolean {
+    const name = (spec as { manifestWorkName?: string } | undefined)?.manifestWorkName ?? '';
+    const work = this.#world.observer.works.get(`${cluster}/${name}`);
+    return work !== undefined && work.metadata.deletionTimestamp === undefined;
   }
 
   async #change(

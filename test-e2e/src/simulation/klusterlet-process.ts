@@ -46,6 +46,7 @@ const restartMs = 5000;
 export class KlusterletProcess {
   readonly #options: KlusterletProcessOptions;
   readonly #files: MemoryFiles;
+  readonly #saved = new Set<string>();
   #life: Life | undefined;
   #isHeldDown = false;
   #death: { readonly operations: number; readonly die: () => void } | undefined;
@@ -78,6 +79,16 @@ export class KlusterletProcess {
   /** What it has on disk, to look at. */
   get files(): MemoryFiles {
     return this.#files;
+  }
+
+  /** Whether a copy of this edition of a work has ever been safe on this disk, in this life of the machine. */
+  hasSaved(token: string): boolean {
+    if (this.#saved.has(token)) return true;
+    const isThere = this.#files
+      .durable('/data/works')
+      .some((data) => Buffer.from(data).includes(`"${token}"`));
+    if (isThere) this.#saved.add(token);
+    return isThere;
   }
 
   get #state(): KlusterletState {
@@ -120,6 +131,7 @@ export class KlusterletProcess {
 
   wipe(): void {
     this.#files.wipe();
+    this.#saved.clear();
   }
 
   /** Dies at its so-manieth operation from now on. */

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type KubeObject, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
 import type { StoreEvent } from '@flotilla/apiserver';
 import { tokenOf } from './items.js';
+import { inventoryOwners, inventoryPrefix, ownedSince, unrecordedOwners } from './record-first.js';
 import type { Backup } from './server-process.js';
 import { planTokenPrefix } from './user.js';
 import { WorkHistory } from './work-history.js';
@@ -13,7 +14,8 @@ import { WorkHistory } from './work-history.js';
 /** An object of a managed cluster as its store has it. */
 export interface SeenObject {
   readonly object: KubeObject;
-  readonly sinceMs: number;
+  /** Since when each inventory (uid) has owned it. */
+  readonly ownedSince: ReadonlyMap<string, number>;
 }
 
 export interface ObserverOptions {
@@ -21,6 +23,8 @@ export interface ObserverOptions {
   readonly onBreach: (promise: string, what: string) => void;
   /** A promise was judged. */
   readonly onCheck: (promise: string) => void;
+  /** Whether the cluster's klusterlet has this edition of a work on disk. */
+  readonly hasSaved: (cluster: string, token: string) => boolean;
 }
 
 /** One managed cluster's objects. */
@@ -40,7 +44,6 @@ export class ClusterView {
 
 const workPrefix = '/registry/work.open-cluster-management.io/manifestworks/';
 const planPrefix = '/registry/flotilla.dev/manifestworkplans/';
-const inventoryPrefix = '/registry/work.open-cluster-management.io/appliedmanifestworks/';
 
 /** Values with keys and certificates differ from run to run with the same seed, since those are never seeded. */
 const unhashed = /-----BEGIN |LS0tLS1CRUdJTi|"request":"/;
@@ -59,6 +62,8 @@ export class Observer {
   events = 0;
   /** Keys of changes since the list was last emptied, with their place. */
   readonly changed = new Set<string>();
+  /** How often each was changed since the list was last emptied. */
+  readonly writes = new Map<string, number>();
 
   constructor(options: ObserverOptions) {
     this.#options = options;
@@ -122,7 +127,7 @@ export class Observer {
     );
     for (const [id, history] of this.histories) {
       history.restart();
-      if (!kept.has(id)) history.gone(nowMs);
+      if (!kept.has(id)) history.lost(nowMs);
     }
     this.works.clear();
     this.plans.clear();
@@ -157,7 +162,9 @@ export class Observer {
     }
     const object = read(event.value);
     const isSame = before?.object.metadata.uid === object.metadata.uid;
-    view.objects.set(event.key, { object, sinceMs: isSame ? (before?.sinceMs ?? nowMs) : nowMs });
+    const ownersBefore = (isSame && before?.ownedSince) || new Map<string, number>();
+    this.#judgeRecord(name, event.key, { object, ownersBefore });
+    view.objects.set(event.key, { object, ownedSince: ownedSince(object, ownersBefore, nowMs) });
     view.keys.add(event.key);
     const token = tokenOf(object);
     if (token?.startsWith(planTokenPrefix)) {
@@ -197,10 +204,30 @@ export class Observer {
     const { latest } = this.cluster(cluster);
     const before = latest.get(`${key} ${work}`);
     latest.set(`${key} ${work}`, token);
-    if (before === undefined || before === token) return;
+    if (before === token) return;
+    this.#options.onCheck('P7');
+    if (!this.#options.hasSaved(cluster, token)) {
+      this.#options.onBreach(
+        'P7',
+        `${cluster} ${key}: ${token} is in effect before the klusterlet has it on disk`,
+      );
+    }
+    if (before === undefined) return;
     this.#options.onCheck('P4');
     if (!history.isOlder(token, before)) return;
     this.#options.onBreach('P4', `${cluster} ${key}: went back from ${before} to the older ${token}`);
+  }
+
+  /** P6: what crashes in the middle still knows all that it has to take away. */
+  #judgeRecord(
+    cluster: string,
+    key: string,
+    change: { readonly object: KubeObject; readonly ownersBefore: ReadonlyMap<string, number> },
+  ): void {
+    const { objects } = this.cluster(cluster);
+    for (const owner of unrecordedOwners(key, change, (each) => objects.get(each)?.object)) {
+      this.#options.onBreach('P6', `${cluster} ${key}: ${owner} owns it before it names it`);
+    }
   }
 
   /** P6: a work that its klusterlet has let go has left nothing behind. */
@@ -214,10 +241,11 @@ export class Observer {
   }
 
   /** P3: only what the system applied and owns, and only if some spec since then did not name it. */
-  #judgeDeletion(cluster: string, key: string, { object, sinceMs }: SeenObject): void {
+  #judgeDeletion(cluster: string, key: string, { object, ownedSince: since }: SeenObject): void {
     this.#options.onCheck('P3');
+    const nowMs = this.#options.nowMs();
     const view = this.cluster(cluster);
-    const { uid = '', ownerReferences = [], namespace } = object.metadata;
+    const { uid = '', namespace } = object.metadata;
     if (view.doomed.has(uid)) return;
     const breach = (what: string): void => this.#options.onBreach('P3', `${cluster} ${key}: ${what}`);
     const foreign = view.foreign.get(uid);
@@ -228,7 +256,7 @@ export class Observer {
     const space = namespace && view.objects.get(`/registry/core/namespaces/${namespace}`);
     if (space && space.object.metadata.deletionTimestamp !== undefined) return; // goes with its namespace
     if (foreign === undefined && tokenOf(object) === undefined) return; // made by the cluster's own controllers
-    const owners = ownerReferences.filter(({ kind }) => kind === 'AppliedManifestWork');
+    const owners = inventoryOwners(object);
     if (owners.length === 0) {
       if (!this.#goesWithDefinition(view, key)) breach('deleted although no work owned it');
       return;
@@ -236,7 +264,8 @@ export class Observer {
     for (const owner of owners) {
       const name = owner.name.slice(owner.name.indexOf('-') + 1);
       const history = this.histories.get(`${cluster}/${name}`);
-      if (history?.namedThroughout(key, sinceMs) && !this.#goesWithDefinition(view, key)) {
+      const period = { fromMs: since.get(owner.uid) ?? nowMs, toMs: nowMs };
+      if (history?.namedThroughout(key, period) && !this.#goesWithDefinition(view, key)) {
         breach(`deleted although work ${name} has named it all the time`);
       }
     }
@@ -260,7 +289,9 @@ export class Observer {
 
   #trace(where: string, event: StoreEvent): void {
     this.events++;
-    this.changed.add(`${where} ${event.key}`);
+    const place = `${where} ${event.key}`;
+    this.changed.add(place);
+    this.writes.set(place, (this.writes.get(place) ?? 0) + 1);
     this.#hash.update(`${this.#options.nowMs()} ${where} ${event.revision} ${event.type} ${event.key}\n`);
     if (event.value === undefined) return;
     const text = Buffer.from(event.value).toString('utf8');

@@ -1,14 +1,28 @@
 /** Makes a scenario from a seed: the same seed gives the same scenario. Pure. */
 import { createSeededRandom } from '@flotilla/kube/testing';
 import { apiFaults } from './api-faults.js';
+import { Dice } from './dice.js';
 import { type Item, type Strategy, sharedNames, type WorkPlan } from './items.js';
 import { type Action, clusterLink, type Drift, hubLink, type Scenario, type Step } from './scenario.js';
+import { stories } from './stories.js';
 
 /** One kind of action, and how often it is chosen. */
 type Choice = readonly [weight: number, make: () => Action];
 
 export function planScenario(seed: number): Scenario {
-  return new Generator(seed).plan();
+  return withStories(new Generator(seed).plan());
+}
+
+/** Chance for them is another stream: what else happens does not depend on which stories there are. */
+function withStories({ seed, clusters, steps }: Scenario): Scenario {
+  const random = createSeededRandom(seed + 2_000_000_000);
+  const dice = new Dice(() => random.next());
+  const all = [...steps];
+  for (const story of dice.shuffled(stories).slice(0, dice.int(1, 3))) {
+    const { name: cluster } = dice.pick(clusters);
+    all.splice(dice.int(0, all.length), 0, ...story({ dice, cluster }));
+  }
+  return { seed, clusters, steps: all };
 }
 
 const minuteMs = 60_000;

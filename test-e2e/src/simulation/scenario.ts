@@ -79,8 +79,13 @@ type ServerFault =
       readonly share: number;
     }
   | { readonly do: 'drift'; readonly cluster: string; readonly drift: Drift; readonly pick: number }
-  /** Just before the klusterlet's next write in the cluster, somebody else changes that very object. */
-  | { readonly do: 'ambush'; readonly cluster: string; readonly drift: Drift };
+  /** Just before the klusterlet's next write (of this kind) in the cluster, somebody else changes that very object. */
+  | {
+      readonly do: 'ambush';
+      readonly cluster: string;
+      readonly drift: Drift;
+      readonly before?: 'PATCH' | 'DELETE';
+    };
 
 export type Action = Doing | NetworkFault | ProcessFault | ServerFault;
 

@@ -45,8 +45,9 @@ export function takeStep(step: Action, stage: Stage): Promise<string> | undefine
       return drifts.commit(world.cluster(step.cluster), step.drift, step.pick);
     case 'upgrade': {
       const { server } = world.cluster(step.cluster);
-      server.upgrade({ major: 1, minor: step.minor, patch: 0 });
-      world.model.cluster(step.cluster).minor = step.minor;
+      const minor = Math.max(server.minor, step.minor); // no cluster goes back
+      server.upgrade({ major: 1, minor, patch: 0 });
+      world.model.cluster(step.cluster).minor = minor;
       world.restartAfter(server, 2000);
       return undefined;
     }
@@ -201,7 +202,8 @@ function breakProcess(step: ProcessFault, { world, drifts }: Stage): Promise<str
     }
     case 'ambush': {
       const cluster = world.cluster(step.cluster);
-      cluster.ambush = async ({ path }) => {
+      cluster.ambush = async ({ path, method }) => {
+        if (step.before !== undefined && method !== step.before) return;
         const { ambush } = cluster;
         cluster.ambush = undefined; // its own requests are not ambushed
         if (!(await drifts.ambush(cluster, step.drift, path))) cluster.ambush ??= ambush;

@@ -10,6 +10,8 @@ interface Demand {
   readonly fromMs: number;
   /** Store keys of the named objects; undefined: the work is being deleted or gone. */
   readonly keys: ReadonlySet<string> | undefined;
+  /** The hub has lost the work: until then its objects wait for it. */
+  readonly untilMs?: number;
 }
 
 interface Wanted {
@@ -18,6 +20,8 @@ interface Wanted {
   readonly strategy: string;
 }
 
+/** A work that a restored hub does not have is missed for an hour; clocks are off by up to four minutes either way. */
+const missedMs = 50 * 60_000;
 /** What a klusterlet has sent before its end may still arrive. */
 const lastWordsMs = 1000;
 
@@ -54,6 +58,11 @@ export class WorkHistory {
     this.#demands.push({ fromMs: nowMs, keys: undefined });
   }
 
+  /** The hub was restored to a state without the work: nobody has asked for the end of its objects. */
+  lost(nowMs: number): void {
+    this.#demands.push({ fromMs: nowMs, keys: this.#demands.at(-1)?.keys, untilMs: nowMs + missedMs });
+  }
+
   /** Whether the hub asked for `now` only before it first asked for `before`; false for what it never asked for. */
   isOlder(now: string, before: string): boolean {
     const last = this.#order.lastIndexOf(now);
@@ -61,11 +70,17 @@ export class WorkHistory {
     return last >= 0 && first >= 0 && last < first;
   }
 
-  /** Whether the work has named the object without a gap since then. */
-  namedThroughout(key: string, sinceMs: number): boolean {
+  /** Whether the work has named the object without a gap all the time. */
+  namedThroughout(
+    key: string,
+    { fromMs: sinceMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+  ): boolean {
     const from = this.#demands.findLastIndex(({ fromMs }) => fromMs <= sinceMs);
     if (from < 0) return false;
-    return this.#demands.slice(from).every(({ keys }) => keys?.has(key) === true);
+    return this.#demands.slice(from).every(({ keys, untilMs = Number.POSITIVE_INFINITY }, i) => {
+      const endMs = this.#demands[from + i + 1]?.fromMs ?? toMs;
+      return keys?.has(key) === true && endMs < untilMs;
+    });
   }
 
   /** Takes in a state; returns what is wrong with it. */

@@ -26,6 +26,8 @@ export interface MemoryFiles extends Files {
   paths(): readonly string[];
   /** The mode a file was written with. */
   mode(path: string): number | undefined;
+  /** What of the files below a folder would survive a power failure now; no fault is asked. */
+  durable(folder: string): readonly Uint8Array[];
 }
 
 interface File {
@@ -106,6 +108,10 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles
     wipe: () => files.clear(),
     paths: () => [...files.keys()].sort(),
     mode: (path) => files.get(normalize(path))?.mode,
+    durable: (folder) => {
+      const prefix = folderPrefix(folder);
+      return [...files].flatMap(([path, { data }]) => (path.startsWith(prefix) ? [data] : []));
+    },
   };
 }
 

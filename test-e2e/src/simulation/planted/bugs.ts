@@ -244,11 +244,12 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'evict-on-silence',
-    what: 'a work that a silent hub has not shown counts as missing, and goes at once',
+    what: 'a work that a silent hub has not shown counts as missing; neither a saved copy nor the guard against mass deletions helps',
     file: `${work}/work-agent.ts`,
     edits: [
       ['return source.isComplete ? false : undefined;', 'return false;'],
       ['source.restore(await saved.load());', 'source.restore((await saved.load()).slice(0, 0));'],
+      ['options: options.deletionGuard,', 'options: { ...options.deletionGuard, heldShare: 1 },'],
     ],
   },
   {
@@ -403,14 +404,12 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'lost-update',
-    what: 'the API server writes over an object that changed since it was read',
-    file: `${apiserver}/registry/object-store.ts`,
+    what: 'the store does not look at the version that a write is bound to: of two writers at a time one is lost',
+    file: `${apiserver}/storage/plan-batch.ts`,
     edits: [
       [
-        "const value = encodeObject(await storedForm(definition, next)); const revision = await this.#write({ type: 'put', key: current.key, value, expected: current.revision });",
-        `const value = encodeObject(await storedForm(definition, next));
-         const now = await this.#deps.store.get(current.key);
-         const revision = await this.#write({ type: 'put', key: current.key, value, expected: now?.modRevision ?? current.revision });`,
+        '(current?.modRevision ?? 0n) !== write.expected ||',
+        '(current === undefined) !== (write.expected === 0n) ||',
       ],
     ],
   },

@@ -1,0 +1,248 @@
+/**
+ * Short courses of events: each is one of the ways in which systems of this kind are known to go wrong, in steps that
+ * chance alone seldom puts in this order at this pace. What they name and when is from the seed; `plan-scenario.ts`
+ * puts some of them among the steps of a scenario, whatever else goes on there. Pure.
+ */
+import type { Dice } from './dice.js';
+import { type Item, type Strategy, sharedNames } from './items.js';
+import { type Action, clusterLink, type Drift, hubLink, type Step } from './scenario.js';
+
+export interface Scene {
+  readonly dice: Dice;
+  readonly cluster: string;
+}
+
+/** What happens in one of them. */
+export type Story = (scene: Scene) => readonly Step[];
+
+const secondMs = 1000;
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+const works = ['alpha', 'beta', 'gamma', 'delta'] as const;
+
+function after(thenMs: number, action: Action): Step {
+  return { ...action, thenMs };
+}
+
+function configMap(name: string, strategy: Strategy = 'Update'): Item {
+  return { kind: 'configmap', name, strategy };
+}
+
+function apply({ cluster }: Scene, name: string, items: readonly Item[]): Action {
+  return { do: 'apply', plan: { cluster, name, orphan: false, items } };
+}
+
+/** A work of some own objects. */
+function edition(scene: Scene, name: string): Action {
+  const suffixes = scene.dice.shuffled(['x', 'y', 'z']).slice(0, scene.dice.int(1, 3));
+  return apply(
+    scene,
+    name,
+    suffixes.map((suffix) => configMap(`${name}-${suffix}`, scene.dice.pick(['Update', 'ServerSideApply']))),
+  );
+}
+
+function drift({ dice, cluster }: Scene, kind: Drift): Action {
+  return { do: 'drift', cluster, drift: kind, pick: dice.int(0, 999) };
+}
+
+/** The power goes just after the hub has said yes. */
+const crashAfterAnswer: Story = (scene) => {
+  const { dice } = scene;
+  return [
+    after(dice.pick([20, 200, 2500]), edition(scene, dice.pick(works))),
+    after(20 * secondMs, { do: 'crash hub', downMs: dice.pick([50, 2000]) }),
+  ];
+};
+
+/** Somebody works on while the klusterlet cannot write. */
+const noRoomForCopies: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const node = `klusterlet-${cluster}`;
+  const fault = dice.pick(['full', 'full', 'unreadable'] as const);
+  return [
+    after(dice.int(0, 20), { do: 'disk', node, fault }),
+    after(dice.int(1, 20) * secondMs, edition(scene, dice.pick(works))),
+    after(secondMs, { do: 'disk', node, fault: 'none' }),
+  ];
+};
+
+/** Objects vanish or change while the klusterlet cannot look. */
+const blindToCluster: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const link = clusterLink(cluster);
+  return [
+    after(dice.int(4, 20) * secondMs, { do: 'cut', link, mode: dice.pick(['refuse', 'refuse', 'drop']) }),
+    after(secondMs, drift(scene, dice.pick(['delete', 'delete', 'edit', 'replace']))),
+    after(minuteMs, { do: 'heal', link }),
+  ];
+};
+
+/** The same, and then the cluster does not know any more what happened. */
+const blindAndForgotten: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const link = clusterLink(cluster);
+  return [
+    after(dice.int(1, 10) * secondMs, { do: 'cut', link, mode: 'refuse' }),
+    after(secondMs, drift(scene, 'delete')),
+    after(5 * secondMs, { do: 'forget history', server: cluster, downMs: 500 }),
+    after(minuteMs, { do: 'heal', link }),
+  ];
+};
+
+/** Somebody puts another object in the place of one that is about to be deleted. */
+const replacedBeforeDeletion: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const name = dice.pick(works);
+  const [kept, dropped] = [configMap(`${name}-x`), configMap(`${name}-y`)];
+  return [
+    after(5 * secondMs, apply(scene, name, [kept, dropped])),
+    after(10, { do: 'ambush', cluster, drift: dice.pick(['replace', 'replace', 'edit']), before: 'DELETE' }),
+    after(
+      20 * secondMs,
+      dice.chance(0.5) ? apply(scene, name, [kept]) : ({ do: 'remove', cluster, name } as const),
+    ),
+  ];
+};
+
+/** Somebody takes the system's mark off an object, or replaces it, just when a change of it is corrected. */
+const changedBeforeCorrection: Story = (scene) => {
+  const { dice, cluster } = scene;
+  return [
+    after(8 * secondMs, edition(scene, dice.pick(works))),
+    after(10, { do: 'ambush', cluster, drift: dice.pick(['disown', 'disown', 'replace']), before: 'PATCH' }),
+    after(20 * secondMs, drift(scene, 'edit')),
+  ];
+};
+
+/** Two works hold one object, and one of them lets go. */
+const sharedByTwo: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const [first = '', second = ''] = dice.shuffled(works);
+  const shared = configMap(dice.pick(sharedNames));
+  const [leaver, ...rest] = dice.shuffled([first, second]) as [string, string];
+  return [
+    after(dice.int(2, 5) * secondMs, apply(scene, first, [shared, configMap(`${first}-x`)])),
+    after(dice.int(5, 10) * secondMs, apply(scene, second, [shared, configMap(`${second}-x`)])),
+    after(
+      20 * secondMs,
+      dice.chance(0.6)
+        ? { do: 'remove', cluster, name: leaver }
+        : apply(scene, leaver, [configMap(`${leaver}-x`)]),
+    ),
+    after(5 * secondMs, dice.chance(0.3) ? { do: 'remove', cluster, name: rest[0] } : { do: 'wait' }),
+  ];
+};
+
+/** An upgrade takes a version away while an object in it is to go. */
+const versionTakenAway: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const name = dice.pick(works);
+  const [kept, dropped]: readonly [Item, Item] = [
+    configMap(`${name}-x`),
+    { kind: 'cronjob', name: `${name}-z`, strategy: 'Update' },
+  ];
+  const upgrade = after(dice.pick([100, 2500]), { do: 'upgrade', cluster, minor: dice.int(25, 30) } as const);
+  const prune = after(dice.pick([10, 1000]), apply(scene, name, [kept]));
+  const crash = after(100, { do: 'crash klusterlet', cluster, downMs: 10 * secondMs } as const);
+  return [
+    after(5 * secondMs, apply(scene, name, [kept, dropped])),
+    ...(dice.chance(0.6) ? [crash] : []),
+    ...(dice.chance(0.5) ? [upgrade, prune] : [prune, upgrade]),
+    after(40 * secondMs, { do: 'wait' }),
+  ];
+};
+
+/** The hub says nothing for longer than a missing work is waited for, and the klusterlet starts anew meanwhile. */
+const longSilence: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const link = hubLink(cluster);
+  return [
+    after(dice.int(1, 20) * secondMs, { do: 'cut', link, mode: 'refuse' }),
+    after(3 * minuteMs, { do: 'crash klusterlet', cluster, downMs: 1000 }),
+    after(75 * minuteMs, drift(scene, dice.pick(['edit', 'delete', 'disown']))),
+    after(minuteMs, { do: 'heal', link }),
+  ];
+};
+
+/** The hub goes back to a time before a work; perhaps somebody makes it once more. */
+const restoredWithoutWork: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const name = dice.pick(works);
+  const link = hubLink(cluster);
+  const isCut = dice.chance(0.5);
+  return [
+    after(15 * secondMs, { do: 'remove', cluster, name }),
+    after(10, { do: 'back up hub' }),
+    after(dice.int(3, 10) * secondMs, edition(scene, name)),
+    ...(isCut ? [after(100, { do: 'cut', link, mode: 'refuse' })] : []),
+    after(5 * secondMs, { do: 'restore hub', downMs: 500 }),
+    ...(dice.chance(0.6) ? [after(2 * secondMs, edition(scene, name))] : []),
+    ...(isCut ? [after(100, { do: 'heal', link })] : []),
+    after(minuteMs, { do: 'wait' }),
+  ];
+};
+
+/** The hub is away until it calls the cluster lost. */
+const lostAndFound: Story = ({ dice, cluster }) => [
+  after(dice.int(6, 9) * minuteMs, { do: 'cut', link: hubLink(cluster), mode: 'refuse' }),
+  after(2 * minuteMs, { do: 'heal', link: hubLink(cluster) }),
+];
+
+/** The hub refuses every write as stale, for a while in which there is something to say. */
+const nothingButConflicts: Story = (scene) => {
+  const { dice } = scene;
+  return [
+    after(5 * secondMs, edition(scene, dice.pick(works))),
+    after(10, { do: 'trouble', server: 'hub', fault: 'conflict', share: 1 }),
+    after(10, drift(scene, 'count')),
+    after(dice.int(60, 180) * secondMs, edition(scene, dice.pick(works))),
+    after(secondMs, { do: 'trouble', server: 'hub', fault: 'none', share: 0 }),
+  ];
+};
+
+/** Specs follow each other faster than answers come back. */
+const answersComeLate: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const name = dice.pick(works);
+  const link = hubLink(cluster);
+  return [
+    after(10, { do: 'delay', link, maxMs: 3000 }),
+    after(dice.int(500, 4000), edition(scene, name)),
+    after(dice.int(500, 4000), edition(scene, name)),
+    after(dice.int(500, 4000), edition(scene, name)),
+    after(20 * secondMs, edition(scene, name)),
+    after(secondMs, { do: 'delay', link, maxMs: 5 }),
+  ];
+};
+
+/** Users change a work at the very moments at which its klusterlet writes to it. */
+const writersMeet: Story = (scene) => {
+  const { dice } = scene;
+  const name = dice.pick(works);
+  return Array.from({ length: 6 }, () => after(dice.int(3, 40), edition(scene, name)));
+};
+
+/** Nobody is there until all certificates have expired. */
+const expiredAsleep: Story = ({ dice }) => [
+  after(3 * minuteMs, { do: 'sleep', forMs: dice.pick([200, 400]) * dayMs }),
+];
+
+/** All of them, by the word for what happens. */
+export const stories: readonly Story[] = [
+  crashAfterAnswer,
+  noRoomForCopies,
+  blindToCluster,
+  blindAndForgotten,
+  replacedBeforeDeletion,
+  changedBeforeCorrection,
+  sharedByTwo,
+  versionTakenAway,
+  longSilence,
+  restoredWithoutWork,
+  lostAndFound,
+  nothingButConflicts,
+  answersComeLate,
+  writersMeet,
+  expiredAsleep,
+];
