@@ -53,7 +53,7 @@ class Generator {
     const steps: Step[] = [];
     // Something is there before anything goes wrong.
     for (let i = this.#int(1, 3); i > 0; i--) steps.push({ ...this.#apply(), thenMs: this.#pause() });
-    for (let i = this.#int(8, 28); i > 0; i--) steps.push({ ...this.#action(), thenMs: this.#pause() });
+    for (let i = this.#int(6, 20); i > 0; i--) steps.push({ ...this.#action(), thenMs: this.#pause() });
     return { seed: this.#seed, clusters, steps };
   }
 

@@ -170,7 +170,7 @@ const restoredWithoutWork: Story = (scene) => {
   const { dice, cluster } = scene;
   const name = dice.pick(works);
   const link = hubLink(cluster);
-  const isCut = dice.chance(0.5);
+  const isCut = dice.chance(0.6);
   return [
     after(15 * secondMs, { do: 'remove', cluster, name }),
     after(10, { do: 'back up hub' }),
@@ -220,7 +220,7 @@ const answersComeLate: Story = (scene) => {
 const writersMeet: Story = (scene) => {
   const { dice } = scene;
   const name = dice.pick(works);
-  return Array.from({ length: 6 }, () => after(dice.int(3, 40), edition(scene, name)));
+  return Array.from({ length: 12 }, () => after(dice.int(3, 30), edition(scene, name)));
 };
 
 /** Nobody is there until all certificates have expired. */

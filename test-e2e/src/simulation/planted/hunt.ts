@@ -1,11 +1,11 @@
 /**
- * What `npm run sim -- --planted` does: plants one bug at a time and simulates seed after seed until the bug is found.
+ * What `npm run sim -- --planted` does: plants a bug alone and simulates seed after seed until the bug is found.
  * A bug that is not found within the limit means that the simulation does not look closely enough.
  */
 import { fileURLToPath } from 'node:url';
 import { runCampaign } from '../runner/campaign.js';
-import { plantedBugs } from './bugs.js';
-import type { PlantedBug } from './substitute.js';
+import { plantedBug, plantedBugs } from './bugs.js';
+import { type PlantedBug, sourceWith } from './substitute.js';
 
 export interface HuntOptions {
   /** Names of bugs; none: all. */
@@ -26,37 +26,39 @@ export interface Found {
 
 const register = fileURLToPath(new URL('./register.js', import.meta.url));
 
-/** @throws Error when there is no bug of a name, or its text does not fit. */
+/** As many bugs at a time as there are jobs, for each one seed after the other. @throws Error when there is no bug of a name, or its text does not fit. */
 export async function hunt({ only, maxSeeds, jobs, say }: HuntOptions): Promise<readonly Found[]> {
-  const unknown = only.find((name) => plantedBugs.every((bug) => bug.name !== name));
-  if (unknown !== undefined) throw new Error(`there is no planted bug ${JSON.stringify(unknown)}`);
-  const found: Found[] = [];
-  for (const bug of plantedBugs.filter(({ name }) => only.length === 0 || only.includes(name))) {
-    const one = await find(bug, { maxSeeds, jobs });
-    found.push(one);
-    const where =
-      one.seed === undefined ? `NOT FOUND in ${maxSeeds} seeds` : `seed ${one.seed}, ${one.promise}`;
-    say(`${bug.name}: ${where}${one.breach && ` (${one.breach.slice(0, 120)})`}`);
-  }
-  say(`${found.filter(({ seed }) => seed !== undefined).length} of ${found.length} planted bugs found`);
-  return found;
+  const bugs = only.length === 0 ? plantedBugs : [...new Set(only)].map((name) => plantedBug(name));
+  for (const bug of bugs) sourceWith(bug);
+  const found = new Map<PlantedBug, Found>();
+  const rest = [...bugs];
+  const lane = async (): Promise<void> => {
+    for (let bug = rest.shift(); bug !== undefined; bug = rest.shift()) {
+      const one = await find(bug, maxSeeds);
+      found.set(bug, one);
+      const where =
+        one.seed === undefined ? `NOT FOUND in ${maxSeeds} seeds` : `seed ${one.seed}, ${one.promise}`;
+      say(`${bug.name}: ${where}${one.breach && ` (${one.breach.slice(0, 120)})`}`);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, lane));
+  const all = bugs.flatMap((bug) => found.get(bug) ?? []);
+  say(`${all.filter(({ seed }) => seed !== undefined).length} of ${bugs.length} planted bugs found`);
+  return all;
 }
 
-async function find(
-  bug: PlantedBug,
-  { maxSeeds, jobs }: Pick<HuntOptions, 'maxSeeds' | 'jobs'>,
-): Promise<Found> {
+async function find(bug: PlantedBug, maxSeeds: number): Promise<Found> {
   const { failures } = await runCampaign({
     corpus: [],
     baseSeed: 1,
     runs: maxSeeds,
-    workers: jobs,
+    workers: 1,
     shrinkForMs: 0,
     maxFailures: 1,
     nodeOptions: ['--import', register],
     env: { SIM_PLANTED_BUG: bug.name, NODE_NO_WARNINGS: '1' },
   });
-  const first = [...failures].sort((a, b) => a.outcome.seed - b.outcome.seed)[0]?.outcome;
+  const first = failures[0]?.outcome;
   const breach = first?.breaches[0];
   if (breach?.what.startsWith('the process of the run ended')) throw new Error(`${bug.name}: ${breach.what}`);
   return { bug, seed: first?.seed, promise: breach?.promise ?? '', breach: breach?.what ?? '' };
