@@ -50,10 +50,19 @@ describe('saved works', () => {
     expect(settled.previous).to.deep.equal([former(configMap('a', '3'))]);
   });
 
-  it('know nothing of an earlier work of the same name', async () => {
+  it('know nothing of an earlier work of the same name that was deleted', async () => {
+    const saved = createSavedWorks({ env: createTestEnv(), directory: '/works' });
+    const first = work([configMap('a', '1')]);
+    const deletionTimestamp = '2026-01-01T00:00:00Z';
+    await saved.save({ ...first, metadata: { ...first.metadata, deletionTimestamp } });
+    expect((await saved.save(work([configMap('a', '2')], 1, 'another'))).previous).to.deep.equal([]);
+  });
+
+  it('keep for a work what another one of its name applied that the hub has lost', async () => {
     const saved = createSavedWorks({ env: createTestEnv(), directory: '/works' });
     await saved.save(work([configMap('a', '1')]));
-    expect((await saved.save(work([configMap('a', '2')], 1, 'another'))).previous).to.deep.equal([]);
+    const { previous } = await saved.save(work([configMap('a', '2')], 1, 'another'));
+    expect(previous).to.deep.equal([former(configMap('a', '1'))]);
   });
 
   it('keep with an earlier manifest how it was to be applied', async () => {

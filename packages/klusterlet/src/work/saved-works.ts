@@ -122,8 +122,9 @@ function essence({ apiVersion, kind, metadata, spec }: ManifestWork): ManifestWo
  * object is gone, and what only the old form set must go then.
  */
 export function planPrevious(old: SavedWork, next: ManifestWork): FormerManifest[] {
-  // Of a work that is gone from the hub, but not from the cluster, the one that follows it takes over everything.
-  const isHeir = old.retired === true;
+  // Of a work that is gone from the hub, but not from the cluster, the one that follows it takes over everything: also
+  // when a restored hub got it before its loss was seen. A work whose deletion was seen has left nothing.
+  const isHeir = old.retired === true || old.work.metadata.deletionTimestamp === undefined;
   if (!isHeir && old.work.metadata.uid !== next.metadata.uid && old.work.metadata.uid !== undefined)
     return [];
   const wanted = new Map(readAll(next).map((manifest) => [manifestId(manifest), manifest]));
