@@ -44,6 +44,7 @@ export class ClusterView {
 
 const workPrefix = '/registry/work.open-cluster-management.io/manifestworks/';
 const planPrefix = '/registry/flotilla.dev/manifestworkplans/';
+const eventPrefix = '/registry/core/events/';
 
 /** Values with keys and certificates differ from run to run with the same seed, since those are never seeded. */
 const unhashed = /-----BEGIN |LS0tLS1CRUdJTi|"request":"/;
@@ -60,7 +61,7 @@ export class Observer {
   /** Questions to klusterlets by `<cluster>/<name>`. */
   readonly plans = new Map<string, KubeObject>();
   events = 0;
-  /** Keys of changes since the list was last emptied, with their place. */
+  /** Keys of changes since the list was last emptied, with their place; without events (the kind) that went of age. */
   readonly changed = new Set<string>();
   /** How often each was changed since the list was last emptied. */
   readonly writes = new Map<string, number>();
@@ -290,7 +291,8 @@ export class Observer {
   #trace(where: string, event: StoreEvent): void {
     this.events++;
     const place = `${where} ${event.key}`;
-    this.changed.add(place);
+    const isExpiry = event.value === undefined && event.key.startsWith(eventPrefix);
+    if (!isExpiry) this.changed.add(place);
     this.writes.set(place, (this.writes.get(place) ?? 0) + 1);
     this.#hash.update(`${this.#options.nowMs()} ${where} ${event.revision} ${event.type} ${event.key}\n`);
     if (event.value === undefined) return;

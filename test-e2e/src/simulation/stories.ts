@@ -224,9 +224,17 @@ const writersMeet: Story = (scene) => {
 };
 
 /** Nobody is there until all certificates have expired. */
-const expiredAsleep: Story = ({ dice }) => [
-  after(3 * minuteMs, { do: 'sleep', forMs: dice.pick([200, 400]) * dayMs }),
-];
+const expiredAsleep: Story = ({ dice, cluster }) => {
+  const link = hubLink(cluster);
+  const sleep = { do: 'sleep', forMs: dice.pick([200, 400]) * dayMs } as const;
+  if (dice.chance(0.6)) return [after(3 * minuteMs, sleep)];
+  // What they ask for then is granted, but they never hear of it.
+  return [
+    after(secondMs, { do: 'cut', link, mode: 'drop answers' }),
+    after(dice.int(5, 15) * minuteMs, sleep),
+    after(minuteMs, { do: 'heal', link }),
+  ];
+};
 
 /** All of them, by the word for what happens. */
 export const stories: readonly Story[] = [

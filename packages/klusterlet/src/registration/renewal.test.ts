@@ -1,5 +1,5 @@
 import { type KubeObject, newForbidden } from '@flotilla/api';
-import { createStopController, publicKeyHashOf } from '@flotilla/kube';
+import { createStopController, publicKeyHashOf, TransportError } from '@flotilla/kube';
 import { createTestEnv, type TestEnv } from '@flotilla/kube/testing';
 import { expect } from 'chai';
 import { DeniedError } from './bootstrap.js';
@@ -84,6 +84,32 @@ describe('asking for the next certificate', () => {
       expect(publicKeyHashOf(privateKeyPem)).to.match(/^sha256:/);
       expect(requests().length).to.equal(1);
     }
+  });
+
+  it('asks again with the same key while answers are lost', async () => {
+    const { client } = server;
+    const create = client.create.bind(client);
+    const deaf = {
+      ...client,
+      create: async (...given: Parameters<typeof create>) => {
+        await create(...given);
+        throw new TransportError('timeout', 'no answer');
+      },
+    } as typeof client;
+    const options = { clusterName: 'c1', agentId: 'a1', state, env, signal: createStopController().signal };
+    const keys = new Set<string | undefined>();
+    for (let i = 0; i < 5; i++) {
+      const error = await requestRenewal(deaf, options).catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(TransportError);
+      keys.add((await state.readRenewal())?.privateKeyPem);
+    }
+    expect(requests().length).to.equal(5);
+    const done = ask();
+    await env.clock.advance(500);
+    answer(issued);
+    await env.clock.advance(5000);
+    keys.add((await done).privateKeyPem);
+    expect(keys.size).to.equal(1);
   });
 
   it('forgets a request that was refused, and the next asks anew', async () => {

@@ -1,6 +1,8 @@
 /**
- * Asks the hub for the next certificate of an identity that it knows. The new key is saved beside the request's name, so
- * that an agent that was stopped in between goes on with the same request. Called by rotation and by recovery.
+ * Asks the hub for the next certificate of an identity that it knows. The new key is saved before the hub hears of it,
+ * and then beside the request's name: an agent that was stopped in between goes on with the same request, and one whose
+ * answers are lost asks again with the same key. The hub remembers only a few keys: new ones that nobody has would make
+ * it forget the one that is in use. Called by rotation and by recovery.
  */
 import { hasReason, type KubeObject, klusterletFieldManager } from '@flotilla/api';
 import { type Env, generateKeyPair, type KubeClient, parseCertificate, wellKnown } from '@flotilla/kube';
@@ -37,7 +39,7 @@ export async function requestRenewal(hub: KubeClient, options: RenewalOptions): 
 
 async function livePending(hub: KubeClient, { state }: RenewalOptions): Promise<PendingRequest | undefined> {
   const pending = await state.readRenewal();
-  if (pending === undefined) return undefined;
+  if (pending === undefined || pending.csrName === '') return undefined;
   try {
     await hub.get(wellKnown.certificateSigningRequests, { name: pending.csrName });
     return pending;
@@ -50,13 +52,15 @@ async function livePending(hub: KubeClient, { state }: RenewalOptions): Promise<
 }
 
 async function createRequest(hub: KubeClient, options: RenewalOptions): Promise<PendingRequest> {
-  const { privateKeyPem } = generateKeyPair();
+  const { state } = options;
+  const privateKeyPem = (await state.readRenewal())?.privateKeyPem ?? generateKeyPair().privateKeyPem;
+  await state.writeRenewal({ csrName: '', privateKeyPem });
   const created = await hub.create<KubeObject>(
     wellKnown.certificateSigningRequests,
     agentCsr({ ...options, privateKeyPem }),
     { fieldManager: klusterletFieldManager },
   );
   const pending = { csrName: created.metadata.name ?? '', privateKeyPem };
-  await options.state.writeRenewal(pending);
+  await state.writeRenewal(pending);
   return pending;
 }

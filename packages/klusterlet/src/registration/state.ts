@@ -52,6 +52,7 @@ export interface HubCandidate {
 
 /** A certificate request that was made and is not yet answered; its key exists nowhere else. */
 export interface PendingRequest {
+  /** Empty: the hub may have the request, but has not said its name. */
   readonly csrName: string;
   readonly privateKeyPem: string;
 }
