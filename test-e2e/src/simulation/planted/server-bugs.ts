@@ -13,7 +13,7 @@ export const serverBugs: readonly PlantedBug[] = [
       [
         'const batch = this.#plan(writes); this.#disk.apply(batch);',
         `const disk: any = this.#disk;
-         const before = { revision: disk.revision, current: new Map(disk.current), events: [...disk.events] };
+         const before = { revision: disk.revision, compacted: disk.compacted, current: new Map(disk.current), events: [...disk.events] };
          (disk.undos ??= []).push({ atMs: clock?.monotonicMs() ?? 0, before });
          const batch = this.#plan(writes);
          this.#disk.apply(batch);`,
@@ -26,6 +26,7 @@ export const serverBugs: readonly PlantedBug[] = [
          const lost = (disk.undos ?? []).find(({ atMs }: any) => nowMs - atMs < 5000);
          if (lost !== undefined) {
            disk.revision = lost.before.revision;
+           disk.compacted = lost.before.compacted;
            disk.events = lost.before.events;
            disk.current.clear();
            for (const [key, value] of lost.before.current) disk.current.set(key, value);
@@ -42,7 +43,7 @@ export const serverBugs: readonly PlantedBug[] = [
       [
         'if (clock !== undefined && delayMs > 0) { await new Promise<void>((resolve) => void clock.setTimer(delayMs, resolve)); }',
         `const disk: any = this.#disk;
-         const undo = { revision: disk.revision, current: new Map(disk.current), events: [...disk.events] };
+         const undo = { revision: disk.revision, compacted: disk.compacted, current: new Map(disk.current), events: [...disk.events] };
          disk.undo ??= undo;
          if (clock !== undefined && delayMs > 0) clock.setTimer(delayMs, () => { disk.undo = undefined; });`,
       ],
@@ -52,6 +53,7 @@ export const serverBugs: readonly PlantedBug[] = [
          const disk: any = this.#disk;
          if (disk.undo !== undefined) {
            disk.revision = disk.undo.revision;
+           disk.compacted = disk.undo.compacted;
            disk.events = disk.undo.events;
            disk.current.clear();
            for (const [key, value] of disk.undo.current) disk.current.set(key, value);
