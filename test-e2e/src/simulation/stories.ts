@@ -5,6 +5,7 @@
  */
 import type { Dice } from './dice.js';
 import { type Item, type Strategy, sharedNames } from './items.js';
+import { ownedWorks } from './plan-items.js';
 import { type Action, clusterLink, type Drift, hubLink, type Step } from './scenario.js';
 
 export interface Scene {
@@ -18,7 +19,6 @@ export type Story = (scene: Scene) => readonly Step[];
 const secondMs = 1000;
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
-const works = ['alpha', 'beta', 'gamma', 'delta'] as const;
 
 function after(thenMs: number, action: Action): Step {
   return { ...action, thenMs };
@@ -50,7 +50,7 @@ function drift({ dice, cluster }: Scene, kind: Drift): Action {
 const crashAfterAnswer: Story = (scene) => {
   const { dice } = scene;
   return [
-    after(dice.pick([20, 200, 2500]), edition(scene, dice.pick(works))),
+    after(dice.pick([20, 200, 2500]), edition(scene, dice.pick(ownedWorks))),
     after(20 * secondMs, { do: 'crash hub', downMs: dice.pick([50, 2000]) }),
   ];
 };
@@ -62,7 +62,7 @@ const noRoomForCopies: Story = (scene) => {
   const fault = dice.pick(['full', 'full', 'unreadable'] as const);
   return [
     after(dice.int(0, 20), { do: 'disk', node, fault }),
-    after(dice.int(1, 20) * secondMs, edition(scene, dice.pick(works))),
+    after(dice.int(1, 20) * secondMs, edition(scene, dice.pick(ownedWorks))),
     after(secondMs, { do: 'disk', node, fault: 'none' }),
   ];
 };
@@ -93,7 +93,7 @@ const blindAndForgotten: Story = (scene) => {
 /** Somebody puts another object in the place of one that is about to be deleted. */
 const replacedBeforeDeletion: Story = (scene) => {
   const { dice, cluster } = scene;
-  const name = dice.pick(works);
+  const name = dice.pick(ownedWorks);
   const [kept, dropped] = [configMap(`${name}-x`), configMap(`${name}-y`)];
   return [
     after(5 * secondMs, apply(scene, name, [kept, dropped])),
@@ -109,7 +109,7 @@ const replacedBeforeDeletion: Story = (scene) => {
 const changedBeforeCorrection: Story = (scene) => {
   const { dice, cluster } = scene;
   return [
-    after(8 * secondMs, edition(scene, dice.pick(works))),
+    after(8 * secondMs, edition(scene, dice.pick(ownedWorks))),
     after(10, { do: 'ambush', cluster, drift: dice.pick(['disown', 'disown', 'replace']), before: 'PATCH' }),
     after(20 * secondMs, drift(scene, 'edit')),
   ];
@@ -118,7 +118,7 @@ const changedBeforeCorrection: Story = (scene) => {
 /** Two works hold one object, and one of them lets go. */
 const sharedByTwo: Story = (scene) => {
   const { dice, cluster } = scene;
-  const [first = '', second = ''] = dice.shuffled(works);
+  const [first = '', second = ''] = dice.shuffled(ownedWorks);
   const shared = configMap(dice.pick(sharedNames));
   const [leaver, ...rest] = dice.shuffled([first, second]) as [string, string];
   return [
@@ -137,7 +137,7 @@ const sharedByTwo: Story = (scene) => {
 /** An upgrade takes a version away while an object in it is to go. */
 const versionTakenAway: Story = (scene) => {
   const { dice, cluster } = scene;
-  const name = dice.pick(works);
+  const name = dice.pick(ownedWorks);
   const [kept, dropped]: readonly [Item, Item] = [
     configMap(`${name}-x`),
     { kind: 'cronjob', name: `${name}-z`, strategy: 'Update' },
@@ -168,7 +168,7 @@ const longSilence: Story = (scene) => {
 /** The hub goes back to a time before a work; perhaps somebody makes it once more. */
 const restoredWithoutWork: Story = (scene) => {
   const { dice, cluster } = scene;
-  const name = dice.pick(works);
+  const name = dice.pick(ownedWorks);
   const link = hubLink(cluster);
   const isCut = dice.chance(0.6);
   return [
@@ -193,10 +193,10 @@ const lostAndFound: Story = ({ dice, cluster }) => [
 const nothingButConflicts: Story = (scene) => {
   const { dice } = scene;
   return [
-    after(5 * secondMs, edition(scene, dice.pick(works))),
+    after(5 * secondMs, edition(scene, dice.pick(ownedWorks))),
     after(10, { do: 'trouble', server: 'hub', fault: 'conflict', share: 1 }),
     after(10, drift(scene, 'count')),
-    after(dice.int(60, 180) * secondMs, edition(scene, dice.pick(works))),
+    after(dice.int(60, 180) * secondMs, edition(scene, dice.pick(ownedWorks))),
     after(secondMs, { do: 'trouble', server: 'hub', fault: 'none', share: 0 }),
   ];
 };
@@ -204,7 +204,7 @@ const nothingButConflicts: Story = (scene) => {
 /** Specs follow each other faster than answers come back. */
 const answersComeLate: Story = (scene) => {
   const { dice, cluster } = scene;
-  const name = dice.pick(works);
+  const name = dice.pick(ownedWorks);
   const link = hubLink(cluster);
   return [
     after(10, { do: 'delay', link, maxMs: 3000 }),
@@ -219,7 +219,7 @@ const answersComeLate: Story = (scene) => {
 /** Users change a work at the very moments at which its klusterlet writes to it. */
 const writersMeet: Story = (scene) => {
   const { dice } = scene;
-  const name = dice.pick(works);
+  const name = dice.pick(ownedWorks);
   return Array.from({ length: 12 }, () => after(dice.int(3, 30), edition(scene, name)));
 };
 
