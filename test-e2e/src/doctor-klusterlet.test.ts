@@ -76,11 +76,11 @@ describe('klusterlet doctor', () => {
       chmodSync(cluster.dataDir, 0o700);
       expectFailure(found, 'data directory', /others may write to/, /^chmod go-w /);
     });
-    it('of saved works that cannot be read', async () => {
+    it('of saved works that are torn', async () => {
       const found = await spoiled(() => {
         for (const name of readdirSync(file('works'))) writeFileSync(join(file('works'), name), 'broken');
       });
-      expectFailure(found, 'saved works', /cannot be read/, /asks it for all works/);
+      expectFailure(found, 'saved works', /not written whole/, /asks it for all works/);
     });
     it('of a certificate that is damaged', async () => {
       const found = await spoiled(() => writeFileSync(file('hub/tls.key'), 'no key', { mode: 0o600 }));
