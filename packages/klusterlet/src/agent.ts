@@ -249,7 +249,6 @@ async function runRegistration(
   const copier = createController({
     name: 'credentials-copy',
     env,
-    maxDelayMs: 5 * 60_000,
     reconcile: async () => {
       await writeSecondCopy(managed, { ...config, credentials: credentials() });
       return { requeueAfterMs: copyCheckMs };

@@ -6,6 +6,8 @@ export class FakeServer {
   readonly objects = new Map<string, KubeObject>();
   /** What was written, as `verb resource/namespace/name`. */
   readonly writes: string[] = [];
+  /** What was asked for by its name, as `resource/namespace/name`. */
+  readonly reads: string[] = [];
   #made = 0;
 
   keyOf({ resource }: ResourceRef, { namespace, name }: { namespace?: string; name: string }): string {
@@ -27,7 +29,10 @@ export class FakeServer {
       return object;
     };
     const client = {
-      get: async (ref: ResourceRef, key: { namespace?: string; name: string }) => find(ref, key),
+      get: async (ref: ResourceRef, key: { namespace?: string; name: string }) => {
+        this.reads.push(this.keyOf(ref, key));
+        return find(ref, key);
+      },
       create: async (ref: ResourceRef, object: KubeObject) => {
         const name = object.metadata.name ?? `${object.metadata['generateName']}${this.#made++}`;
         return put('create', ref, { ...object, metadata: { ...object.metadata, name } });

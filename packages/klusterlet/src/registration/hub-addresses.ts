@@ -31,7 +31,6 @@ export function createHubAddressesFollower(options: HubAddressesOptions): Contro
   const controller = createController({
     name: 'hub-addresses',
     env,
-    maxDelayMs: 5 * 60_000,
     reconcile: async () => {
       const own = cluster.cache.get(clusterName);
       const told = own?.metadata.annotations?.[hubAddressesAnnotation];

@@ -49,7 +49,6 @@ export function createHubAuthoritiesFollower(options: HubAuthoritiesOptions): Co
   const controller = createController({
     name: 'hub-authorities',
     env,
-    maxDelayMs: 5 * 60_000,
     reconcile: async () => {
       const own = cluster.cache.get(clusterName);
       const wanted = own?.metadata.annotations?.[hubAuthoritiesAnnotation];

@@ -46,8 +46,10 @@ describe('the second copy of the credentials', () => {
     const copy = newCopy();
     await writeSecondCopy(server.client, copy);
     const { length } = server.writes;
+    server.reads.length = 0;
     await writeSecondCopy(server.client, copy);
     expect(server.writes.length).to.equal(length);
+    expect(server.reads.length, 'one look is enough').to.equal(1);
     const renewed = newCopy();
     await writeSecondCopy(server.client, renewed);
     expect(await readSecondCopy(server.client, copy)).to.deep.equal(renewed);

@@ -45,7 +45,7 @@ export function hubKubeconfig({
 }
 
 /** The plain name, as OCM's tools want it; several klusterlets on one cluster take turns after that. */
-function secretNames(agentId: string): string[] {
+function secretNames(agentId: string): readonly [plain: string, own: string] {
   return [hubKubeconfigSecretName, `${hubKubeconfigSecretName}-${agentId}`];
 }
 
@@ -99,8 +99,7 @@ export async function writeSecondCopy(
     [keys.privateKey]: encoded(credentials.privateKeyPem),
   };
   const namespace = agentNamespaceOf(config);
-  const name = (await ownName(managed, config)) ?? hubKubeconfigSecretName;
-  const found = await getSecret(managed, { namespace, name });
+  const { name, secret: found } = await ownSecret(managed, config);
   if (found !== undefined && equal({ ...(found['data'] as object), ...data }, found['data'])) return;
   await applyMarked(managed, wellKnown.namespaces, {
     apiVersion: 'v1',
@@ -116,19 +115,21 @@ export async function writeSecondCopy(
   });
 }
 
-/** Where this agent's copy is or belongs. */
-async function ownName(
+/** Where this agent's copy is or belongs, and what is there. One request, unless another agent has the plain name. */
+async function ownSecret(
   managed: KubeClient,
   { clusterName, agentId, namespace }: Pick<Identity, 'clusterName' | 'agentId' | 'namespace'>,
-): Promise<string | undefined> {
-  const [plain = '', own] = secretNames(agentId);
-  const secret = await getSecret(managed, { namespace: agentNamespaceOf({ namespace }), name: plain });
-  if (secret === undefined) return plain;
-  const data = (secret['data'] ?? {}) as Readonly<Record<string, string>>; // v1 Secret
+): Promise<{ readonly name: string; readonly secret: KubeObject | undefined }> {
+  const [plain, own] = secretNames(agentId);
+  const at = { namespace: agentNamespaceOf({ namespace }) };
+  const secret = await getSecret(managed, { ...at, name: plain });
+  const data = (secret?.['data'] ?? {}) as Readonly<Record<string, string>>; // v1 Secret
   const isOwn = Object.entries({ [keys.clusterName]: clusterName, [keys.agentName]: agentId }).every(
     ([key, value]) => Buffer.from(data[key] ?? '', 'base64').toString() === value,
   );
-  return isOwn ? plain : own;
+  return secret === undefined || isOwn
+    ? { name: plain, secret }
+    : { name: own, secret: await getSecret(managed, { ...at, name: own }) };
 }
 
 /** For an agent that leaves. */
@@ -136,10 +137,9 @@ export async function removeSecondCopy(
   managed: KubeClient,
   identity: Pick<Identity, 'clusterName' | 'agentId' | 'namespace'>,
 ): Promise<void> {
-  const name = await ownName(managed, identity);
-  const key = { namespace: agentNamespaceOf(identity), name: name ?? '' };
-  if (name === undefined || (await getSecret(managed, key)) === undefined) return;
-  await managed.delete(wellKnown.secrets, key);
+  const { name, secret } = await ownSecret(managed, identity);
+  if (secret === undefined) return;
+  await managed.delete(wellKnown.secrets, { namespace: agentNamespaceOf(identity), name });
 }
 
 async function apply(managed: KubeClient, ref: typeof wellKnown.secrets, object: KubeObject): Promise<void> {

@@ -32,7 +32,7 @@ export interface ControllerOptions {
     key: string,
     context: ReconcileContext,
   ) => Promise<ReconcileResult | undefined> | Promise<void>;
-  /** First and longest delay of a failing key; default 5 and 1,000,000. */
+  /** First and longest delay of a failing key; default 5 and 60,000. */
   readonly baseDelayMs?: number;
   readonly maxDelayMs?: number;
   readonly maxKeys?: number;

@@ -46,6 +46,12 @@ describe('work queue', () => {
     expect(queue.addRateLimited('a')).to.equal(5);
   });
 
+  it('waits for no more than a minute unless told otherwise, however often a key failed', () => {
+    const queue = createWorkQueue({ clock: createVirtualClock() });
+    const delays = Array.from({ length: 30 }, () => queue.addRateLimited('a'));
+    expect(Math.max(...delays)).to.equal(60_000);
+  });
+
   it('refuses new keys when full, and none that it holds', () => {
     const queue = createWorkQueue({ clock: createVirtualClock(), maxKeys: 2 });
     expect(queue.add('a')).to.equal(true);

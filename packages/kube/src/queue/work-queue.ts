@@ -9,7 +9,10 @@ export interface WorkQueueOptions {
   readonly clock: Clock;
   /** First retry delay; default 5. */
   readonly baseDelayMs?: number;
-  /** Longest retry delay; default 1,000,000. */
+  /**
+   * Longest retry delay; default a minute. However long an outage was, everybody has tried again a minute after its
+   * end; 10,000 keys that all keep failing are 170 attempts a second.
+   */
   readonly maxDelayMs?: number;
   /** Keys that may wait, delayed ones included; default 1,000,000. */
   readonly maxKeys?: number;
@@ -64,7 +67,7 @@ class KeyQueue implements WorkQueue {
   #refused = 0;
 
   constructor(options: WorkQueueOptions) {
-    this.#options = { baseDelayMs: 5, maxDelayMs: 1_000_000, maxKeys: 1_000_000, ...options };
+    this.#options = { baseDelayMs: 5, maxDelayMs: 60_000, maxKeys: 1_000_000, ...options };
   }
 
   get length(): number {
