@@ -183,6 +183,7 @@ export class SimulatedLink {
   async *#chunks(answer: TransportResponse, exchange: Exchange): AsyncGenerator<Uint8Array> {
     const { signal } = exchange.abort;
     const { clock } = this.#options;
+    let isWhole = false;
     try {
       let lastMs = 0;
       const dueMs = (chunk: Uint8Array): number => {
@@ -202,11 +203,12 @@ export class SimulatedLink {
         yield piece.chunk;
       }
       signal.throwIfAborted();
+      isWhole = true;
     } catch (error) {
       throw signal.aborted ? signal.reason : error;
     } finally {
       exchange.lift();
-      exchange.abort.abort(this.#lost('the reader has stopped'));
+      if (!isWhole) exchange.abort.abort(this.#lost('the reader has stopped'));
     }
   }
 
