@@ -17,6 +17,8 @@ import type { FleetCluster, World } from './world.js';
 
 const retryMs = 3000;
 const approvalMs = 20_000;
+/** For which a join string is good. */
+const tokenMs = 30 * 86_400_000;
 
 export class Operator {
   readonly #world: World;
@@ -47,7 +49,10 @@ export class Operator {
     });
     this.#absent.delete(cluster.name);
     if (!klusterlet.isRunning) klusterlet.revive();
-    await this.#approve(cluster, () => klusterlet.hasJoined());
+    await this.#approve(cluster, {
+      isIn: () => klusterlet.hasJoined(),
+      invite: (token) => klusterlet.giveToken(token),
+    });
   }
 
   /** Voids its certificates, and after a while gives it a token to come in again. */
@@ -60,13 +65,15 @@ export class Operator {
         await revokeAgents(client, { cluster: cluster.name, nowMs: clock.now() + hub.skewMs });
       });
       await sleep(clock, Math.max(1000, awayMs));
-      await this.#untilDone(async () => cluster.klusterlet.giveToken(await this.#newToken(cluster)));
-      await this.#approve(cluster, async () => {
-        const now = (await cluster.klusterlet.credentials())?.certificatePem;
-        return (
-          now !== undefined && now !== before && (await this.#world.clusterProblems(cluster)).length === 0
-        );
-      });
+      const { klusterlet } = cluster;
+      const invite = (token: string): Promise<void> => klusterlet.giveToken(token);
+      await this.#untilDone(async () => invite(await this.#newToken(cluster)));
+      const isIn = async (): Promise<boolean> => {
+        const now = (await klusterlet.credentials())?.certificatePem;
+        const isNew = now !== undefined && now !== before;
+        return isNew && (await this.#world.clusterProblems(cluster)).length === 0;
+      };
+      await this.#approve(cluster, { isIn, invite });
     });
   }
 
@@ -158,18 +165,27 @@ export class Operator {
   async #newToken({ name }: FleetCluster): Promise<string> {
     const { env, clock } = this.#world;
     const token = createBootstrapToken(env.random);
-    const expiresAtMs = clock.now() + 30 * 86_400_000;
+    const expiresAtMs = clock.now() + tokenMs;
     await this.#world
       .adminClient()
       .create(wellKnown.secrets, bootstrapTokenSecret(token, { expiresAtMs, cluster: name }));
     return `${token.id}.${token.secret}`;
   }
 
-  /** Says yes to what the cluster asks, until it is in. */
-  async #approve({ name }: FleetCluster, isIn: () => Promise<boolean>): Promise<void> {
+  /** Says yes to what the cluster asks, until it is in; gives it another token when the last one has expired. */
+  async #approve(
+    cluster: FleetCluster,
+    { isIn, invite }: { isIn: () => Promise<boolean>; invite: (token: string) => Promise<void> },
+  ): Promise<void> {
     const { env, clock } = this.#world;
+    const { name } = cluster;
+    let invitedMs = clock.monotonicMs();
     await this.#untilDone(async () => {
       if (await isIn()) return;
+      if (clock.monotonicMs() - invitedMs > tokenMs) {
+        await invite(await this.#newToken(cluster));
+        invitedMs = clock.monotonicMs();
+      }
       const deadlineMs = clock.monotonicMs() + approvalMs;
       await approveCluster(this.#world.adminClient(), name, { env, deadlineMs, note: () => undefined });
       throw new Error('not in yet');

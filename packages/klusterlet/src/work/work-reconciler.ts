@@ -10,7 +10,7 @@ import {
   type ManifestWork,
   manifestWorkFinalizer,
 } from '@flotilla/api';
-import { type ReconcileResult, TransportError } from '@flotilla/kube';
+import { type Clock, type ReconcileResult, TransportError } from '@flotilla/kube';
 import { isAbsence } from './apply/object-access.js';
 import { type ApplyPassDependencies, type PassInput, planIntent, runApplyPass } from './apply-pass.js';
 import type { DeletionGuard } from './deletion-guard.js';
@@ -35,6 +35,17 @@ export interface WorkReconcilerDependencies extends Omit<ApplyPassDependencies, 
 
 /** Pause, doubled at most, while the hub or the cluster cannot be reached. */
 const unreachableMs = 1500;
+/** So long a pass waits for the hub's word on the finalizer; meanwhile nobody corrects the objects of this work. */
+const finalizerPatienceMs = 1000;
+
+/** A finalizer that was asked for. */
+interface Finalizing {
+  readonly uid: string;
+  /** Asked for before the first pass: if the work is gone by then, nothing but this pass has left anything. */
+  readonly isFirst: boolean;
+  /** Resolves with what stood in the way, if anything did; never rejects. */
+  readonly asked: Promise<unknown>;
+}
 
 /** Thrown so that the work comes again soon; the log shows why. */
 export class ManifestsFailedError extends Error {
@@ -48,6 +59,8 @@ export class ManifestsFailedError extends Error {
 
 export class WorkReconciler {
   readonly #deps: WorkReconcilerDependencies;
+  /** By the name of the work; a hub that does not answer is not asked again with every pass. */
+  readonly #finalizing = new Map<string, Finalizing>();
 
   constructor(deps: WorkReconcilerDependencies) {
     this.#deps = deps;
@@ -114,13 +127,13 @@ export class WorkReconciler {
   async #apply(work: ManifestWork, signal: AbortSignal): Promise<ReconcileResult> {
     const { saved } = this.#deps;
     const prepared = saved.save(work).then(({ previous }) => previous);
-    const finalized = this.#finalize(work, signal);
-    const settled = Promise.allSettled([prepared, finalized]);
+    const finalizing = this.#finalize(work, signal);
+    const settled = Promise.allSettled([prepared]);
     try {
       const inventory = await this.#ensureInventory(work, signal);
       // A terminating one must be gone first; its end is told at once.
       if (inventory.metadata.deletionTimestamp !== undefined) return { requeueAfterMs: 1000 };
-      return await this.#applyOwned(work, { inventory, prepared, signal }, finalized);
+      return await this.#applyOwned(work, { inventory, prepared, signal }, finalizing);
     } finally {
       await settled; // a save that is still under way must not come after the removal of the file
     }
@@ -141,19 +154,30 @@ export class WorkReconciler {
     }
   }
 
-  /** Resolves with what stood in the way, if anything did. */
-  async #finalize(work: ManifestWork, signal: AbortSignal): Promise<unknown> {
-    const { source, hubWriter } = this.#deps;
+  #finalize(work: ManifestWork, signal: AbortSignal): Finalizing {
+    const { source, hubWriter, inventories } = this.#deps;
+    const { name = '', uid = '' } = work.metadata;
+    const underWay = this.#finalizing.get(name);
+    if (underWay?.uid === uid) return underWay;
+    const isFirst = inventories.get(inventories.nameFor(name))?.status === undefined;
     // A saved work got its finalizer when it was first seen; the hub is asked about it when it is there again.
-    if (!source.isFromHub(work.metadata.name ?? '')) return undefined;
-    const [result] = await Promise.allSettled([hubWriter.ensureFinalizer(work, signal)]);
-    return result.status === 'rejected' ? result.reason : undefined;
+    if (!source.isFromHub(name)) return { uid, isFirst, asked: Promise.resolve(undefined) };
+    const asked = hubWriter.ensureFinalizer(work, signal).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const finalizing = { uid, isFirst, asked };
+    this.#finalizing.set(name, finalizing);
+    void asked.then(() => {
+      if (this.#finalizing.get(name) === finalizing) this.#finalizing.delete(name);
+    });
+    return finalizing;
   }
 
   async #applyOwned(
     work: ManifestWork,
     pass: Omit<PassInput, 'work'>,
-    finalized: Promise<unknown>,
+    { asked, isFirst }: Finalizing,
   ): Promise<ReconcileResult> {
     const { saved, hubWriter, inventories, diagnoses, env, options, random } = this.#deps;
     const { name = '', uid = '', generation = 0 } = work.metadata;
@@ -163,17 +187,19 @@ export class WorkReconciler {
     );
     const observedAtMs = env.clock.now();
     const manifests = diagnoses.refine(name, result.observations);
-    const obstacle = await finalized; // both writes are bound to the version that was read: one after the other
-    hubWriter.report(name, { uid, generation, manifests, observedAtMs });
+    // Both writes to the hub are bound to the version that was read: one after the other.
+    const told = await within(asked, finalizerPatienceMs, env.clock);
+    if (told !== undefined) hubWriter.report(name, { uid, generation, manifests, observedAtMs });
     await result.recorded;
     if (result.complete) await saved.settle(name);
+    const obstacle = told?.value;
     if (obstacle !== undefined) {
       // Deleted before it could wait for us. What was there before this pass is left to the eviction.
-      const isFirst = pass.inventory.status === undefined;
       if (isFirst && isAbsence(obstacle)) await inventories.remove(pass.inventory, pass.signal);
       throw obstacle;
     }
     if (result.failures.length > 0) throw new ManifestsFailedError(result.failures);
+    if (told === undefined) return { requeueAfterMs: unreachableMs * (1 + random()) };
     const resyncMs = options.resyncMs * (0.8 + 0.4 * random());
     return { requeueAfterMs: Math.min(result.retryAfterMs ?? resyncMs, resyncMs) };
   }
@@ -195,6 +221,21 @@ export class WorkReconciler {
       .filter((other) => memory.of(other).get(target.id)?.target.settings.strategy.type === 'Update')
       .find((other) => seniority(inventories.get(inventories.nameFor(other)), other) < mine);
   }
+}
+
+/** Undefined when the time is over first; the promise goes on, and must not reject. */
+function within<T>(
+  promise: Promise<T>,
+  limitMs: number,
+  clock: Clock,
+): Promise<{ readonly value: T } | undefined> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(limitMs, () => resolve(undefined));
+    void promise.then((value) => {
+      timer.cancel();
+      resolve({ value });
+    });
+  });
 }
 
 /** Sorts as text: RFC 3339 in UTC does. */
