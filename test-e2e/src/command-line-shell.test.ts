@@ -1,9 +1,16 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Cluster, configMap, Fleet, must, work } from './support/fleet.js';
 import { commandsOnPath } from './support/on-path.js';
 import { binPath, eventually, Follower, run } from './support/processes.js';
+
+const isInstalled = (shell: string): boolean => spawnSync(shell, ['--version']).status === 0;
+
+/** Says in the title of what is left out why it is. */
+const describeShell = (shell: string): string =>
+  `completion by a real ${shell}${isInstalled(shell) ? '' : ` (left out: ${shell} is not installed)`}`;
 
 describe('the commands in a shell', () => {
   const fleet = new Fleet();
@@ -78,6 +85,92 @@ describe('the commands in a shell', () => {
         input: typed,
       });
       expect(stdout).to.contain("option '--wait <duration>' argument 'never' is invalid");
+    });
+  });
+
+  describe(describeShell('zsh'), () => {
+    let folder = '';
+    before(async function () {
+      if (!isInstalled('zsh')) return this.skip();
+      folder = join(fleet.directory, 'zsh');
+      mkdirSync(folder);
+      for (const program of ['hub', 'klusterlet']) {
+        const script = must(await run(program, ['completion', 'zsh'], { env }));
+        writeFileSync(join(folder, `_${program}`), script);
+      }
+    });
+
+    it('parses', async () => {
+      for (const program of ['_hub', '_klusterlet']) must(await run('zsh', ['-n', join(folder, program)]));
+    });
+
+    /** What an interactive zsh makes of it, that loads completion so. */
+    async function typed(line: string, load: string): Promise<string> {
+      writeFileSync(join(folder, '.zshrc'), `PS1=\n${load}\n`);
+      const command = ['-qec', 'zsh -i', '/dev/null'];
+      const { stdout } = await run('script', command, { env: { ...env, ZDOTDIR: folder }, input: line });
+      return stdout;
+    }
+    const init = 'autoload -U compinit && compinit -u -D';
+
+    for (const [how, load] of [
+      ['from a folder of $fpath', () => `fpath=(${folder} $fpath)\n${init}`],
+      ['as a script that is sourced', () => `${init}\nsource <(hub completion zsh)`],
+    ] as const)
+      it(`completes commands and names by the TAB key, ${how}`, async () => {
+        const shown = await typed('hub clusters remo\t ed\t--wait never; exit\n', load());
+        expect(shown).to.contain('hub clusters remove');
+        expect(shown).to.contain("option '--wait <duration>' argument 'never' is invalid");
+      });
+
+    it('offers files where a file belongs', async () => {
+      const place = join(folder, 'only-one.kubeconfig');
+      writeFileSync(place, 'no kubeconfig');
+      const line = `hub clusters --kubeconfig ${join(folder, 'only')}\t; exit\n`;
+      expect(await typed(line, `fpath=(${folder} $fpath)\n${init}`)).to.match(
+        /error: .*only-one\.kubeconfig/,
+      );
+    });
+  });
+
+  describe(describeShell('fish'), () => {
+    before(function () {
+      if (!isInstalled('fish')) this.skip();
+    });
+
+    async function fish(script: string): Promise<string> {
+      const { code, stdout, stderr } = await run('fish', ['--no-config', '-c', script], { env });
+      expect([code, stderr]).to.deep.equal([0, '']);
+      return stdout.trim();
+    }
+
+    it('parses', async () => {
+      for (const program of ['hub', 'klusterlet']) {
+        const script = join(fleet.directory, `${program}.fish`);
+        writeFileSync(script, must(await run(program, ['completion', 'fish'], { env })));
+        must(await run('fish', ['--no-config', '-n', script]));
+      }
+    });
+
+    for (const [program, line, expected] of [
+      ['hub', 'hub clusters re', ['remove', 'revoke']],
+      ['hub', 'hub clusters -o ', ['json', 'name', 'table', 'wide', 'yaml']],
+      ['hub', 'hub clusters remove ', ['edge']],
+      ['hub', 'hub why -n edge ', ['first']],
+      ['klusterlet', 'klusterlet st', ['status']],
+    ] as const) {
+      it(line, async () => {
+        const shown = await fish(`${program} completion fish | source; complete -C '${line}'`);
+        expect(shown.split('\n').map((each) => each.split('\t')[0])).to.deep.equal([...expected]);
+      });
+    }
+
+    it('offers files where a file belongs', async () => {
+      const place = join(fleet.directory, 'hub.kube');
+      const shown = await fish(
+        `hub completion fish | source; complete -C 'hub clusters --kubeconfig ${place}'`,
+      );
+      expect(shown).to.contain('hub.kubeconfig');
     });
   });
 

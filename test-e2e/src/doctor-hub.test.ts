@@ -31,8 +31,16 @@ describe('hub doctor', () => {
     const { code, checks } = await doctor();
     expect(checks.filter(({ verdict }) => verdict !== 'ok')).to.deep.equal([]);
     const names = [
-      ...['data directory', 'hub', 'certificates', 'join addresses', 'clock', 'store', 'controllers'],
-      ...['clusters', 'certificate requests', 'deletions'],
+      ...[
+        'data directory',
+        'hub',
+        'certificates',
+        'join addresses',
+        'advertised addresses',
+        'clock',
+        'store',
+      ],
+      ...['controllers', 'clusters', 'expiry', 'certificate requests', 'deletions'],
     ];
     expect([...new Set(checks.map(({ check }) => check))]).to.deep.equal(names);
     expect(code).to.equal(0);

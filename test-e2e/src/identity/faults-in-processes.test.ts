@@ -117,19 +117,32 @@ describe('faults of identity, through processes', () => {
     expect(names.trim().split('\n').length).to.equal(1);
   });
 
-  it('name reused by a rebuilt cluster: the new one takes its place and its works, the old one is shut out', async () => {
-    const [old] = [cluster('f2')];
-    const stolen = path(old, '..', 'old-f2');
+  /** Nothing is left of the former one but the pair that somebody took. */
+  async function rebuild(name: string): Promise<{ rebuilt: Cluster; stolen: string }> {
+    const old = cluster(name);
+    round++;
+    const stolen = path(old, '..', `old-${name}-${round}`);
     await old.klusterlet.stop('SIGKILL');
     mkdirSync(stolen);
-    for (const name of ['tls.crt', 'tls.key']) writeFileSync(join(stolen, name), read(old, name));
+    for (const file of ['tls.crt', 'tls.key']) writeFileSync(join(stolen, file), read(old, file));
     await old.server.stop('SIGKILL');
     rmSync(old.dataDir, { recursive: true });
     fleet.clusters.splice(fleet.clusters.indexOf(old), 1);
     await old.link.close();
-    rmSync(join(fleet.directory, 'f2'), { recursive: true });
+    rmSync(join(fleet.directory, name), { recursive: true });
+    return { rebuilt: await fleet.startCluster(name), stolen };
+  }
 
-    const rebuilt = await fleet.startCluster('f2');
+  async function takesItsPlace(rebuilt: Cluster): Promise<void> {
+    await fleet.workApplied(rebuilt, 'held');
+    await eventually(
+      'its works are there',
+      async () => (await fleet.on(rebuilt, 'get', 'configmap', 'held')).code === 0,
+    );
+  }
+
+  it('name reused by a rebuilt cluster: the new one takes its place and its works, the old one is shut out', async () => {
+    const { rebuilt, stolen } = await rebuild('f2');
     must(await fleet.hubCommand('clusters', 'revoke', 'f2'));
     const token = must(await fleet.hubCommand('token', 'create', '--cluster', 'f2')).trim();
     rebuilt.klusterlet.start([
@@ -139,16 +152,26 @@ describe('faults of identity, through processes', () => {
       const { stdout } = await fleet.hubCommand('approve', 'f2', '--wait', '0s');
       return /approved \(key .* the cluster had the key/.test(stdout);
     });
-    await fleet.workApplied(rebuilt, 'held');
-    await eventually(
-      'its works are there',
-      async () => (await fleet.on(rebuilt, 'get', 'configmap', 'held')).code === 0,
-    );
+    await takesItsPlace(rebuilt);
     const asOld = await fleet.kubectl(
       ...['get', 'managedcluster', 'f2', '--client-certificate', join(stolen, 'tls.crt')],
       ...['--client-key', join(stolen, 'tls.key')],
     );
     expect(asOld.code).not.to.equal(0);
+  });
+
+  it('name reused by a rebuilt cluster, with a token that carries the approval: without a person', async () => {
+    // What a person, or the tool that rebuilds clusters, makes beforehand and puts into the new cluster.
+    const token = must(await fleet.hubCommand('token', 'create', '--cluster', 'f2', '--approve')).trim();
+    const { rebuilt } = await rebuild('f2');
+    rebuilt.klusterlet.start([
+      ...['join', token, '--name', 'f2', '--kubeconfig', rebuilt.kubeconfig, '--data-dir', rebuilt.dataDir],
+    ]);
+    await eventually('it has a certificate of its own', () =>
+      rebuilt.klusterlet.output.includes('joined the hub at'),
+    );
+    await takesItsPlace(rebuilt);
+    await isWell(rebuilt);
   });
 
   it('hub moved to another address: goes on with the next that it was told', async () => {

@@ -5,6 +5,7 @@ import { type CertificateAuthority, createCertificateAuthority } from '@flotilla
 import { createNodeEnv } from '@flotilla/kube/node';
 import { expect } from 'chai';
 import { servingCertificate } from '../support/credentials.js';
+import { examine, expectWarning } from '../support/doctor.js';
 import { type Cluster, type Conditioned, Fleet, must } from '../support/fleet.js';
 import { eventually } from '../support/processes.js';
 
@@ -106,6 +107,8 @@ describe('certificates that end soon', () => {
       const listed = await fleet.hubCommand('clusters');
       expect(must(listed) + listed.stderr).to.contain(`warning: e1: ${message}`);
       expect(must(await fleet.hubCommand('ca'))).to.contain('(19 days)');
+      const hub = ['--data-dir', join(fleet.directory, 'hub'), '--kubeconfig', fleet.hubKubeconfig];
+      expectWarning(await examine('hub', hub), 'expiry', /^e1: A certificate authority/, /hub ca roll/);
       await eventually('an event tells it', async () =>
         (await reasonsOfEvents(fleet, 'e1')).includes('HubAuthorityExpiring'),
       );
@@ -137,6 +140,10 @@ describe('certificates that end soon', () => {
       const becomes = waitFor(fleet, 'e2');
       const { message } = await becomes(expiring, 'True', 'HubServingCertificateExpiring');
       expect(message).to.contain('no agent can connect').and.not.contain('of the agent');
+      const hub = ['--data-dir', join(fleet.directory, 'hub'), '--kubeconfig', fleet.hubKubeconfig];
+      expectWarning(await examine('hub', hub), 'expiry', /^e2: The serving certificate/, /--tls-cert-file/);
+      const here = await examine('klusterlet', ['--data-dir', cluster.dataDir]);
+      expectWarning(here, 'membership', /serving certificate of the hub ends/, /"hub doctor"/);
       await cluster.klusterlet.stop('SIGKILL');
       const both = await becomes(expiring, 'True', 'ClientCertificateExpiring');
       expect(both.message).to.contain('has not been renewed').and.contain('no agent can connect');

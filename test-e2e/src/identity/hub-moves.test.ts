@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { examine, expectWarning } from '../support/doctor.js';
 import { type FalseHub, newAuthority, startTlsHub } from '../support/false-hubs.js';
 import { type Cluster, configMap, Fleet, must, work } from '../support/fleet.js';
 import { freePort } from '../support/network.js';
@@ -57,6 +58,22 @@ describe('a hub that moves', () => {
     const { stdout } = await ours('klusterlet', ['status', '--data-dir', m1().dataDir]);
     expect(stdout).to.contain(`${url(fleet.hubPort)}, ${url(thief.port)}, ${url(second)}`);
     await isWell();
+  });
+
+  it('is told of by both doctors where it is not, or not yet', async () => {
+    const hub = await examine('hub', [
+      ...['--data-dir', join(fleet.directory, 'hub'), '--kubeconfig', fleet.hubKubeconfig],
+    ]);
+    const advertised = hub.checks.filter(({ check }) => check === 'advertised addresses');
+    expect(advertised.map(({ verdict }) => verdict)).to.deep.equal(['ok', 'warn', 'warn']);
+    expectWarning(hub, 'advertised addresses', /were told .* does not show the authority/, /without it/);
+    expectWarning(hub, 'advertised addresses', new RegExp(`:${second}: connection refused`), /--advertise/);
+    expect(hub.code).to.equal(0);
+    const klusterlet = await examine('klusterlet', ['--data-dir', m1().dataDir]);
+    const at = (port: number): string => `127.0.0.1:${port}`;
+    expectWarning(klusterlet, `hub ca ${at(thief.port)}`, /does not match the pin/, /./);
+    expectWarning(klusterlet, `hub route ${at(second)}`, /connection refused/, /see whether the hub runs/);
+    expect(klusterlet.code).to.equal(0);
   });
 
   it('is found at the next address by a klusterlet that runs, and not taken for who is at another', async () => {

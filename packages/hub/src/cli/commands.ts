@@ -132,7 +132,7 @@ function addClustersCommand(program: Command, context: CommandContext): Command 
         ...(selector !== undefined && { labelSelector: selector }),
         beside: { ref: wellKnown.leases, fieldSelector: `metadata.name=${managedClusterLeaseName}` },
         view: clusterView,
-        notes: expiryNotes,
+        notes: (clusters) => expiryNotes(clusters).map(({ text }) => `warning: ${text}`),
       }),
   );
 }

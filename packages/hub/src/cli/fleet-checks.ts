@@ -2,6 +2,7 @@
 import {
   clusterCondition,
   clusterNameLabel,
+  clusterReason,
   defaultLeaseDurationSeconds,
   findCondition,
   hasReason,
@@ -15,6 +16,7 @@ import { type KubeClient, type ResourceRef, wellKnown } from '@flotilla/kube';
 import { type Finding, failure, ok, warning } from '@flotilla/kube/cli';
 import { type CertificateSigningRequest, isPending } from '../controllers/csr-approver.js';
 import type { Connection } from './connect.js';
+import { expiryNotes } from './expiry-notes.js';
 import { whyOf } from './views.js';
 
 /** The hub's controllers answer within seconds; what waits so long for them waits in vain. */
@@ -99,6 +101,34 @@ export async function checkClusters({ client }: Connection): Promise<readonly Fi
   const total = `${items.length} ${items.length === 1 ? 'cluster' : 'clusters'}`;
   return findings.length > 0 ? atMost(findings) : [ok(`${total}, all available`)];
 }
+
+/** What the hub itself tells of certificates that end within thirty days and that nobody has renewed. */
+export async function checkExpiry({ client }: Connection): Promise<readonly Finding[]> {
+  const { items } = await client.list<ManagedCluster>(wellKnown.managedClusters);
+  const reasons = new Map<string, string>();
+  for (const { status } of items) {
+    const { reason, message } = findCondition(status?.conditions, clusterCondition.certificateExpiring) ?? {};
+    if (message !== undefined && reason !== undefined) reasons.set(message, reason);
+  }
+  const findings = expiryNotes(items).map(({ text, message }) =>
+    warning(
+      text,
+      expiryFixes[reasons.get(message) ?? ''] ?? 'see "hub clusters" and docs/identity-faults.md',
+    ),
+  );
+  return findings.length > 0
+    ? atMost(findings)
+    : [ok('no certificate that a cluster needs ends soon without having been renewed')];
+}
+
+const expiryFixes: Readonly<Record<string, string>> = {
+  [clusterReason.clientCertificateExpiring]:
+    'see whether its klusterlet runs ("klusterlet doctor" there): it renews its certificate by itself',
+  [clusterReason.servingCertificateExpiring]:
+    'renew the certificate of --tls-cert-file where it came from; the hub loads it when the file changes',
+  [clusterReason.authorityExpiring]:
+    '"hub ca roll" makes another, and klusterlets follow by themselves; "hub ca finish" ends it',
+};
 
 function fixFor({ spec, status }: ManagedCluster, name: string): string {
   if (spec?.hubAcceptsClient !== true)

@@ -3,15 +3,7 @@
  * and how to mend it. It changes nothing.
  */
 import { stat } from 'node:fs/promises';
-import type { KubeObject } from '@flotilla/api';
-import {
-  type Env,
-  parseCertificate,
-  publicKeyHash,
-  splitCertificates,
-  toPem,
-  wellKnown,
-} from '@flotilla/kube';
+import { type Env, parseCertificate, splitCertificates, wellKnown } from '@flotilla/kube';
 import {
   Checklist,
   checkClock,
@@ -23,10 +15,9 @@ import {
   warning,
 } from '@flotilla/kube/cli';
 import { probeTls } from '@flotilla/kube/node';
-import { bootstrapTokenNamespace } from '../tokens/bootstrap-token.js';
-import { readTerms } from '../tokens/token-terms.js';
+import { checkAdvertised, checkJoinAddresses, hostOf } from './address-checks.js';
 import { type Connection, connect, defaultDataDir } from './connect.js';
-import { checkClusters, checkControllers, checkRequests, checkStuck } from './fleet-checks.js';
+import { checkClusters, checkControllers, checkExpiry, checkRequests, checkStuck } from './fleet-checks.js';
 
 export interface DoctorOptions {
   /** Absent: the usual one, when there is one on this machine. */
@@ -38,10 +29,12 @@ export interface DoctorOptions {
 const remote = [
   'certificates',
   'join addresses',
+  'advertised addresses',
   'clock',
   'store',
   'controllers',
   'clusters',
+  'expiry',
   'certificate requests',
   'deletions',
 ] as const;
@@ -68,11 +61,13 @@ export async function examineHub(env: Env, options: DoctorOptions): Promise<Chec
     };
     const checks: Readonly<Record<(typeof remote)[number], () => Promise<Finding | readonly Finding[]>>> = {
       certificates: () => checkCertificates(open()),
-      'join addresses': () => checkAddresses(open()),
+      'join addresses': () => checkJoinAddresses(open()),
+      'advertised addresses': () => checkAdvertised(open()),
       clock: () => checkClock(open().client.transport, { clock: env.clock, server: 'the hub' }),
       store: () => checkStore(open()),
       controllers: () => checkControllers(open()),
       clusters: () => checkClusters(open()),
+      expiry: () => checkExpiry(open()),
       'certificate requests': () => checkRequests(open()),
       deletions: () => checkStuck(open(), options.stuckAfterMs),
     };
@@ -105,7 +100,7 @@ async function checkDataDirectory(given: string | undefined): Promise<readonly F
 
 /** As the hub shows them: leaf and authority. */
 async function checkCertificates({ server, env, ca }: Connection): Promise<readonly Finding[]> {
-  const { certificates } = await probeTls({ ...addressOf(server), clock: env.clock, label: 'hub' });
+  const { certificates } = await probeTls({ ...hostOf(server), clock: env.clock, label: 'hub' });
   const nowMs = env.clock.now();
   const [leaf] = certificates;
   const findings: Finding[] = [];
@@ -125,51 +120,6 @@ async function checkCertificates({ server, env, ca }: Connection): Promise<reado
         fix: '"hub ca roll" makes another, and klusterlets follow by themselves; "hub ca finish" ends it',
       }),
     );
-  return findings;
-}
-
-function addressOf(server: string): { host: string; port: number } {
-  const url = new URL(server);
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 443) };
-}
-
-/** Those that join strings which are still good were made with. */
-async function checkAddresses({ client, env, server, ca }: Connection): Promise<readonly Finding[]> {
-  const { items } = await client.list<KubeObject>(wellKnown.secrets, {
-    namespace: bootstrapTokenNamespace,
-    fieldSelector: 'type=bootstrap.kubernetes.io/token',
-  });
-  const servers = [...new Set([server, ...items.flatMap((secret) => readTerms(secret).servers ?? [])])];
-  // While the authority is rolled there are two.
-  const pins = ca === undefined ? undefined : splitCertificates(ca).map((each) => publicKeyHash(each));
-  const findings: Finding[] = [];
-  for (const address of servers) {
-    const fix = `make new join strings with an address that clusters reach ("hub token create --server"), or let ${address} lead to the hub`;
-    try {
-      const { certificates } = await probeTls({
-        ...addressOf(address),
-        clock: env.clock,
-        label: 'hub',
-        timeoutMs: 5000,
-      });
-      const isPinned = pins === undefined || certificates.some((each) => pins.includes(publicKeyHash(each)));
-      const names =
-        certificates[0] === undefined ? undefined : parseCertificate(toPem('CERTIFICATE', certificates[0]));
-      const { host } = addressOf(address);
-      if (!isPinned)
-        findings.push(failure(`${address} does not show the authority that join strings pin`, fix));
-      else if (names !== undefined && ![...names.dnsNames, ...names.ipAddresses].includes(host))
-        findings.push(
-          failure(
-            `the certificate that ${address} shows is for other names: ${[...names.dnsNames, ...names.ipAddresses].join(', ')}`,
-            `start the hub with --advertise ${address}`,
-          ),
-        );
-      else findings.push(ok(`${address} is reached from here`));
-    } catch (error) {
-      findings.push(failure(error instanceof Error ? error.message : String(error), fix));
-    }
-  }
   return findings;
 }
 

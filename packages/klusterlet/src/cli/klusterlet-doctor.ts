@@ -27,7 +27,7 @@ import {
   warning,
 } from '@flotilla/kube/cli';
 import { DirectoryInUseError, lockDirectory } from '@flotilla/kube/node';
-import { hubAt } from '../hub-address.js';
+import { alternativesOf, hubAt } from '../hub-address.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from '../registration/state.js';
 import { createSavedWorks } from '../work/saved-works.js';
 import { agentRights } from './agent-rights.js';
@@ -57,7 +57,7 @@ export async function examineKlusterlet(options: DoctorOptions): Promise<Checkli
   await checkManagedCluster(list, { env, config });
   const reached = await checkHops(list, {
     env,
-    servers: [config.hubServer, ...(config.hubAlternatives ?? [])],
+    servers: [config.hubServer, ...alternativesOf(config)],
     trust: { ca: config.hubCa },
     proxyUrl: config.proxyUrl,
   });
@@ -194,6 +194,14 @@ async function checkMembership(
   if (held?.status === 'True')
     findings.push(
       warning(held.message, `"hub works confirm-deletion ${clusterName}" on the hub, if it is meant so`),
+    );
+  const expiring = find(clusterCondition.certificateExpiring);
+  if (expiring?.status === 'True')
+    findings.push(
+      warning(
+        expiring.message,
+        'this klusterlet renews its own certificate while it runs; those of the hub are mended there ("hub doctor")',
+      ),
     );
   const available = find(clusterCondition.available);
   if (available?.status === 'True') return [...findings, ok('accepted, joined and available')];
