@@ -1,8 +1,9 @@
 /** What `klusterlet status` shows: the data directory's word, and whether the hub answers this agent now. */
-import { clusterCondition, findCondition, type ManagedCluster } from '@flotilla/api';
+import { clusterCondition, findCondition, hasReason, type ManagedCluster } from '@flotilla/api';
 import { createClient, type Env, parseCertificate, type Transport, wellKnown } from '@flotilla/kube';
 import { alternativesOf, type HubAddress, hubAt } from './hub-address.js';
 import { createHubClock, type HubClock } from './registration/hub-clock.js';
+import { refusalOf } from './registration/recovery.js';
 import type { HubCredentials, KlusterletConfig, KlusterletState } from './registration/state.js';
 import { createSavedWorks } from './work/saved-works.js';
 
@@ -68,7 +69,13 @@ async function askHub(
       available: shown(clusterCondition.available),
     };
   } catch (error) {
-    return { hubAnswers: `no: ${error instanceof Error ? error.message : String(error)}` };
+    const why = error instanceof Error ? error.message : String(error);
+    // It believes the certificate: a hub that has denied the cluster still shows it.
+    if (refusalOf(error) === undefined && hasReason(error, 'Forbidden', 'NotFound'))
+      return {
+        hubAnswers: `yes, but it does not show the cluster ${config.clusterName} (${why}); if it was removed there, join again: "hub token create" on the hub, and "klusterlet join" with it here`,
+      };
+    return { hubAnswers: `no: ${why}` };
   } finally {
     await transport.close();
   }

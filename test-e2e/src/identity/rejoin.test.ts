@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import { expect } from 'chai';
 import { type Cluster, configMap, Fleet, must, work } from '../support/fleet.js';
-import { eventually } from '../support/processes.js';
+import { eventually, ours } from '../support/processes.js';
 
 describe('joining again under the same name', () => {
   const fleet = new Fleet();
@@ -57,6 +57,11 @@ describe('joining again under the same name', () => {
     it(`after ${how}, with the data directory that it had`, async () => {
       await remove();
       await gone();
+      const told = await eventually('the klusterlet says what to do', async () => {
+        const { stdout } = await ours('klusterlet', ['status', '--data-dir', cluster.dataDir]);
+        return stdout.includes('hub token create') && stdout;
+      });
+      expect(told).to.match(/does not show the cluster again|revoked the certificates of this cluster/);
       await cluster.klusterlet.stop();
       await joinAgain('--cluster', 'again');
     });

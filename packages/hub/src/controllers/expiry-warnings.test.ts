@@ -85,7 +85,9 @@ describe('the warning before a certificate ends', () => {
       const one = cluster(300, recorded);
       return { ...one, metadata: { ...one.metadata, name } };
     });
-    expect(expiryNotes([...five, cluster(300)])).to.deep.equal(['warning: c1, c2, c3 and 2 more: It ends.']);
+    expect(expiryNotes([...five, cluster(300)])).to.deep.equal([
+      { message: 'It ends.', text: 'c1, c2, c3 and 2 more: It ends.' },
+    ]);
     expect(expiryNotes([cluster(300)])).to.deep.equal([]);
   });
 });
