@@ -2,8 +2,8 @@
 import { wellKnown } from '@flotilla/kube';
 import { pause } from '../demo/processes.mjs';
 import { cpuSeconds, residentMiB } from './machine.mjs';
-import { follow, isTrue, must } from './parts.mjs';
-import { forEachIndex, median, percentile } from './statistics.mjs';
+import { follow, isTrue } from './parts.mjs';
+import { forEachIndex, percentile } from './statistics.mjs';
 import { measureUse, recordUse } from './usage.mjs';
 
 const oneWorkCount = 200;
@@ -46,28 +46,6 @@ export const klusterletMemory = {
     const { klusterlet: own, hub: itsHub } = use.finish();
     record('klusterlet.peak', own.peak);
     record('klusterlet.hubPeak', itsHub.peak);
-  },
-};
-
-export const commands = {
-  name: 'commands',
-  async run({ fleet, record }) {
-    const { hub, dataDir } = await fleet();
-    const cases = {
-      'commands.clusters': ['hub', ['clusters', '--kubeconfig', hub.kubeconfig]],
-      'commands.token': ['hub', ['token', 'create', '--kubeconfig', hub.kubeconfig]],
-      'commands.status': ['klusterlet', ['status', '--data-dir', dataDir]],
-    };
-    for (const [name, [command, args]] of Object.entries(cases)) {
-      const times = [];
-      must(command, args); // the first reads the command from the disk
-      for (let i = 0; i < 5; i++) {
-        const began = performance.now();
-        must(command, args);
-        times.push(performance.now() - began);
-      }
-      record(name, median(times));
-    }
   },
 };
 
@@ -144,7 +122,7 @@ export const manyWorks = {
   },
 };
 
-async function createAndSettle(fleet, { prefix, count }) {
+export async function createAndSettle(fleet, { prefix, count }) {
   const names = Array.from({ length: count }, (_, i) => `${fleet.prefix}${prefix}-${i}`);
   const { created, available } = await settleAll(
     fleet,
