@@ -31,6 +31,19 @@ describe('workload simulator', () => {
     expect((await renewed()) > first).to.equal(true);
   });
 
+  it('asks for no write of the status of its node that changes nothing', async () => {
+    const { server } = standIn.cluster;
+    const handle = server.handle.bind(server);
+    const writes: string[] = [];
+    server.handle = (request) => {
+      if (request.method !== 'GET') writes.push(request.path);
+      return handle(request);
+    };
+    await standIn.cluster.pass(60_000);
+    expect(writes.filter((target) => target.includes('/leases/'))).to.have.length.greaterThan(1);
+    expect(writes.filter((target) => target.includes('/nodes/'))).to.deep.equal([]);
+  });
+
   it('runs a bare pod and finishes its deletion', async () => {
     await standIn.cluster.make(pods, { metadata: web, spec: template().spec });
     await standIn.cluster.pass(100);

@@ -18,7 +18,8 @@ const renewMs = (leaseDurationSeconds * 1000) / 2;
 const capacity = {
   cpu: '32',
   memory: '64Gi',
-  pods: '1000',
+  // As the server writes it: whatever is spelled otherwise differs from what was read, and is written again for ever.
+  pods: '1k',
   'ephemeral-storage': '200Gi',
   'hugepages-1Gi': '0',
   'hugepages-2Mi': '0',
