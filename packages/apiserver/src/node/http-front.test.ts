@@ -111,6 +111,22 @@ describe('the HTTP front turns away', () => {
     return { status: answer[':status'], text };
   }
 
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    it(`a session of ${maxVersion} that is to be resumed`, async () => {
+      const connect = async (session?: Buffer): Promise<TLSSocket> => {
+        const where = { host: '127.0.0.1', port: front.port, rejectUnauthorized: false, maxVersion };
+        const socket = connectTls({ ...where, ...(session && { session }) });
+        open.add(socket);
+        await once(socket, 'secureConnect');
+        return socket;
+      };
+      const first = await connect();
+      const session = maxVersion === 'TLSv1.2' ? first.getSession() : (await once(first, 'session'))[0];
+      expect(session).to.be.instanceOf(Buffer);
+      expect((await connect(session)).isSessionReused()).to.equal(false);
+    });
+  }
+
   it('nobody for the certificates shown: they are handed on, the leaf first', async () => {
     const { random } = createTestEnv();
     const nowMs = Date.now();
