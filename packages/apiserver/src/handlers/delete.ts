@@ -60,7 +60,7 @@ export async function removeCollection(
   const list = parseListQuery(request.query, 'deletecollection');
   const query = readOptions(deps, options);
   const selection = parseSelection(definition, list, request.namespace);
-  await waitForLatest(deps.cache, request.signal);
+  await waitForLatest(deps.cache, request);
   const { namespace, selectShown } = selection;
   const { clock } = options.env;
   const found = await selectInSlices(deps.cache.list(resourcePrefix(storageRef(definition)), { namespace }), {

@@ -31,7 +31,7 @@ export async function get(deps: ReadDependencies, options: RespondOptions): Prom
   const { definition, namespace, name = '' } = request;
   const resourceVersion = request.query.get('resourceVersion') ?? '';
   if (resourceVersion !== '' && resourceVersion !== '0') {
-    await waitForRevision(deps.cache, parseRevision(resourceVersion), request.signal);
+    await waitForRevision(deps.cache, parseRevision(resourceVersion), request);
   }
   const cached = deps.objects.find(definition, { namespace, name });
   if (cached === undefined) {
@@ -84,10 +84,10 @@ async function readPage(cache: WatchCache, page: PageRequest): Promise<ListResul
   if (query.continue !== '') return continuePage(cache, page);
   const revision = parseRevision(query.resourceVersion);
   if (query.resourceVersion === '') {
-    await waitForLatest(cache, request.signal);
+    await waitForLatest(cache, request);
     return readList(cache, page, {});
   }
-  await waitForRevision(cache, revision, request.signal);
+  await waitForRevision(cache, revision, request);
   // The legacy rule: a limit with a resourceVersion other than 0 and without a match means exactly that one.
   const isExact = query.match === 'Exact' || (query.match === '' && query.limit > 0 && revision > 0n);
   if (!isExact) return readList(cache, page, {});
@@ -110,7 +110,7 @@ async function continuePage(cache: WatchCache, page: PageRequest): Promise<ListR
     return readList(cache, page, { startAfter });
   }
   const revision = token.revision as Revision;
-  await waitForRevision(cache, revision, page.request.signal);
+  await waitForRevision(cache, revision, page.request);
   try {
     return await readList(cache, page, { startAfter, revision });
   } catch (error) {

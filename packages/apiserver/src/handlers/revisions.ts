@@ -1,6 +1,7 @@
 /** resourceVersion parameters: parsing, and waiting until the cache is as new as was asked for. */
 import { newBadRequest, newStatusError, type StatusError } from '@flotilla/api';
 import { storeFailure } from '../registry/store-failure.js';
+import type { ApiRequest } from '../server/handler.js';
 import type { Revision } from '../storage/store.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
 
@@ -30,14 +31,17 @@ export function newTooLargeResourceVersion(asked: Revision, current: Revision): 
   });
 }
 
+/** Its signal is made when it is first asked for, which few requests need: they find what they want at once. */
+type Waiting = Pick<ApiRequest, 'signal'>;
+
 /** Waits until the cache has reached the revision. @throws StatusError 504 when it does not in time. */
 export async function waitForRevision(
   cache: WatchCache,
   revision: Revision,
-  signal: AbortSignal,
+  request: Waiting,
 ): Promise<void> {
   if (cache.currentRevision >= revision) return;
-  if (await cache.waitFor(revision, { timeoutMs: waitTimeoutMs, signal })) return;
+  if (await cache.waitFor(revision, { timeoutMs: waitTimeoutMs, signal: request.signal })) return;
   throw newTooLargeResourceVersion(revision, cache.currentRevision);
 }
 
@@ -45,8 +49,13 @@ export async function waitForRevision(
  * Waits until the cache holds everything that was written before the call.
  * @throws StatusError 504 when it does not in time, 503 when the store cannot be asked.
  */
-export async function waitForLatest(cache: WatchCache, signal: AbortSignal): Promise<void> {
-  const isFresh = cache.catchUp({ timeoutMs: waitTimeoutMs, signal });
+export async function waitForLatest(cache: WatchCache, request: Waiting): Promise<void> {
+  const isFresh = cache.catchUp({
+    timeoutMs: waitTimeoutMs,
+    get signal() {
+      return request.signal;
+    },
+  });
   if (
     await isFresh.catch((error: unknown) => {
       throw storeFailure(error);

@@ -38,8 +38,8 @@ export async function watch(deps: WatchDependencies, options: RespondOptions): P
   const after = parseRevision(query.resourceVersion);
   const encoder = createEncoder(request, deps.env.clock);
 
-  if (query.resourceVersion === '') await waitForLatest(deps.cache, request.signal);
-  else await waitForRevision(deps.cache, after, request.signal);
+  if (query.resourceVersion === '') await waitForLatest(deps.cache, request);
+  else await waitForRevision(deps.cache, after, request);
 
   const timeoutMs =
     query.timeoutSeconds === undefined || query.timeoutSeconds <= 0

@@ -26,6 +26,7 @@ import { disconnectPeers } from './disconnect-peers.js';
 import { checkHeaders, http2HeaderSettings, limitHttp1Heads } from './header-limits.js';
 import { type Exchange, http1Exchange, http2Exchange } from './http-exchange.js';
 import { defaultHttpFrontLimits, type HttpFrontLimits } from './http-limits.js';
+import { dropHandshakeOptions } from './lean-sockets.js';
 import { createReadBody, type ReadBody } from './read-body.js';
 import { createKeepApart, type KeepApart } from './repeated-headers.js';
 import { answerPlainly, handOver, upgradeProtocol } from './upgrade.js';
@@ -103,6 +104,7 @@ export async function serveHttps(handler: ApiHandler, options: HttpFrontOptions)
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('secureConnection', (socket: TLSSocket) => {
+    dropHandshakeOptions(socket);
     tlsSockets.add(socket);
     socket.once('close', () => tlsSockets.delete(socket));
   });
