@@ -48,6 +48,19 @@ describe('idle memory', () => {
     expect([look(2000), look()]).to.deep.equal([1, 1]);
   });
 
+  it('is not asked for again by bursts that the heap hardly grows in', () => {
+    const { state, look } = setUp(150, [60, 40, 39, 38]);
+    for (let i = 0; i < 5; i++) look();
+    expect(state.collections).to.equal(3);
+    state.usedMib = 35;
+    for (const totalMib of [60, 74]) {
+      state.totalMib = totalMib;
+      expect([look(2000), look(), look()], `${totalMib} MiB`).to.deep.equal([3, 3, 3]);
+    }
+    state.totalMib = 80;
+    expect([look(2000), look(), look()]).to.deep.equal([3, 4, 4]);
+  });
+
   it('is given back also when it was collected at a time when much was alive', () => {
     const { state, look } = setUp(150, [148, 60]);
     state.usedMib = 140;

@@ -15,6 +15,11 @@ export interface IdleMemoryOptions {
   readonly quietShare: number;
   /** The heap must be larger than what is in it by this to be worth a round. */
   readonly slackBytes: number;
+  /**
+   * So much must the heap have grown since it was last collected, or be larger than what is in it. A collected heap is
+   * slow to work with until it has grown again: small bursts, a drift here and there, are not to pay for it each time.
+   */
+  readonly regrownBytes: number;
   /** A round that frees less than this is the last one. */
   readonly worthBytes: number;
   /** Rounds after one burst: the first frees, the next ones compact. */
@@ -29,16 +34,27 @@ export const defaultIdleMemoryOptions: IdleMemoryOptions = Object.freeze({
   everyMs: 2500,
   quietShare: 0.05,
   slackBytes: 12 * mib,
+  // More than the young generation, which is the first to grow again.
+  regrownBytes: 40 * mib,
   worthBytes: 4 * mib,
   maxRounds: 3,
   maxUsedBytes: 256 * mib,
 });
 
+export interface Heap {
+  readonly totalBytes: number;
+  readonly usedBytes: number;
+}
+
+function slackOf({ totalBytes, usedBytes }: Heap): number {
+  return totalBytes - usedBytes;
+}
+
 /** The process, as far as it matters here. */
 export interface HeapPort {
   /** CPU time used so far, of all threads. */
   cpuMs(): number;
-  heap(): { readonly totalBytes: number; readonly usedBytes: number };
+  heap(): Heap;
   /** Collects all garbage and brings what is left together; the process stands still meanwhile. */
   collect(): void;
 }
@@ -50,6 +66,8 @@ export class IdleCollector {
   #cpuMs: number;
   /** Left since the process was last busy. */
   #roundsLeft: number;
+  /** As the last collection left it; undefined: there was none. */
+  #collected: Heap | undefined;
 
   constructor(port: HeapPort, options: IdleMemoryOptions = defaultIdleMemoryOptions) {
     this.#port = port;
@@ -66,12 +84,21 @@ export class IdleCollector {
     this.#cpuMs = cpuMs;
     if (!isQuiet) this.#roundsLeft = maxRounds;
     if (!isQuiet || this.#roundsLeft === 0) return;
-    const { totalBytes, usedBytes } = this.#port.heap();
-    if (usedBytes > maxUsedBytes || totalBytes < usedBytes + slackBytes) return;
+    const heap = this.#port.heap();
+    if (heap.usedBytes > maxUsedBytes || slackOf(heap) < slackBytes) return;
+    if (this.#roundsLeft === maxRounds && !this.#hasGrown(heap)) return;
     this.#port.collect();
     this.#cpuMs = this.#port.cpuMs(); // its own work is no sign of life
-    const isWorthMore = totalBytes - this.#port.heap().totalBytes >= worthBytes;
+    this.#collected = this.#port.heap();
+    const isWorthMore = heap.totalBytes - this.#collected.totalBytes >= worthBytes;
     this.#roundsLeft = isWorthMore ? this.#roundsLeft - 1 : 0;
+  }
+
+  #hasGrown(heap: Heap): boolean {
+    const before = this.#collected;
+    if (before === undefined) return true;
+    const { regrownBytes } = this.#options;
+    return heap.totalBytes >= before.totalBytes + regrownBytes || slackOf(heap) >= regrownBytes;
   }
 }
 
