@@ -1,6 +1,7 @@
 import { createCertificateAuthority, fromPem, generateKeyPair, issueCertificate } from '@flotilla/kube';
 import { createTestEnv } from '@flotilla/kube/testing';
 import { expect } from 'chai';
+import type { CertificateRules } from './certificate-rules.js';
 import { createClientCertificateAuthenticator } from './client-certificate.js';
 
 const hourMs = 3_600_000;
@@ -91,4 +92,61 @@ describe('createClientCertificateAuthenticator', () => {
         .with.nested.property('status.code', 401);
     });
   }
+});
+
+describe('the rules of an embedding program about client certificates', () => {
+  function withRules(rules: CertificateRules) {
+    const kit = setUp();
+    const clientCa = (): string => kit.state.bundle;
+    return {
+      ...kit,
+      authenticator: createClientCertificateAuthenticator({ clock: kit.clock, clientCa, rules }),
+    };
+  }
+
+  it('refuse one that is in order, in their own words, also one that was believed before', () => {
+    const voided = new Set<string>();
+    const { authenticator, issue } = withRules({
+      refuses: ({ subject }) => (voided.has(subject.commonName) ? 'the hub revoked it' : undefined),
+    });
+    const chain = issue();
+    expect(authenticator.authenticate(chain)?.username).to.equal('agent');
+    voided.add('agent');
+    expect(() => authenticator.authenticate(chain)).to.throw('Unauthorized: the hub revoked it');
+    expect(authenticator.authenticate(issue({ subject: { commonName: 'other' } }))?.username).to.equal(
+      'other',
+    );
+  });
+
+  it('say whom one stands for whose time is over, each time anew', async () => {
+    let isKnown = true;
+    const { authenticator, clock, issue } = withRules({
+      whenExpired: ({ subject }, nowMs) =>
+        isKnown ? { username: `expired:${subject.commonName}@${nowMs}`, groups: ['g'] } : undefined,
+    });
+    const chain = issue();
+    expect(authenticator.authenticate(chain)?.username).to.equal('agent');
+    await clock.advance(hourMs + 1);
+    expect(authenticator.authenticate(chain)).to.deep.equal({
+      username: `expired:agent@${clock.now()}`,
+      groups: ['g'],
+    });
+    isKnown = false;
+    expect(() => authenticator.authenticate(chain)).to.throw(/expired/);
+  });
+
+  it('are not asked about one that was never in order', async () => {
+    const asked: string[] = [];
+    const { authenticator, clock, issue, newAuthority } = withRules({
+      refuses: ({ subject }) => void asked.push(subject.commonName) as undefined,
+      whenExpired: () => ({ username: 'somebody', groups: [] }),
+    });
+    await clock.advance(hourMs + 1);
+    for (const [chain, why] of [
+      [issue({ ca: newAuthority('clients') }), /not signed/],
+      [issue({ usages: ['server auth'] }), /not for clients/],
+    ] as const)
+      expect(() => authenticator.authenticate(chain)).to.throw(why);
+    expect(asked).to.deep.equal([]);
+  });
 });

@@ -2,7 +2,7 @@
  * The keys and certificates of a running server, as of now: what ends soon is made again in time, and what the roll of
  * the authority has changed is taken over. Whoever uses them listens. Called by `run-server.ts` only.
  */
-import type { Env } from '@flotilla/kube';
+import { type Env, parseCertificate } from '@flotilla/kube';
 import { leafRenewalMs, type ServerPki } from '../server/server-pki.js';
 
 export interface LivePki {
@@ -23,7 +23,7 @@ export interface LivePkiOptions {
 
 const longestWaitMs = 12 * 3_600_000;
 const shortestWaitMs = 1000;
-const retryMs = 60_000;
+const longestRetryMs = 60_000;
 
 export async function createLivePki({ env, load, signal }: LivePkiOptions): Promise<LivePki> {
   let current = await load();
@@ -51,7 +51,7 @@ export async function createLivePki({ env, load, signal }: LivePkiOptions): Prom
         () => arm(untilDueMs(current, env)),
         (error: unknown) => {
           env.log.error('the certificates of the server could not be renewed', { error: String(error) });
-          arm(Math.min(retryMs, untilDueMs(current, env)));
+          arm(untilRetryMs(current, env));
         },
       );
     });
@@ -73,6 +73,16 @@ function untilDueMs(
 ): number {
   const dueMs = Math.min(leafRenewalMs(servingCertificate), leafRenewalMs(adminCertificate));
   return Math.min(Math.max(dueMs - clock.now(), shortestWaitMs), longestWaitMs);
+}
+
+/** A tenth of what is left, or of what is over: often enough for certificates of seconds, and no flood of complaints. */
+function untilRetryMs(
+  { servingCertificate, adminCertificate }: ServerPki,
+  { clock }: Pick<Env, 'clock'>,
+): number {
+  const ends = [servingCertificate, adminCertificate].map((pem) => parseCertificate(pem).notAfterMs);
+  const leftMs = Math.abs(Math.min(...ends) - clock.now());
+  return Math.min(Math.max(leftMs / 10, shortestWaitMs), longestRetryMs);
 }
 
 function isSame(one: ServerPki, other: ServerPki): boolean {
