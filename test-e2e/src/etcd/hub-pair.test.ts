@@ -4,7 +4,6 @@ import { expect } from 'chai';
 import { type Conditioned, isTrue, must, type Work } from '../support/fleet.js';
 import { freePort, Link } from '../support/network.js';
 import { Daemon, eventually, ours, run } from '../support/processes.js';
-import { expectRefusal } from '../support/refusals.js';
 import { Replica } from './replica.js';
 
 const cluster = 'edge';
@@ -99,13 +98,31 @@ function work(name: string): object {
     await applied(two, 'first');
   });
 
-  it('refuse to roll the authority that they share, and go on with it', async () => {
-    for (const { kubeconfig } of hubs) {
-      const before = must(await ours('hub', ['ca', '-o', 'json', '--kubeconfig', kubeconfig]));
-      const refused = await ours('hub', ['ca', 'roll', '--kubeconfig', kubeconfig]);
-      expectRefusal(refused, 1, /servers that share an etcd share their authority, which can only be rolled/);
-      expect(refused.stdout).to.equal('');
-      expect(must(await ours('hub', ['ca', '-o', 'json', '--kubeconfig', kubeconfig]))).to.equal(before);
+  it('roll the authority that they share; one that is down meanwhile has it when it is back', async () => {
+    const [one, two] = hubs as readonly [Replica, Replica]; // as made above
+    const hub = (at: Replica, ...args: string[]) => ours('hub', [...args, '--kubeconfig', at.kubeconfig]);
+    const state = async (at: Replica): Promise<string> => must(await hub(at, 'ca'));
+    const authorities = async (at: Replica): Promise<string> =>
+      (await state(at)).match(/sha256:\w+/g)?.join() ?? '';
+    const before = await authorities(one);
+    await two.daemon.stop('SIGKILL');
+    must(await hub(one, 'ca', 'roll', '--wait', '90s'));
+    const both = await authorities(one);
+    expect(both)
+      .to.match(/^sha256:\w+,sha256:\w+$/)
+      .and.contain(before);
+    await two.launch();
+    expect(await authorities(two)).to.equal(both);
+    must(await hub(two, 'ca', 'finish'));
+    const after = await authorities(two);
+    expect(both).to.equal(`${after},${before}`);
+    await eventually('the first has followed', async () => {
+      return (await authorities(one)) === after && (await state(one)).includes('one authority');
+    });
+    for (const [index, at] of [two, one].entries()) {
+      link.redirect(at.port);
+      await apply(at, work(`rolled-${index}`));
+      await applied(at, `rolled-${index}`);
     }
   });
 

@@ -6,20 +6,12 @@
  */
 import { isObject, newBadRequest, newStatusError } from '@flotilla/api';
 import { type Env, parseCertificate, publicKeyHash, splitCertificates } from '@flotilla/kube';
-import {
-  type AuthorityOptions,
-  type AuthorityPhase,
-  beginRoll,
-  dropOld,
-  promoteNext,
-} from '../server/authorities.js';
+import { type AuthorityPhase, type AuthorityStep, authoritySteps } from '../server/authorities.js';
 import type { ApiRequest, ApiResponse } from '../server/handler.js';
 import type { ServerPki } from '../server/server-pki.js';
 import type { LivePki } from './live-pki.js';
 
 export const authorityPath = '/flotilla.dev/authority';
-
-export type AuthorityStep = 'begin' | 'promote' | 'finish';
 
 /** What GET answers. */
 export interface AuthorityState {
@@ -35,21 +27,9 @@ export interface AuthorityState {
 export interface AuthorityEndpointOptions {
   readonly env: Pick<Env, 'log'>;
   readonly pki: LivePki;
-  readonly files: AuthorityOptions;
-  /** Other servers share the authority. */
-  readonly isShared: boolean;
+  /** Takes a step, of this server's authorities or of those that servers share; without effect in another phase. */
+  readonly roll: (step: AuthorityStep) => Promise<void>;
 }
-
-const steps: Readonly<
-  Record<
-    AuthorityStep,
-    { from: AuthorityPhase; to: AuthorityPhase; take: (files: AuthorityOptions) => Promise<void> }
-  >
-> = {
-  begin: { from: 'stable', to: 'spreading', take: beginRoll },
-  promote: { from: 'spreading', to: 'retiring', take: promoteNext },
-  finish: { from: 'retiring', to: 'stable', take: dropOld },
-};
 
 export function createAuthorityHandler(
   options: AuthorityEndpointOptions,
@@ -79,21 +59,13 @@ function readStep(body: Uint8Array): AuthorityStep {
   throw newBadRequest(`step: must be begin, promote or finish, not ${JSON.stringify(step)}`);
 }
 
-async function takeStep(
-  { env, pki, files, isShared }: AuthorityEndpointOptions,
-  step: AuthorityStep,
-): Promise<void> {
-  if (isShared) {
-    throw newBadRequest(
-      'servers that share an etcd share their authority, which can only be rolled while one data directory has it',
-    );
-  }
-  const { from, to, take } = steps[step];
+async function takeStep({ env, pki, roll }: AuthorityEndpointOptions, step: AuthorityStep): Promise<void> {
+  const { from, to } = authoritySteps[step];
   const { phase } = pki.current;
   if (phase === to) return;
   if (phase !== from)
     throw newBadRequest(`step: ${step} comes after ${from}, and the authorities are ${phase}`);
-  await take(files);
+  await roll(step);
   await pki.refresh();
   env.log.info('authority rolled', { step, phase: to });
 }

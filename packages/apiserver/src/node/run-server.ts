@@ -47,10 +47,10 @@ import { startRuntimeMetrics } from './runtime-metrics.js';
 import {
   adminKubeconfig,
   advertisedHost,
-  caName,
   formatHost,
   makeIdentity,
   pkiDirectory,
+  type ServerIdentity,
 } from './server-identity.js';
 import { startAudit } from './start-audit.js';
 
@@ -136,7 +136,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
     const url =
       options.advertiseUrl ??
       `https://${formatHost(advertisedHost(options.listen.host))}:${options.listen.port}`;
-    const { pki, issuer } = await makeIdentity(options, { store, url, signal: stop.signal });
+    const { pki, issuer, roll } = await makeIdentity(options, { store, url, signal: stop.signal });
     const authentication = await loadAuthentication(options.authentication ?? {}, {
       env,
       fetchJson,
@@ -167,7 +167,7 @@ export async function runServer(options: RunServerOptions): Promise<RunningServe
       processMetrics: () => runtime.render() + (options.metrics?.() ?? ''),
       paths: new Map<string, PathHandler>([
         ...(options.paths ?? []),
-        ['flotilla.dev', ownPaths(options, { store, pki })],
+        ['flotilla.dev', ownPaths(options, { store, pki, roll })],
       ]),
       ...(options.secretPaths && { secretPaths: options.secretPaths }),
       authorizationMode: options.authorization?.authorizationMode ?? 'RBAC',
@@ -257,13 +257,12 @@ interface LoopContext extends Pick<ControlPlaneOptions, 'trust'> {
 /** The paths under `/flotilla.dev`. */
 function ownPaths(
   options: RunServerOptions,
-  { store, pki }: { readonly store: Store; readonly pki: LivePki },
+  { store, pki, roll }: { readonly store: Store } & Pick<ServerIdentity, 'pki' | 'roll'>,
 ): (request: ApiRequest) => Promise<ApiResponse | undefined> {
   const { env } = options;
   const directory = pkiDirectory(options);
   const backup = createBackupHandler({ env, store, pkiDirectory: directory });
-  const files = { env, directory, caName: caName(options) };
-  const authority = createAuthorityHandler({ env, pki, files, isShared: store.isShared === true });
+  const authority = createAuthorityHandler({ env, pki, roll });
   return async (request) => backup(request) ?? authority(request);
 }
 

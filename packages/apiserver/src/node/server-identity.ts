@@ -4,11 +4,13 @@
  */
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { type Env, writeKubeconfig } from '@flotilla/kube';
+import { type Env, sleep, spawn, writeKubeconfig } from '@flotilla/kube';
 import type { CertificateOptions } from '../configuration/certificates.js';
-import { adoptIdentity, ensureServerPki, proposeIdentity, type ServerPki } from '../server/server-pki.js';
-import { ensureSharedIdentity } from '../server/shared-identity.js';
-import type { Store } from '../storage/store.js';
+import { adoptIdentity } from '../server/adopt-identity.js';
+import { type AuthorityStep, authoritySteps, makeAuthority } from '../server/authorities.js';
+import { ensureServerPki, proposeIdentity, type ServerPki } from '../server/server-pki.js';
+import { ensureSharedIdentity, newerIdentity, rollIdentity } from '../server/shared-identity.js';
+import type { Revision, Store } from '../storage/store.js';
 import { createLivePki, type LivePki } from './live-pki.js';
 
 /** What of a server's options makes its identity. */
@@ -22,21 +24,60 @@ export interface IdentityOptions {
   readonly certificates?: CertificateOptions;
 }
 
+export interface ServerIdentity {
+  readonly pki: LivePki;
+  readonly issuer: string;
+  /** Takes a step of the roll of the authority; `pki` has it after its next refresh. */
+  readonly roll: (step: AuthorityStep) => Promise<void>;
+}
+
+/** How soon a server follows when another one has rolled the authority that they share. */
+const followMs = 1000;
+
 /** The server's keys: all its own, or what servers on one store share and the rest its own. */
 export async function makeIdentity(
   options: IdentityOptions,
   { store, url, signal }: { store: Store; url: string; signal: AbortSignal },
-): Promise<{ pki: LivePki; issuer: string }> {
+): Promise<ServerIdentity> {
   const { env } = options;
-  const live = (): Promise<LivePki> => createLivePki({ env, load: () => makePki(options), signal });
-  if (store.isShared !== true) return { pki: await live(), issuer: url };
   const directory = pkiDirectory(options);
-  const shared = await ensureSharedIdentity(store, async () => ({
-    ...(await proposeIdentity({ env, directory, caName: caName(options) })),
+  const files = { env, directory, caName: caName(options) };
+  if (store.isShared !== true) {
+    const pki = await createLivePki({ env, load: () => makePki(options), signal });
+    return { pki, issuer: url, roll: (step) => authoritySteps[step].take(files) };
+  }
+  const { issuer } = await ensureSharedIdentity(store, async () => ({
+    ...(await proposeIdentity(files)),
     issuer: url,
   }));
-  await adoptIdentity(shared, { files: env.files, directory });
-  return { pki: await live(), issuer: shared.issuer };
+  let adopted: Revision | undefined;
+  const load = async (): Promise<ServerPki> => {
+    const newer = await newerIdentity(store, adopted).catch((error: unknown) => {
+      // What this server has is good while the store is away, also to renew its own certificates.
+      if (adopted === undefined) throw error;
+      env.log.warn('the authorities that servers share cannot be read', { error: String(error) });
+      return undefined;
+    });
+    if (newer !== undefined) {
+      await adoptIdentity(newer.identity, { env, directory });
+      adopted = newer.revision;
+    }
+    return makePki(options);
+  };
+  const pki = await createLivePki({ env, load, signal });
+  const follow = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await sleep(env.clock, followMs, signal).catch(() => undefined); // only an abort, which ends the loop
+      if (signal.aborted) return;
+      try {
+        if ((await newerIdentity(store, adopted)) !== undefined) await pki.refresh();
+      } catch (error) {
+        env.log.debug('the authorities that servers share cannot be read', { error: String(error) });
+      }
+    }
+  };
+  spawn('authorities that servers share', follow, { log: env.log, signal });
+  return { pki, issuer, roll: (step) => rollIdentity(store, step, () => makeAuthority(files)) };
 }
 
 export function caName({ profile }: Pick<IdentityOptions, 'profile'>): string {

@@ -32,7 +32,9 @@ export interface AuthorityOptions {
 }
 
 const caLifeMs = 10 * 365 * 24 * 3_600_000;
-const names = { current: 'ca', next: 'next-ca', old: 'old-ca' } as const;
+/** Of the old one only the certificate is kept. */
+export const authorityFiles = { current: 'ca', next: 'next-ca', old: 'old-ca' } as const;
+const names = authorityFiles;
 
 /** Makes the first authority when there is none. */
 export async function ensureAuthorities(options: AuthorityOptions): Promise<Authorities> {
@@ -68,6 +70,25 @@ export async function dropOld(options: AuthorityOptions): Promise<void> {
   const { phase } = await ensureAuthorities(options);
   if (phase === 'retiring') await options.env.files.remove(join(options.directory, `${names.old}.crt`));
 }
+
+/** The next step of putting another authority in the place of the one in use. */
+export type AuthorityStep = 'begin' | 'promote' | 'finish';
+
+export const authoritySteps: Readonly<
+  Record<
+    AuthorityStep,
+    {
+      readonly from: AuthorityPhase;
+      readonly to: AuthorityPhase;
+      /** On the files of a server that has its authorities for itself. */
+      readonly take: (options: AuthorityOptions) => Promise<void>;
+    }
+  >
+> = {
+  begin: { from: 'stable', to: 'spreading', take: beginRoll },
+  promote: { from: 'spreading', to: 'retiring', take: promoteNext },
+  finish: { from: 'retiring', to: 'stable', take: dropOld },
+};
 
 /** An authority that is not kept anywhere yet. */
 export function makeAuthority({

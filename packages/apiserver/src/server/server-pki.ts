@@ -40,7 +40,7 @@ export interface ServerPkiOptions {
   readonly servingLifeMs?: number | undefined;
 }
 
-const serviceAccountKeyFile = 'service-account.key';
+export const serviceAccountKeyFile = 'service-account.key';
 const dayMs = 24 * 3_600_000;
 const leafLifeMs = 365 * dayMs;
 /** What has less left is made again; of a short life, its last third. */
@@ -88,31 +88,6 @@ export async function proposeIdentity(
     ca: (await readPair(options, 'ca')) ?? makeAuthority(options),
     serviceAccountKey: key === undefined ? generateKeyPair().privateKeyPem : Buffer.from(key).toString(),
   };
-}
-
-/**
- * Puts what all servers on one store have in common into a server's own directory, before `ensureServerPki` makes the
- * rest. @throws Error when the directory holds the keys of another cluster: they are never overwritten.
- */
-export async function adoptIdentity(
-  shared: Pick<ServerPki, 'ca' | 'serviceAccountKey'>,
-  { files, directory }: { files: Env['files']; directory: string },
-): Promise<void> {
-  const wanted: readonly (readonly [name: string, pem: string, mode: number])[] = [
-    ['ca.key', shared.ca.privateKeyPem, 0o600],
-    ['ca.crt', shared.ca.certificatePem, 0o644],
-    [serviceAccountKeyFile, shared.serviceAccountKey, 0o600],
-  ];
-  for (const [name, pem, mode] of wanted) {
-    const path = join(directory, name);
-    const known = await files.read(path);
-    if (known === undefined) await files.write(path, pem, { mode });
-    else if (Buffer.from(known).toString() !== pem) {
-      throw new Error(
-        `${path} is not that of the servers that share this etcd: the directory belongs to another cluster; choose another with --data-dir`,
-      );
-    }
-  }
 }
 
 /** When a certificate that this server made for itself is to be made again. */
