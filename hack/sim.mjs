@@ -30,7 +30,9 @@ const wish = {
   jobs: Number(options.jobs),
   ...(options.hours !== undefined && { forMs: Number(options.hours) * 3_600_000 }),
   onlyCorpus: options['from-corpus'],
-  shrinks: !options['no-shrink'],
+  shrinkForMs: options['no-shrink'] ? 0 : Number(options['shrink-seconds']) * 1000,
+  maxFailures: Number(options['max-failures']),
+  onlySeeds: options['no-corpus'],
   keeps: !options['no-keep'] && !isReplay,
   say: (text) => process.stdout.write(`${text}\n`),
 };
@@ -91,12 +93,15 @@ function readOptions() {
         markdown: { type: 'boolean', default: false },
         coverage: { type: 'boolean', default: false },
         'no-shrink': { type: 'boolean', default: false },
+        'shrink-seconds': { type: 'string', default: '120' },
+        'max-failures': { type: 'string', default: '3' },
+        'no-corpus': { type: 'boolean', default: false },
         'no-keep': { type: 'boolean', default: false },
         'no-build': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    for (const name of ['runs', 'max-seeds', 'seed', 'base-seed', 'jobs']) {
+    for (const name of ['runs', 'max-seeds', 'seed', 'base-seed', 'jobs', 'shrink-seconds', 'max-failures']) {
       const given = values[name];
       if (given !== undefined && !/^\d{1,9}$/.test(given)) throw new Error(`--${name} takes a whole number`);
     }
@@ -127,6 +132,9 @@ function usage(why) {
   --max-seeds N    for each bug; default 200
   --markdown       and the table for docs/reliability.md
   --no-shrink      do not look for a shorter scenario that fails too
+  --shrink-seconds N   how long to look for it, for each failure; default 120
+  --max-failures N     after so many no more runs begin; default 3
+  --no-corpus      only the seeds
   --no-keep        do not put failing scenarios into the corpus
   --no-build       run what is built already
 `);

@@ -15,7 +15,8 @@ const passed = args.filter((arg) => arg !== '--unit' && arg !== '--e2e');
 const flags = { unit: ['--timeout', '30000'], e2e: ['--timeout', '180000', '--exit'] };
 /** Those that take longest are begun first, or one of them would run alone in the end. */
 const longest = [
-  'simulation/fresh-seeds',
+  'simulation/fresh-seeds/first-half',
+  'simulation/fresh-seeds/second-half',
   'identity/short-lives',
   'identity/health',
   'identity/clocks',

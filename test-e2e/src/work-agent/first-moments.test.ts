@@ -69,6 +69,39 @@ describe('work agent, the first moments of a work', () => {
     });
   }
 
+  it('have their objects held while the hub is silent about the finalizer, and are reported when it speaks', async () => {
+    world.network.setFaults({ latencyMs: [10, 10], detectMs: 60_000 });
+    await createWork(world, work('web', [configMap('a')]));
+    for (let ms = 0; (await inventories()).length === 0; ms++) {
+      expect(ms).to.be.lessThan(1000);
+      await world.env.clock.advance(1);
+    }
+    world.network.cut('hub');
+    for (const pauseMs of [1, 500, 4000]) {
+      await eventually(world, async () => (await object()) !== undefined);
+      await world.env.clock.advance(pauseMs);
+      await world.managed.delete(wellKnown.configMaps, key);
+      await world.env.clock.advance(5000);
+      expect(await object(), `deleted after ${pauseMs} ms`).not.to.equal(undefined);
+    }
+    world.network.healAll();
+    await world.env.clock.advance(100);
+    const { metadata, status } = (await getWork(world, 'web')) ?? expect.fail('the work is gone');
+    expect(metadata.finalizers).to.deep.equal([manifestWorkFinalizer]);
+    expect(status?.conditions?.find(({ type }) => type === 'Applied')?.status).to.equal('True');
+  });
+
+  it('end well with a hub that takes three seconds for each answer', async () => {
+    world.network.setFaults({ latencyMs: [1500, 1500] });
+    await createWork(world, work('web', [configMap('a')]));
+    const done = await untilCondition(world, 'web', { type: 'Applied' });
+    expect(done.metadata.finalizers).to.deep.equal([manifestWorkFinalizer]);
+    await world.hub.delete(wellKnown.manifestWorks, { namespace: 'cluster1', name: 'web' });
+    await eventually(world, async () => (await getWork(world, 'web')) === undefined);
+    expect(await object()).to.equal(undefined);
+    expect(await inventories()).to.deep.equal([]);
+  });
+
   it('begin anew when the inventory is taken away before the result is in it, the hub being silent', async () => {
     world.network.setFaults({ latencyMs: [10, 10] });
     const unheard: unknown[] = []; // each would end the process

@@ -35,7 +35,10 @@ export interface WorkReconcilerDependencies extends Omit<ApplyPassDependencies, 
 
 /** Pause, doubled at most, while the hub or the cluster cannot be reached. */
 const unreachableMs = 1500;
-/** So long a pass waits for the hub's word on the finalizer; meanwhile nobody corrects the objects of this work. */
+/**
+ * So long the first pass waits for the hub's word on the finalizer. Meanwhile nobody corrects the objects of this work,
+ * and one of the passes that may run at a time is taken.
+ */
 const finalizerPatienceMs = 1000;
 
 /** A finalizer that was asked for. */
@@ -43,8 +46,11 @@ interface Finalizing {
   readonly uid: string;
   /** Asked for before the first pass: if the work is gone by then, nothing but this pass has left anything. */
   readonly isFirst: boolean;
+  readonly sinceMs: number;
   /** Resolves with what stood in the way, if anything did; never rejects. */
   readonly asked: Promise<unknown>;
+  /** What the last pass that did not wait any longer has to say once the hub has answered. */
+  report?: () => void;
 }
 
 /** Thrown so that the work comes again soon; the log shows why. */
@@ -68,6 +74,7 @@ export class WorkReconciler {
 
   async reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const work = this.#deps.source.get(name);
+    if (work?.metadata.deletionTimestamp !== undefined || work === undefined) this.#finalizing.delete(name);
     if (work === undefined) return this.#forget(name);
     try {
       if (work.metadata.deletionTimestamp !== undefined) return await this.#takeAway(work, signal);
@@ -155,21 +162,24 @@ export class WorkReconciler {
   }
 
   #finalize(work: ManifestWork, signal: AbortSignal): Finalizing {
-    const { source, hubWriter, inventories } = this.#deps;
+    const { source, hubWriter, inventories, env } = this.#deps;
     const { name = '', uid = '' } = work.metadata;
+    const sinceMs = env.clock.monotonicMs();
     const underWay = this.#finalizing.get(name);
     if (underWay?.uid === uid) return underWay;
     const isFirst = inventories.get(inventories.nameFor(name))?.status === undefined;
     // A saved work got its finalizer when it was first seen; the hub is asked about it when it is there again.
-    if (!source.isFromHub(name)) return { uid, isFirst, asked: Promise.resolve(undefined) };
+    if (!source.isFromHub(name)) return { uid, isFirst, sinceMs, asked: Promise.resolve(undefined) };
     const asked = hubWriter.ensureFinalizer(work, signal).then(
       () => undefined,
       (error: unknown) => error,
     );
-    const finalizing = { uid, isFirst, asked };
+    const finalizing: Finalizing = { uid, isFirst, sinceMs, asked };
     this.#finalizing.set(name, finalizing);
     void asked.then(() => {
-      if (this.#finalizing.get(name) === finalizing) this.#finalizing.delete(name);
+      if (this.#finalizing.get(name) !== finalizing) return;
+      this.#finalizing.delete(name);
+      finalizing.report?.();
     });
     return finalizing;
   }
@@ -177,7 +187,7 @@ export class WorkReconciler {
   async #applyOwned(
     work: ManifestWork,
     pass: Omit<PassInput, 'work'>,
-    { asked, isFirst }: Finalizing,
+    finalizing: Finalizing,
   ): Promise<ReconcileResult> {
     const { saved, hubWriter, inventories, diagnoses, env, options, random } = this.#deps;
     const { name = '', uid = '', generation = 0 } = work.metadata;
@@ -188,18 +198,21 @@ export class WorkReconciler {
     const observedAtMs = env.clock.now();
     const manifests = diagnoses.refine(name, result.observations);
     // Both writes to the hub are bound to the version that was read: one after the other.
-    const told = await within(asked, finalizerPatienceMs, env.clock);
-    if (told !== undefined) hubWriter.report(name, { uid, generation, manifests, observedAtMs });
+    const report = (): void => hubWriter.report(name, { uid, generation, manifests, observedAtMs });
+    const askedMs = env.clock.monotonicMs() - finalizing.sinceMs;
+    const told = await within(finalizing.asked, Math.max(0, finalizerPatienceMs - askedMs), env.clock);
+    if (told === undefined) finalizing.report = report;
+    else report();
     await result.recorded;
     if (result.complete) await saved.settle(name);
     const obstacle = told?.value;
     if (obstacle !== undefined) {
       // Deleted before it could wait for us. What was there before this pass is left to the eviction.
-      if (isFirst && isAbsence(obstacle)) await inventories.remove(pass.inventory, pass.signal);
+      if (finalizing.isFirst && isAbsence(obstacle)) await inventories.remove(pass.inventory, pass.signal);
       throw obstacle;
     }
     if (result.failures.length > 0) throw new ManifestsFailedError(result.failures);
-    if (told === undefined) return { requeueAfterMs: unreachableMs * (1 + random()) };
+    if (told === undefined) return { requeueAfterMs: askedMs + unreachableMs * (1 + random()) };
     const resyncMs = options.resyncMs * (0.8 + 0.4 * random());
     return { requeueAfterMs: Math.min(result.retryAfterMs ?? resyncMs, resyncMs) };
   }

@@ -16,20 +16,24 @@ export interface SimulateOptions {
   readonly forMs?: number;
   /** Nothing but the corpus. */
   readonly onlyCorpus: boolean;
-  readonly shrinks: boolean;
+  /** Nothing but fresh seeds. */
+  readonly onlySeeds: boolean;
+  /** Real time to look for a shorter scenario that fails like one that failed. */
+  readonly shrinkForMs: number;
+  /** After so many no more runs begin. */
+  readonly maxFailures: number;
   /** Puts failing scenarios into the corpus. */
   readonly keeps: boolean;
   readonly say: (text: string) => void;
 }
 
-const shrinkForMs = 120_000;
 const progressEveryMs = 10_000;
 
 /** Resolves with what came of it; the caller decides what a failure means. */
 export async function simulate(options: SimulateOptions): Promise<Summary> {
   const { say, forMs, baseSeed } = options;
   const runs = options.onlyCorpus ? 0 : forMs === undefined ? options.runs : Number.POSITIVE_INFINITY;
-  const corpus = readCorpus();
+  const corpus = options.onlySeeds ? [] : readCorpus();
   say(`${corpus.length} scenarios of the corpus${runs === 0 ? '' : `, then seeds from ${baseSeed} on`}`);
   let toldMs = performance.now();
   const summary = await runCampaign({
@@ -74,9 +78,10 @@ export async function replay(
 function campaignOptions({
   baseSeed,
   jobs,
-  shrinks,
+  shrinkForMs,
+  maxFailures,
 }: SimulateOptions): Omit<CampaignOptions, 'corpus' | 'runs'> {
-  return { baseSeed, workers: jobs, shrinkForMs: shrinks ? shrinkForMs : 0 };
+  return { baseSeed, workers: jobs, shrinkForMs, maxFailures };
 }
 
 function tellFailure({ seed, breaches, failure, traceHash }: Outcome, { say, keeps }: SimulateOptions): void {

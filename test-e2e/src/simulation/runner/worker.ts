@@ -2,6 +2,7 @@
  * A process that runs the scenarios it is sent, one after the other, and answers with what came of each. An error that
  * nobody awaited is a breach of the run it happened in. Started by the worker pool, and with planted bugs by their hook.
  */
+import './tuning.js';
 import { describeFailure } from '../report.js';
 import { type RunResult, runScenario } from '../run-scenario.js';
 import type { Scenario } from '../scenario.js';

@@ -1,0 +1,3 @@
+import { simulatePart } from './simulate-part.js';
+
+simulatePart(0);
