@@ -23,6 +23,8 @@ export interface ObserverOptions {
   readonly onBreach: (promise: string, what: string) => void;
   /** A promise was judged. */
   readonly onCheck: (promise: string) => void;
+  /** Whether an edition of a work may change an object that is there. */
+  readonly mayWrite: (token: string, key: string) => boolean;
   /** Whether the cluster's klusterlet has this edition of a work on disk. */
   readonly hasSaved: (cluster: string, token: string) => boolean;
 }
@@ -282,6 +284,10 @@ export class Observer {
 
   #judgeChange(cluster: string, change: { key: string; before: KubeObject; after: KubeObject }): void {
     const { key, before, after } = change;
+    const token = tokenOf(after);
+    if (token !== undefined && token !== tokenOf(before) && !this.#options.mayWrite(token, key)) {
+      this.#options.onBreach('P2', `${cluster} ${key}: changed by ${token}, which is only to create it`);
+    }
     const planted = this.cluster(cluster).foreign.get(after.metadata.uid ?? '');
     if (planted === undefined || planted.mayChange) return;
     if (essence(before) === essence(after)) return;

@@ -14,6 +14,7 @@ import {
 } from '@flotilla/api';
 import { TransportError, wellKnown } from '@flotilla/kube';
 import { itemKey, tokenOf, toWork, type WorkPlan } from './items.js';
+import { isWriter } from './model/editions.js';
 import type { Change, SeenWork } from './model/work-model.js';
 import type { World } from './world.js';
 
@@ -193,7 +194,5 @@ function tokenOfSpec(spec: ManifestWork['spec']): string | undefined {
 
 /** Whether the plan's work corrects an object of this key. */
 export function holds(plan: WorkPlan, key: string): boolean {
-  return plan.items.some(
-    (item) => itemKey(item) === key && (item.strategy === 'Update' || item.strategy === 'ServerSideApply'),
-  );
+  return plan.items.some((item) => itemKey(item) === key && isWriter(item.strategy));
 }

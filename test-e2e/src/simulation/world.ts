@@ -94,6 +94,7 @@ export class World {
       nowMs: () => this.clock.monotonicMs(),
       onBreach: (promise, what) => this.breach(promise, what),
       onCheck: (promise) => this.checks.add(promise),
+      mayWrite: (token, key) => this.model.editions.mayWrite(token, key),
       hasSaved: (cluster, token) => this.cluster(cluster).klusterlet.hasSaved(token),
     });
     this.hub = this.#createHub();

@@ -10,6 +10,11 @@ export interface Edition {
   readonly plan: WorkPlan;
 }
 
+/** Whether objects are held to what such manifests say. */
+export function isWriter(strategy: Strategy): boolean {
+  return strategy === 'Update' || strategy === 'ServerSideApply';
+}
+
 export class Editions {
   readonly #byToken = new Map<string, Edition>();
   /** Strategies that a work has asked for, by work and key. */
@@ -33,6 +38,12 @@ export class Editions {
 
   of(token: string | undefined): Edition | undefined {
     return token === undefined ? undefined : this.#byToken.get(token);
+  }
+
+  /** Whether the edition may change an object that is there; of a token that is no edition's nothing is known. */
+  mayWrite(token: string, key: string): boolean {
+    const item = this.#byToken.get(token)?.plan.items.find((each) => itemKey(each) === key);
+    return item === undefined || isWriter(item.strategy);
   }
 
   /** Whether a work has always asked for one strategy for the object. */

@@ -4,9 +4,9 @@
  * its works ask for and from what has happened to the cluster.
  */
 import type { KubeObject } from '@flotilla/api';
-import { type Item, itemKey, type Strategy, toManifests } from '../items.js';
+import { type Item, itemKey, toManifests } from '../items.js';
 import type { ClusterModel, Why } from './cluster-model.js';
-import type { Edition, Editions } from './editions.js';
+import { type Edition, type Editions, isWriter } from './editions.js';
 import type { Live } from './work-model.js';
 
 export interface ExpectedObject {
@@ -122,10 +122,6 @@ function expectObject(
       return !editions.isOfOneMind(winner.live.edition.plan, key);
     },
   };
-}
-
-function isWriter(strategy: Strategy): boolean {
-  return strategy === 'Update' || strategy === 'ServerSideApply';
 }
 
 /** Of an object in several versions, the first that the cluster serves. */

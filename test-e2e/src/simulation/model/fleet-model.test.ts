@@ -155,6 +155,20 @@ describe('model of a fleet', () => {
     expect(works.get('alpha')?.inventory.has(keyOf('foreign-read'))).to.equal(true);
   });
 
+  it('lets only editions change an object that hold it to what they say', () => {
+    const { editions } = new Fleet()
+      .apply('alpha', [configMap('alpha-x', 'CreateOnly'), configMap('alpha-y', 'ServerSideApply')])
+      .apply('alpha', [configMap('alpha-x')]).model;
+    for (const [token, name, may] of [
+      ['alpha.1', 'alpha-x', false],
+      ['alpha.1', 'alpha-y', true],
+      ['alpha.2', 'alpha-x', true],
+      ['drift.1', 'alpha-x', true],
+    ] as const) {
+      expect(editions.mayWrite(token, keyOf(name)), `${token} ${name}`).to.equal(may);
+    }
+  });
+
   it('wants no owner for what is to be orphaned', () => {
     const { objects } = new Fleet().apply('alpha', [configMap('alpha-x')], { orphan: true }).expect();
     expect(objects.get(keyOf('alpha-x'))?.owners).to.deep.equal([]);
