@@ -5,6 +5,7 @@ import {
   type KubeObject,
   kubeClientSigner,
   type ManagedCluster,
+  newStatusError,
 } from '@flotilla/api';
 import {
   type ChangeHandler,
@@ -65,19 +66,27 @@ function cluster(annotations: Record<string, string> = {}): ManagedCluster {
   };
 }
 
-/** What the recorder writes to the cluster when the request changes. */
-async function recorded(csr: KubeObject, known: ManagedCluster | undefined): Promise<KubeObject[]> {
+/** What the recorder writes to the cluster when the request changes, and is cleared away after a failure of the write. */
+async function recorded(
+  csr: KubeObject,
+  known: ManagedCluster | undefined,
+  { failures = 0 } = {},
+): Promise<KubeObject[]> {
   const written: KubeObject[] = [];
+  let left = failures;
   let told: ChangeHandler<KubeObject> = () => undefined;
   const env = createTestEnv();
   const context = {
     env,
     client: {
-      patch: async (_ref: unknown, _key: unknown, { body }: { body: KubeObject }) => written.push(body),
+      patch: async (_ref: unknown, _key: unknown, { body }: { body: KubeObject }) => {
+        if (left-- > 0) throw newStatusError(409, 'Conflict', { message: 'changed meanwhile' });
+        written.push(body);
+      },
     },
     clusters: { cache: { get: () => known } },
     csrs: {
-      cache: { get: () => csr },
+      cache: { get: () => (left === failures ? csr : undefined) },
       onChange: (fn: ChangeHandler<KubeObject>) => {
         told = fn;
       },
@@ -87,6 +96,8 @@ async function recorded(csr: KubeObject, known: ManagedCluster | undefined): Pro
   recorder.start();
   told({ type: 'updated', object: csr });
   await env.clock.settle();
+  if (failures > 0) told({ type: 'deleted', object: csr });
+  await env.clock.advance(60_000);
   await recorder.close();
   return written;
 }
@@ -105,6 +116,12 @@ describe('the record of the keys that the hub has certified', () => {
     const [body] = await recorded(csr, cluster());
     const annotation = body?.metadata.annotations?.[agentKeysAnnotation] ?? '';
     expect(await recorded(csr, cluster({ [agentKeysAnnotation]: annotation }))).to.deep.equal([]);
+  });
+
+  it('has a key whose request is cleared away before it could be written', async () => {
+    const written = await recorded(request(), cluster(), { failures: 2 });
+    expect(written.length).to.equal(1);
+    expect(agentKeysOf(written[0] as KubeObject).length).to.equal(1);
   });
 
   const nothing: [what: string, KubeObject, ManagedCluster | undefined][] = [

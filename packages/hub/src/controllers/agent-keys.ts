@@ -1,4 +1,8 @@
-/** Writes down on each ManagedCluster which keys the hub has certified for its agents; see `identity/agent-keys.ts`. */
+/**
+ * Writes down on each ManagedCluster which keys the hub has certified for its agents; see `identity/agent-keys.ts`. A
+ * request whose key is not written down yet is kept in mind: after a pause, or a long sleep of the machine, it may be
+ * cleared away before the next attempt, and nobody else knows the key.
+ */
 import { hubFieldManager, parseTime } from '@flotilla/api';
 import { type Controller, createController, PkiError, parseCertificate, wellKnown } from '@flotilla/kube';
 import { type AgentKey, agentKeysAnnotation, agentKeysOf, withAgentKey } from '../identity/agent-keys.js';
@@ -8,21 +12,30 @@ import type { HubContext } from './context.js';
 import { type CertificateSigningRequest, readAgentRequest } from './csr-approver.js';
 
 export function createAgentKeyRecorder(context: HubContext): Controller {
+  const issued = new Map<string, CertificateSigningRequest>();
   const controller = createController({
     name: 'agent-keys',
     env: context.env,
-    reconcile: yieldingToOthers((name) => reconcile(context, name)),
+    reconcile: yieldingToOthers(async (name) => {
+      const csr = issued.get(name);
+      if (csr !== undefined) await record(context, csr);
+      if (issued.get(name) === csr) issued.delete(name);
+      return undefined;
+    }),
   });
   context.csrs.onChange(({ type, object }) => {
-    if (type !== 'deleted') controller.enqueue(object.metadata.name ?? '');
+    const csr = object as CertificateSigningRequest; // the informer's kind
+    const { name = '' } = csr.metadata;
+    if (type === 'deleted' || !csr.status?.certificate) return;
+    issued.set(name, csr);
+    controller.enqueue(name);
   });
   return controller;
 }
 
-async function reconcile({ client, clusters, csrs }: HubContext, name: string): Promise<undefined> {
-  const csr = csrs.cache.get(name) as CertificateSigningRequest | undefined; // the informer's kind
-  const key = csr && certifiedKey(csr);
-  if (csr === undefined || key === undefined) return;
+async function record({ client, clusters }: HubContext, csr: CertificateSigningRequest): Promise<void> {
+  const key = certifiedKey(csr);
+  if (key === undefined) return;
   const request = readAgentRequest(csr);
   if (!request.ok) return;
   const cluster = clusters.cache.get(request.cluster);

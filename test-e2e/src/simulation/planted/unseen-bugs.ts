@@ -42,17 +42,6 @@ export const unseenBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'secrets-keep-old-data',
-    what: 'of a secret that is there only labels and annotations are brought up to date',
-    file: 'packages/klusterlet/src/work/apply/desired-state.ts',
-    edits: [
-      [
-        "const metadataOnlyKinds = new Set(['v1/Pod']);",
-        "const metadataOnlyKinds = new Set(['v1/Pod', 'v1/Secret']);",
-      ],
-    ],
-  },
-  {
     name: 'inventory-never-forgets',
     what: 'an inventory goes on listing what was pruned',
     file: 'packages/klusterlet/src/work/apply-pass.ts',
