@@ -17,6 +17,7 @@ const flags = { unit: ['--timeout', '30000'], e2e: ['--timeout', '180000', '--ex
 const longest = [
   'simulation/fresh-seeds/first-half',
   'simulation/fresh-seeds/second-half',
+  'simulation/planted/planted-bugs',
   'identity/short-lives',
   'identity/health',
   'identity/clocks',

@@ -8,14 +8,14 @@ import { expect } from 'chai';
 import { root, run } from '../../support/processes.js';
 
 /** None without SIM_RUNS: a run of all tests then says the same twice. */
-export const fleets = Number(process.env['SIM_RUNS'] ?? 0);
+const fleets = Number(process.env['SIM_RUNS'] ?? 0);
 /** Some ten times what a fleet takes on one quiet core. */
 const longestFleetMs = 15_000;
 const longestStartMs = 300_000;
 const highestBaseSeed = 900_000_000;
 
 /** Fails with what the simulation said of the first broken promise. */
-export async function simulate(args: readonly string[], timeoutMs: number): Promise<void> {
+async function simulate(args: readonly string[], timeoutMs: number): Promise<void> {
   const script = join(root, 'hack', 'sim.mjs');
   const { code, stdout, stderr } = await run(process.execPath, [script, '--no-build', ...args], {
     timeoutMs,
@@ -24,7 +24,7 @@ export async function simulate(args: readonly string[], timeoutMs: number): Prom
   expect(code, said.slice(Math.max(0, said.indexOf('FAILED')))).to.equal(0);
 }
 
-export function longestMs(runs: number): number {
+function longestMs(runs: number): number {
   return longestStartMs + runs * longestFleetMs;
 }
 

@@ -1,9 +1,11 @@
 /**
- * What `npm run sim -- --planted` does: plants a bug alone and simulates seed after seed until the bug is found.
+ * What `npm run sim -- --planted` does: plants a bug alone and simulates seed after seed until a promise is broken that
+ * holds with the same seed without the bug.
  * A bug that is not found within the limit means that the simulation does not look closely enough.
  */
 import { fileURLToPath } from 'node:url';
-import { runCampaign } from '../runner/campaign.js';
+import { type CampaignOptions, runCampaign } from '../runner/campaign.js';
+import type { Outcome } from '../runner/messages.js';
 import { plantedBug, plantedBugs } from './bugs.js';
 import { type PlantedBug, sourceWith } from './substitute.js';
 
@@ -34,7 +36,7 @@ export async function hunt({ only, maxSeeds, jobs, say }: HuntOptions): Promise<
   const rest = [...bugs];
   const lane = async (): Promise<void> => {
     for (let bug = rest.shift(); bug !== undefined; bug = rest.shift()) {
-      const one = await find(bug, maxSeeds);
+      const one = await find(bug, { maxSeeds, say });
       found.set(bug, one);
       const where =
         one.seed === undefined ? `NOT FOUND in ${maxSeeds} seeds` : `seed ${one.seed}, ${one.promise}`;
@@ -47,21 +49,40 @@ export async function hunt({ only, maxSeeds, jobs, say }: HuntOptions): Promise<
   return all;
 }
 
-async function find(bug: PlantedBug, maxSeeds: number): Promise<Found> {
+/** A seed that breaks a promise without the bug, too, has not found it. */
+async function find(
+  bug: PlantedBug,
+  { maxSeeds, say }: Pick<HuntOptions, 'maxSeeds' | 'say'>,
+): Promise<Found> {
+  const planted = {
+    nodeOptions: ['--import', register],
+    env: { SIM_PLANTED_BUG: bug.name, NODE_NO_WARNINGS: '1' },
+  };
+  for (let baseSeed = 1; baseSeed <= maxSeeds; ) {
+    const first = await firstFailure({ baseSeed, runs: maxSeeds - baseSeed + 1, ...planted });
+    if (first === undefined) break;
+    const { seed, breaches } = first;
+    const { promise = '', what: breach = '' } = breaches[0] ?? {};
+    if (breach.startsWith('the process of the run ended')) throw new Error(`${bug.name}: ${breach}`);
+    if ((await firstFailure({ baseSeed: seed, runs: 1 })) === undefined)
+      return { bug, seed, promise, breach };
+    say(`seed ${seed} breaks a promise without ${bug.name}, too: it does not count`);
+    baseSeed = seed + 1;
+  }
+  return { bug, seed: undefined, promise: '', breach: '' };
+}
+
+async function firstFailure(
+  options: Pick<CampaignOptions, 'baseSeed' | 'runs' | 'nodeOptions' | 'env'>,
+): Promise<Outcome | undefined> {
   const { failures } = await runCampaign({
     corpus: [],
-    baseSeed: 1,
-    runs: maxSeeds,
     workers: 1,
     shrinkForMs: 0,
     maxFailures: 1,
-    nodeOptions: ['--import', register],
-    env: { SIM_PLANTED_BUG: bug.name, NODE_NO_WARNINGS: '1' },
+    ...options,
   });
-  const first = failures[0]?.outcome;
-  const breach = first?.breaches[0];
-  if (breach?.what.startsWith('the process of the run ended')) throw new Error(`${bug.name}: ${breach.what}`);
-  return { bug, seed: first?.seed, promise: breach?.promise ?? '', breach: breach?.what ?? '' };
+  return failures[0]?.outcome;
 }
 
 /** The table of docs/reliability.md. */
