@@ -36,6 +36,8 @@ export class ClusterView {
   readonly tokens = new Map<string, Set<string>>();
   /** The last token that each work gave an object, by key and work. */
   readonly latest = new Map<string, string>();
+  /** The last token that each work gave any object: how far its klusterlet is. */
+  readonly reached = new Map<string, string>();
   /** Keys under which there has ever been an object. */
   readonly keys = new Set<string>();
   /** Objects (uid) that the world planted: nobody but the world may delete or change them. */
@@ -204,7 +206,8 @@ export class Observer {
     const work = token.slice(0, token.indexOf('.'));
     const history = this.histories.get(`${cluster}/${work}`);
     if (history === undefined) return;
-    const { latest } = this.cluster(cluster);
+    const { latest, reached } = this.cluster(cluster);
+    reached.set(work, token);
     const before = latest.get(`${key} ${work}`);
     latest.set(`${key} ${work}`, token);
     if (before === token) return;
@@ -267,7 +270,9 @@ export class Observer {
     for (const owner of owners) {
       const name = owner.name.slice(owner.name.indexOf('-') + 1);
       const history = this.histories.get(`${cluster}/${name}`);
-      const period = { fromMs: since.get(owner.uid) ?? nowMs, toMs: nowMs };
+      // A klusterlet that is behind may still be at an edition that came before the object was named again.
+      const askedMs = history?.askedAtMs(view.reached.get(name) ?? '') ?? nowMs;
+      const period = { fromMs: Math.min(since.get(owner.uid) ?? nowMs, askedMs), toMs: nowMs };
       if (history?.namedThroughout(key, period) && !this.#goesWithDefinition(view, key)) {
         breach(`deleted although work ${name} has named it all the time`);
       }

@@ -32,6 +32,7 @@ export class WorkHistory {
   readonly #specs = new Map<number, readonly Wanted[]>();
   /** Tokens of all specs, in the order in which the hub had them. */
   readonly #order: string[] = [];
+  readonly #askedMs = new Map<string, number>();
   #claimed = 0;
   #movedAtMs = Number.NEGATIVE_INFINITY;
   readonly #counts = new Map<string, number>();
@@ -61,6 +62,11 @@ export class WorkHistory {
   /** The hub was restored to a state without the work: nobody has asked for the end of its objects. */
   lost(nowMs: number): void {
     this.#demands.push({ fromMs: nowMs, keys: this.#demands.at(-1)?.keys, untilMs: nowMs + missedMs });
+  }
+
+  /** When the hub first asked for the edition. */
+  askedAtMs(token: string): number | undefined {
+    return this.#askedMs.get(token);
   }
 
   /** Whether the hub asked for `now` only before it first asked for `before`; false for what it never asked for. */
@@ -97,6 +103,7 @@ export class WorkHistory {
       this.#specs.set(generation, wanted);
       const token = wanted[0]?.token;
       if (token !== undefined) this.#order.push(token);
+      if (token !== undefined && !this.#askedMs.has(token)) this.#askedMs.set(token, nowMs);
     }
     const keys =
       deletionTimestamp === undefined

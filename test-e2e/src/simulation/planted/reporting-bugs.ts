@@ -11,8 +11,12 @@ export const reportingBugs: readonly PlantedBug[] = [
     edits: [
       [
         'hubWriter.report(name, { uid, generation, manifests, observedAtMs });',
-        `const claimed = this.#deps.source.get(name)?.metadata.generation ?? generation;
-         hubWriter.report(name, { uid, generation: claimed, manifests, observedAtMs });`,
+        `hubWriter.report(name, {
+           uid,
+           generation: this.#deps.source.get(name)?.metadata.generation ?? generation,
+           manifests,
+           observedAtMs,
+         });`,
       ],
     ],
   },

@@ -1,12 +1,14 @@
 import { expect } from 'chai';
+import { transform } from 'esbuild';
 import { plantedBugs } from './bugs.js';
 import { sourceWith } from './substitute.js';
 
 describe('planted bugs', () => {
   for (const bug of plantedBugs) {
-    it(`fits the present source: ${bug.name}`, () => {
+    it(`fits the present source, and is code then: ${bug.name}`, async () => {
       expect(bug.edits.length).to.be.greaterThan(0);
-      expect(sourceWith(bug)).to.be.a('string');
+      const { code } = await transform(sourceWith(bug), { loader: 'ts' });
+      expect(code).to.be.a('string');
     });
   }
 
