@@ -61,6 +61,7 @@ export class WorkHistory {
 
   /** The hub was restored to a state without the work: nobody has asked for the end of its objects. */
   lost(nowMs: number): void {
+    if (this.#demands.at(-1)?.untilMs !== undefined) return; // it has been missed since it was lost first
     this.#demands.push({ fromMs: nowMs, keys: this.#demands.at(-1)?.keys, untilMs: nowMs + missedMs });
   }
 
