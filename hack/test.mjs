@@ -1,10 +1,11 @@
-// `npm test`: sets up, then runs the unit tests and the end-to-end tests, two files at a time where there are two cores.
+// `npm test`: sets up, then runs the unit tests and the end-to-end tests, two files at a time where there are two cores,
+// and the simulation beside them.
 //   npm test -- --unit          only the unit tests
 //   npm test -- --e2e           only the end-to-end tests
 //   npm test -- --grep WORDS    only tests whose name matches (passed to mocha)
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, setUp } from './setup.mjs';
 import { findTool } from './tools.mjs';
@@ -15,17 +16,16 @@ const passed = args.filter((arg) => arg !== '--unit' && arg !== '--e2e');
 const flags = { unit: ['--timeout', '30000'], e2e: ['--timeout', '180000', '--exit'] };
 /** Those that take longest are begun first, or one of them would run alone in the end. */
 const longest = [
-  'simulation/fresh-seeds/first-half',
-  'simulation/fresh-seeds/second-half',
   'simulation/planted/planted-bugs',
   'identity/short-lives',
   'identity/health',
   'identity/clocks',
   'crash',
-  'simulation/simulation',
   'faults/network',
   'work-scenarios',
 ];
+/** They only compute, and take no harm when they are late: they have what the others leave of the processors. */
+const patient = /^test-e2e\/dist\/simulation\//;
 /** It builds what all others run. */
 const alone = join('test-e2e', 'dist', 'start.test.js');
 /** More than these are no accident. */
@@ -54,9 +54,10 @@ const total = { passed: 0, failed: 0 };
 const failures = [];
 const countsDir = mkdtempSync(join(tmpdir(), 'flotilla-test-'));
 const all = only.flatMap(tasksOf).map((task, index) => ({ ...task, index }));
-const tasks = all.filter(({ files }) => files[0] !== alone);
+const waiting = all.filter(({ files }) => files.length === 1 && patient.test(files[0]));
+const tasks = all.filter((task) => task.files[0] !== alone && !waiting.includes(task));
 const again = [];
-await Promise.all(Array.from({ length: jobs }, work));
+await Promise.all([...Array.from({ length: jobs }, work), workPatiently()]);
 for (const task of all.filter(({ files }) => files[0] === alone)) await runTask(task);
 await runAgain();
 rmSync(countsDir, { recursive: true });
@@ -94,7 +95,14 @@ function testsUnder(folder) {
 }
 
 async function work() {
-  for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) await runTask(task);
+  const next = () => tasks.shift() ?? waiting.shift();
+  for (let task = next(); task !== undefined; task = next()) await runTask(task);
+}
+
+async function workPatiently() {
+  for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) {
+    await runTask({ ...task, priority: 10 });
+  }
 }
 
 async function runTask(task) {
@@ -132,7 +140,7 @@ function count({ title }, { passed, failed, failures: these }) {
 }
 
 /** What tests say is shown when they have ended, or two at a time could not be told from each other. */
-async function run({ suite, files, title, index }) {
+async function run({ suite, files, title, index, priority }) {
   const countsFile = join(countsDir, String(index));
   rmSync(countsFile, { force: true });
   const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
@@ -156,6 +164,7 @@ async function run({ suite, files, title, index }) {
       },
     },
   );
+  if (priority !== undefined && child.pid !== undefined) setPriority(child.pid, priority);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');

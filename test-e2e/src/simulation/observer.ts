@@ -48,7 +48,8 @@ export class ClusterView {
 
 const workPrefix = '/registry/work.open-cluster-management.io/manifestworks/';
 const planPrefix = '/registry/flotilla.dev/manifestworkplans/';
-const eventPrefix = '/registry/core/events/';
+/** What goes when it has come of age, whatever else happens. */
+const agingPrefixes = ['/registry/core/events/', '/registry/flotilla.dev/manifestworkplans/'];
 
 /** Values with keys and certificates differ from run to run with the same seed, since those are never seeded. */
 const unhashed = /-----BEGIN |LS0tLS1CRUdJTi|"request":"/;
@@ -65,7 +66,7 @@ export class Observer {
   /** Questions to klusterlets by `<cluster>/<name>`. */
   readonly plans = new Map<string, KubeObject>();
   events = 0;
-  /** Keys of changes since the list was last emptied, with their place; without events (the kind) that went of age. */
+  /** Keys of changes since the list was last emptied, with their place; without what went for its age. */
   readonly changed = new Set<string>();
   /** How often each was changed since the list was last emptied. */
   readonly writes = new Map<string, number>();
@@ -302,7 +303,8 @@ export class Observer {
   #trace(where: string, event: StoreEvent): void {
     this.events++;
     const place = `${where} ${event.key}`;
-    const isExpiry = event.value === undefined && event.key.startsWith(eventPrefix);
+    const isExpiry =
+      event.value === undefined && agingPrefixes.some((prefix) => event.key.startsWith(prefix));
     if (!isExpiry) this.changed.add(place);
     this.writes.set(place, (this.writes.get(place) ?? 0) + 1);
     this.#hash.update(`${this.#options.nowMs()} ${where} ${event.revision} ${event.type} ${event.key}\n`);

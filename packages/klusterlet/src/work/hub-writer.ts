@@ -40,8 +40,8 @@ export interface HubWriterOptions {
 export interface HubWriter {
   /** Resolves when the work on the hub has our finalizer. @throws when the hub cannot be reached. */
   ensureFinalizer(work: ManifestWork, signal: AbortSignal): Promise<void>;
-  /** The latest truth about a work; sent as soon as possible. */
-  report(name: string, observation: WorkObservation): void;
+  /** The latest truth about a work as it was given; sent as soon as possible. */
+  report(work: ManifestWork, seen: Pick<WorkObservation, 'manifests' | 'observedAtMs'>): void;
   /** `reasons`: why objects of it are still there, as far as known. */
   reportDeleting(work: ManifestWork, reasons?: readonly string[]): void;
   /** Nothing of the work is left in the cluster: the hub may let it go. */
@@ -57,6 +57,8 @@ export interface HubWriter {
 interface News {
   readonly uid: string;
   readonly observation?: WorkObservation;
+  /** What was observed is about. */
+  readonly spec?: ManifestWork['spec'];
   readonly deletingSinceMs?: number;
   readonly heldBy?: readonly string[];
   readonly released?: boolean;
@@ -117,8 +119,9 @@ class StatusWriter implements HubWriter {
     this.#reductions.delete(name);
   }
 
-  report(name: string, observation: WorkObservation): void {
-    this.#tell(name, { uid: observation.uid, observation });
+  report({ metadata, spec }: ManifestWork, seen: Pick<WorkObservation, 'manifests' | 'observedAtMs'>): void {
+    const { name = '', uid = '', generation = 0 } = metadata;
+    this.#tell(name, { uid, observation: { uid, generation, ...seen }, ...(spec && { spec }) });
   }
 
   reportDeleting({ metadata }: ManifestWork, reasons?: readonly string[]): void {
@@ -193,6 +196,8 @@ class StatusWriter implements HubWriter {
 
   async #send(work: ManifestWork, news: News, signal: AbortSignal): Promise<void> {
     if (news.released === true) {
+      // A hub that was restored has it back from before it was to go: it waits for its klusterlet again.
+      if (work.metadata.deletionTimestamp === undefined) return;
       const finalizers = work.metadata.finalizers ?? [];
       const rest = finalizers.filter((finalizer) => finalizer !== manifestWorkFinalizer);
       if (rest.length < finalizers.length) {
@@ -257,12 +262,12 @@ class StatusWriter implements HubWriter {
   }
 }
 
-function planStatus({ status = {}, metadata }: ManifestWork, news: News): ManifestWorkStatus {
+function planStatus({ status = {}, metadata, spec }: ManifestWork, news: News): ManifestWorkStatus {
   if (news.deletingSinceMs !== undefined) {
     return planDeletingStatus(status, { sinceMs: news.deletingSinceMs, heldBy: news.heldBy ?? [] });
   }
-  // News of another generation are old: those of this one are on their way.
-  const isCurrent = news.observation?.generation === metadata.generation;
+  // News of another generation are old: those of this one are on their way. A restored hub counts generations anew.
+  const isCurrent = news.observation?.generation === metadata.generation && equal(news.spec, spec);
   return news.observation && isCurrent ? planWorkStatus(status, news.observation) : status;
 }
 

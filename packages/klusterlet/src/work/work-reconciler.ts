@@ -155,8 +155,7 @@ export class WorkReconciler {
       if (!hasReason(error, 'Invalid', 'Forbidden', 'BadRequest')) throw error;
       const problem = `it cannot be recorded in the managed cluster: ${error.message}`;
       const manifests = planManifests(work.spec, discovery).map(({ meta }) => judgeUnplanned(meta, problem));
-      const { name = '', uid = '', generation = 0 } = work.metadata;
-      hubWriter.report(name, { uid, generation, manifests, observedAtMs: env.clock.now() });
+      hubWriter.report(work, { manifests, observedAtMs: env.clock.now() });
       throw error;
     }
   }
@@ -190,7 +189,7 @@ export class WorkReconciler {
     finalizing: Finalizing,
   ): Promise<ReconcileResult> {
     const { saved, hubWriter, inventories, diagnoses, env, options, random } = this.#deps;
-    const { name = '', uid = '', generation = 0 } = work.metadata;
+    const { name = '' } = work.metadata;
     const result = await runApplyPass(
       { ...this.#deps, contestedBy: (other, target) => this.contestedBy(other, target) },
       { work, ...pass },
@@ -198,7 +197,7 @@ export class WorkReconciler {
     const observedAtMs = env.clock.now();
     const manifests = diagnoses.refine(name, result.observations);
     // Both writes to the hub are bound to the version that was read: one after the other.
-    const report = (): void => hubWriter.report(name, { uid, generation, manifests, observedAtMs });
+    const report = (): void => hubWriter.report(work, { manifests, observedAtMs });
     const askedMs = env.clock.monotonicMs() - finalizing.sinceMs;
     const told = await within(finalizing.asked, Math.max(0, finalizerPatienceMs - askedMs), env.clock);
     if (told === undefined) finalizing.report = report;

@@ -10,13 +10,8 @@ export const reportingBugs: readonly PlantedBug[] = [
     file: `${work}/work-reconciler.ts`,
     edits: [
       [
-        'hubWriter.report(name, { uid, generation, manifests, observedAtMs });',
-        `hubWriter.report(name, {
-           uid,
-           generation: this.#deps.source.get(name)?.metadata.generation ?? generation,
-           manifests,
-           observedAtMs,
-         });`,
+        'hubWriter.report(work, { manifests, observedAtMs });',
+        'hubWriter.report(this.#deps.source.get(name) ?? work, { manifests, observedAtMs });',
       ],
     ],
   },
