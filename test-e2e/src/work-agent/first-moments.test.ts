@@ -102,6 +102,20 @@ describe('work agent, the first moments of a work', () => {
     expect(await inventories()).to.deep.equal([]);
   });
 
+  for (const ms of [1500, 1600, 2000, 2900, 3000, 3100, 4000]) {
+    it(`leave nothing behind when the work is deleted after ${ms} ms on a hub that takes three seconds`, async () => {
+      world.network.setFaults({ latencyMs: [1500, 1500] }, 'hub');
+      await createWork(world, work('web', [configMap('a')]));
+      await world.env.clock.advance(ms);
+      await world.hub.delete(wellKnown.manifestWorks, { namespace: 'cluster1', name: 'web' });
+      await settle(world, 60_000);
+      expect(await getWork(world, 'web')).to.equal(undefined);
+      expect(await object()).to.equal(undefined);
+      expect(await inventories()).to.deep.equal([]);
+      expect(world.env.files.paths()).to.deep.equal([]);
+    });
+  }
+
   it('begin anew when the inventory is taken away before the result is in it, the hub being silent', async () => {
     world.network.setFaults({ latencyMs: [10, 10] });
     const unheard: unknown[] = []; // each would end the process

@@ -115,6 +115,16 @@ describe('CEL of condition rules', () => {
     );
   });
 
+  it('refuses a row of operators that would use up the stack', () => {
+    const row = (length: number): string => `object.spec.replicas == 3${' + 1 - 1'.repeat(length / 2)}`;
+    expect(holds(row(400))).to.equal(true);
+    for (const length of [600, 2400]) {
+      expect(conditionExpressionProblem(row(length), 'condition')).to.equal(
+        'expression recursion limit exceeded: 500',
+      );
+    }
+  });
+
   it('forgets the oldest programs of very many, and compiles them again', () => {
     const filler = 'x'.repeat(10_000);
     for (let i = 0; i < 60; i++) expect(holds(`object.kind != "${filler}${i}"`)).to.equal(true);

@@ -135,10 +135,30 @@ export function parseCel(expression: string): ASTNode {
 
 function parse(expression: string, env: Environment, scope: CelScope): ParseResult {
   try {
-    return env.parse(expression);
+    const parsed = env.parse(expression);
+    if (isTooDeep(parsed.ast)) throw new Error(`expression recursion limit exceeded: ${maxTreeDepth}`);
+    return parsed;
   } catch (error) {
     throw problemOf(error, { expression, scope });
   }
+}
+
+/**
+ * The library's own limit counts brackets: a long row of operators is a deep tree, too, and who walks it would run out of
+ * stack. cel-go's limit is 250.
+ */
+const maxTreeDepth = 500;
+
+function isTooDeep(root: ASTNode): boolean {
+  const open: { readonly value: unknown; readonly depth: number }[] = [{ value: root, depth: 1 }];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    const { value, depth } = at;
+    if (depth > maxTreeDepth) return true;
+    if (Array.isArray(value)) for (const each of value) open.push({ value: each, depth });
+    else if (typeof value === 'object' && value !== null && 'args' in value)
+      open.push({ value: value.args, depth: depth + 1 });
+  }
+  return false;
 }
 
 /** In admission as the reference prints it, with the place; elsewhere one line. */

@@ -111,4 +111,11 @@ describe('the write that accepts a cluster', () => {
       expect(JSON.stringify(after)).to.equal(before);
     });
   }
+
+  it('leaves alone one that was accepted before: what somebody takes away is not put back unseen', async () => {
+    const kind = { apiVersion: 'cluster.open-cluster-management.io/v1', kind: 'ManagedCluster' };
+    const oldObject = { ...kind, metadata: { finalizers: [...acceptedFinalizers] }, ...accepted };
+    const { metadata } = await admit(acceptedClusterRule, accepted, { operation: 'UPDATE', oldObject });
+    expect(metadata.finalizers).to.equal(undefined);
+  });
 });

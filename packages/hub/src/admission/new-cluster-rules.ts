@@ -40,11 +40,11 @@ export const acceptedClusterRule: AdmissionRule = {
   resource: 'managedclusters',
   operations: ['CREATE', 'UPDATE'],
   mutating: true,
-  check: async ({ object, policies }, client) => {
-    const spec = object['spec'];
+  check: async ({ object, oldObject, policies }, client) => {
     const { metadata } = object;
-    if (!isObject(spec) || spec['hubAcceptsClient'] !== true || metadata.deletionTimestamp !== undefined)
-      return;
+    if (!isAccepted(object) || metadata.deletionTimestamp !== undefined) return;
+    // Who takes a finalizer away later is to be refused, or to have done it; the controller puts it back.
+    if (oldObject !== undefined && isAccepted(oldObject)) return;
     const present = metadata.finalizers ?? [];
     const missing = acceptedFinalizers.filter((finalizer) => !present.includes(finalizer));
     if (missing.length === 0) return;
@@ -56,6 +56,10 @@ export const acceptedClusterRule: AdmissionRule = {
     };
   },
 };
+
+function isAccepted({ spec }: KubeObject): boolean {
+  return isObject(spec) && spec['hubAcceptsClient'] === true;
+}
 
 async function publishedRootCa(client: KubeClient): Promise<KubeObject | undefined> {
   try {

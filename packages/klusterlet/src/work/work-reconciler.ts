@@ -74,9 +74,9 @@ export class WorkReconciler {
 
   async reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const work = this.#deps.source.get(name);
-    if (work?.metadata.deletionTimestamp !== undefined || work === undefined) this.#finalizing.delete(name);
-    if (work === undefined) return this.#forget(name);
+    if (work?.metadata.deletionTimestamp !== undefined) this.#finalizing.delete(name);
     try {
+      if (work === undefined) return await this.#forget(name, signal);
       if (work.metadata.deletionTimestamp !== undefined) return await this.#takeAway(work, signal);
       if (isPlan(work)) {
         await this.#deps.plans.answer(work, signal);
@@ -97,14 +97,24 @@ export class WorkReconciler {
   }
 
   /** The hub does not have the work. What it left in the cluster is the eviction's, which asks what it had set. */
-  async #forget(name: string): Promise<undefined> {
+  async #forget(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const { memory, watches, hubWriter, diagnoses, saved, inventories, trackerOf } = this.#deps;
+    const finalizing = this.#finalizing.get(name);
+    if (finalizing?.isFirst) {
+      const told = await within(finalizing.asked, finalizerPatienceMs, this.#deps.env.clock);
+      if (told === undefined) return { requeueAfterMs: unreachableMs };
+      const inventory = inventories.get(inventories.nameFor(name));
+      // Deleted before it could wait for us, which the hub said only after the first pass.
+      if (inventory !== undefined && isAbsence(told.value)) await inventories.remove(inventory, signal);
+    }
+    this.#finalizing.delete(name);
     memory.forget(name);
     diagnoses.forget(name);
     watches.track(trackerOf(name), []);
     hubWriter.forget(name);
     if (inventories.get(inventories.nameFor(name)) === undefined) await saved.remove(name);
     else await saved.retire(name);
+    return undefined;
   }
 
   /** Asks for the deletion of the inventory, which brings everything else about, and releases the work after it. */
@@ -175,9 +185,10 @@ export class WorkReconciler {
     );
     const finalizing: Finalizing = { uid, isFirst, sinceMs, asked };
     this.#finalizing.set(name, finalizing);
-    void asked.then(() => {
+    void asked.then((obstacle) => {
       if (this.#finalizing.get(name) !== finalizing) return;
-      this.#finalizing.delete(name);
+      // That there is no such work is for the pass after this one, if it comes too late for this one.
+      if (!isFirst || !isAbsence(obstacle)) this.#finalizing.delete(name);
       finalizing.report?.();
     });
     return finalizing;
@@ -206,6 +217,7 @@ export class WorkReconciler {
     if (result.complete) await saved.settle(name);
     const obstacle = told?.value;
     if (obstacle !== undefined) {
+      this.#finalizing.delete(name);
       // Deleted before it could wait for us. What was there before this pass is left to the eviction.
       if (finalizing.isFirst && isAbsence(obstacle)) await inventories.remove(pass.inventory, pass.signal);
       throw obstacle;
