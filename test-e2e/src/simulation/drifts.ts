@@ -33,6 +33,8 @@ export class Drifts {
   readonly #world: World;
   #open: Open[] = [];
   readonly #strikes = new Map<string, number[]>();
+  /** What objects were before, by the token of the drift. */
+  readonly #editions = new Map<string, string>();
   #count = 0;
 
   constructor(world: World) {
@@ -66,6 +68,8 @@ export class Drifts {
     const { uid = '', ownerReferences = [] } = object.metadata;
     const owner = ownerReferences.find(({ kind }) => kind === 'AppliedManifestWork')?.uid ?? '';
     const token = `drift.${++this.#count}`;
+    const before = tokenOf(object) ?? '';
+    this.#editions.set(token, this.#editions.get(before) ?? before);
     if (drift === 'disown') this.#world.model.cluster(cluster.name).disowned(key, uid);
     if (drift === 'delete' || drift === 'replace') this.#world.observer.cluster(cluster.name).doomed.add(uid);
     try {
@@ -145,7 +149,7 @@ export class Drifts {
     const view = this.#world.observer.cluster(cluster);
     const inventory = [...view.objects.values()].find(({ object }) => object.metadata.uid === owner)?.object;
     if (inventory === undefined || inventory.metadata.deletionTimestamp !== undefined) return true;
-    if (!this.#isWanted(cluster, inventory)) return true;
+    if (!this.#isWanted({ cluster, token }, inventory)) return true;
     const object = this.#objectOf(cluster, key);
     if (object === undefined) return !isListed(inventory, key);
     if (object.metadata.deletionTimestamp !== undefined) return true;
@@ -164,10 +168,13 @@ export class Drifts {
   }
 
   /** Objects of a work that is being deleted, or that the hub does not have, wait for their end as they are. */
-  #isWanted(cluster: string, { spec }: KubeObject): boolean {
+  #isWanted({ cluster, token }: Pick<Open, 'cluster' | 'token'>, { spec }: KubeObject): boolean {
     const name = (spec as { manifestWorkName?: string } | undefined)?.manifestWorkName ?? '';
-    const work = this.#world.observer.works.get(`${cluster}/${name}`);
-    return work !== undefined && work.metadata.deletionTimestamp === undefined;
+    const { works, histories } = this.#world.observer;
+    const work = works.get(`${cluster}/${name}`);
+    if (work === undefined || work.metadata.deletionTimestamp !== undefined) return false;
+    // It may be there again without its klusterlet having heard of it.
+    return histories.get(`${cluster}/${name}`)?.isLost(this.#editions.get(token) ?? '') !== true;
   }
 
   async #change(

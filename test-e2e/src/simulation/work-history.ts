@@ -33,6 +33,8 @@ export class WorkHistory {
   /** Tokens of all specs, in the order in which the hub had them. */
   readonly #order: string[] = [];
   readonly #askedMs = new Map<string, number>();
+  /** Editions that went with a state that a restored hub does not have, and have not come again since. */
+  readonly #lost = new Set<string>();
   #claimed = 0;
   #movedAtMs = Number.NEGATIVE_INFINITY;
   readonly #counts = new Map<string, number>();
@@ -61,8 +63,14 @@ export class WorkHistory {
 
   /** The hub was restored to a state without the work: nobody has asked for the end of its objects. */
   lost(nowMs: number): void {
+    for (const token of this.#askedMs.keys()) this.#lost.add(token);
     if (this.#demands.at(-1)?.untilMs !== undefined) return; // it has been missed since it was lost first
     this.#demands.push({ fromMs: nowMs, keys: this.#demands.at(-1)?.keys, untilMs: nowMs + missedMs });
+  }
+
+  /** Objects of such an edition wait for their end, or for the next one, as they are. */
+  isLost(token: string): boolean {
+    return this.#lost.has(token);
   }
 
   /** When the hub first asked for the edition. */
@@ -104,6 +112,7 @@ export class WorkHistory {
       this.#specs.set(generation, wanted);
       const token = wanted[0]?.token;
       if (token !== undefined) this.#order.push(token);
+      if (token !== undefined) this.#lost.delete(token);
       if (token !== undefined && !this.#askedMs.has(token)) this.#askedMs.set(token, nowMs);
     }
     const keys =
