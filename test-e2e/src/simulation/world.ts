@@ -67,6 +67,9 @@ function makePki(clock: VirtualClock) {
   return sharedPki;
 }
 
+/** A certificate lives a year, and can be renewed for another one. */
+const longestSleepMs = 700 * 86_400_000;
+
 export class World {
   readonly clock = createVirtualClock();
   readonly env: TestEnv;
@@ -215,8 +218,12 @@ export class World {
     return this.clock.monotonicMs() - this.#sleptMs;
   }
 
-  /** All machines sleep: afterwards everything that was due is late. */
+  /**
+   * All machines sleep: afterwards everything that was due is late. In all for less than two years, after which a
+   * certificate that nobody could renew between two sleeps cannot be renewed any more.
+   */
   sleep(forMs: number): void {
+    if (this.#sleptMs + forMs > longestSleepMs) return;
     this.#sleptMs += forMs;
     this.clock.jump(forMs);
     for (const { name } of this.clusters) this.noteOutage(name);
