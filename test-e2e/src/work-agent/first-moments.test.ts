@@ -116,6 +116,22 @@ describe('work agent, the first moments of a work', () => {
     });
   }
 
+  for (const ms of [1600, 2200, 2800, 3400, 4000]) {
+    it(`leave nothing behind when it is made and deleted twice, for ${ms} ms each, on a hub that takes three seconds`, async () => {
+      world.network.setFaults({ latencyMs: [1500, 1500] }, 'hub');
+      for (let round = 0; round < 2; round++) {
+        await createWork(world, work('web', [configMap('a')]));
+        await world.env.clock.advance(ms);
+        await world.hub.delete(wellKnown.manifestWorks, { namespace: 'cluster1', name: 'web' });
+        await world.env.clock.advance(50);
+        await eventually(world, async () => (await getWork(world, 'web')) === undefined);
+      }
+      await settle(world, 60_000);
+      expect(await object()).to.equal(undefined);
+      expect(await inventories()).to.deep.equal([]);
+    });
+  }
+
   it('begin anew when the inventory is taken away before the result is in it, the hub being silent', async () => {
     world.network.setFaults({ latencyMs: [10, 10] });
     const unheard: unknown[] = []; // each would end the process

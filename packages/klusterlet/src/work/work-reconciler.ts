@@ -67,6 +67,8 @@ export class WorkReconciler {
   readonly #deps: WorkReconcilerDependencies;
   /** By the name of the work; a hub that does not answer is not asked again with every pass. */
   readonly #finalizing = new Map<string, Finalizing>();
+  /** The uid for which the inventory of a name was made, or went on, while no hub had said that the work waits for us. */
+  readonly #unheld = new Map<string, string>();
 
   constructor(deps: WorkReconcilerDependencies) {
     this.#deps = deps;
@@ -74,7 +76,10 @@ export class WorkReconciler {
 
   async reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const work = this.#deps.source.get(name);
-    if (work?.metadata.deletionTimestamp !== undefined) this.#finalizing.delete(name);
+    if (work?.metadata.deletionTimestamp !== undefined) {
+      this.#finalizing.delete(name);
+      this.#unheld.delete(name);
+    }
     try {
       if (work === undefined) return await this.#forget(name, signal);
       if (work.metadata.deletionTimestamp !== undefined) return await this.#takeAway(work, signal);
@@ -108,6 +113,7 @@ export class WorkReconciler {
       if (inventory !== undefined && isAbsence(told.value)) await inventories.remove(inventory, signal);
     }
     this.#finalizing.delete(name);
+    this.#unheld.delete(name);
     memory.forget(name);
     diagnoses.forget(name);
     watches.track(trackerOf(name), []);
@@ -176,11 +182,18 @@ export class WorkReconciler {
     const sinceMs = env.clock.monotonicMs();
     const underWay = this.#finalizing.get(name);
     if (underWay?.uid === uid) return underWay;
-    const isFirst = inventories.get(inventories.nameFor(name))?.status === undefined;
+    const unheld = this.#unheld.get(name);
+    const isNew = inventories.get(inventories.nameFor(name))?.status === undefined;
+    // Or the work before it, of the same name, was gone before it could wait for us, and left all that is there.
+    const isFirst = isNew || (unheld !== undefined && unheld !== uid);
     // A saved work got its finalizer when it was first seen; the hub is asked about it when it is there again.
     if (!source.isFromHub(name)) return { uid, isFirst, sinceMs, asked: Promise.resolve(undefined) };
+    if (isFirst) this.#unheld.set(name, uid);
     const asked = hubWriter.ensureFinalizer(work, signal).then(
-      () => undefined,
+      () => {
+        if (this.#unheld.get(name) === uid) this.#unheld.delete(name);
+        return undefined;
+      },
       (error: unknown) => error,
     );
     const finalizing: Finalizing = { uid, isFirst, sinceMs, asked };
