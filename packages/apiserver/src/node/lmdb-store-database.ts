@@ -255,6 +255,7 @@ export class LmdbDatabase {
       upgrade(options);
       // A store whose counters are damaged is not open.
       for (const name of ['revision', 'compacted', 'swept'] as const) this.#number(name);
+      reading(() => this.#checkHistory());
       return;
     }
     const isEmpty = (table: Table): boolean => table.getKeysCount({ limit: 1 }) === 0;
@@ -265,6 +266,15 @@ export class LmdbDatabase {
       this.#setNumber('compacted', 0n as Revision);
       this.#setNumber('swept', 0n as Revision);
     });
+  }
+
+  /** A record knows what it is filed under only when it is read: one that a changed key has moved away never is. */
+  #checkHistory(): void {
+    const { revision, compacted } = this;
+    const from = compacted < firstRevision ? firstRevision : compacted;
+    const start = encodeRevision(from + 1n);
+    const kept = this.#history.getKeysCount({ start, end: encodeRevision(revision + 1n) });
+    if (BigInt(kept) !== revision - from) throw damaged('a change in its history');
   }
 
   #number(name: Counter): Revision {
