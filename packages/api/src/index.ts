@@ -27,6 +27,7 @@ export * from './mask-secrets.js';
 export * from './merge-patch.js';
 export * from './names.js';
 export * from './object.js';
+export * from './operator-conditions.js';
 export * from './plans.js';
 export {
   type AdmissionExpression,

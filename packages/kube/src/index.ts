@@ -1,6 +1,7 @@
 export * from './client/client.js';
 export * from './client/failover-transport.js';
 export * from './client/kube-client.js';
+export * from './client/patch-status.js';
 export * from './client/rate-limited-transport.js';
 export { parseFailure } from './client/status-response.js';
 export * from './client/transport.js';

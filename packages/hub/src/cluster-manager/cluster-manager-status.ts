@@ -5,6 +5,8 @@ import {
   type Condition,
   clusterManagerKind,
   equal,
+  fieldsCondition,
+  gatesCondition,
   hasReason,
   hubFieldManager,
   resourceOf,
@@ -17,11 +19,9 @@ import {
   type Env,
   type Informer,
   type KubeClient,
+  patchStatus,
 } from '@flotilla/kube';
 import { clusterManagerName, readClusterManager } from './read-cluster-manager.js';
-
-/** Ours: OCM says nothing of fields that it does not know what to do with. */
-export const fieldsHonoured = 'flotilla.dev/FieldsHonoured';
 
 const ref = resourceOf(clusterManagerKind);
 
@@ -40,9 +40,7 @@ export function createClusterManagerStatus(
       const status = planClusterManagerStatus(object, env.clock.now());
       if (equal(status, object.status ?? {})) return undefined;
       try {
-        const body = { metadata: { resourceVersion: object.metadata.resourceVersion }, status };
-        const patch = { type: 'merge', subresource: 'status', body, fieldManager: hubFieldManager } as const;
-        await client.patch(ref, { name }, patch);
+        await patchStatus(client, { resource: ref, object, status, fieldManager: hubFieldManager });
       } catch (error) {
         if (!hasReason(error, 'Conflict', 'NotFound')) throw error; // its event brings it back here
       }
@@ -94,31 +92,7 @@ function honouredConditions(object: ClusterManager): Update[] {
       reason: 'ClusterManagerUpToDate',
       message: 'The hub is up to date',
     },
-    unknownGates.length === 0
-      ? {
-          type: 'ValidFeatureGates',
-          status: 'True',
-          reason: 'FeatureGatesAllValid',
-          message: 'Feature gates are all valid',
-        }
-      : {
-          type: 'ValidFeatureGates',
-          status: 'False',
-          reason: 'InvalidFeatureGatesExisting',
-          message: `There are invalid feature gates: ${unknownGates.join(', ')}`,
-        },
-    unsupported.length === 0
-      ? {
-          type: fieldsHonoured,
-          status: 'True',
-          reason: 'FieldsHonoured',
-          message: 'All that is set has its effect',
-        }
-      : {
-          type: fieldsHonoured,
-          status: 'False',
-          reason: 'FieldsWithoutEffect',
-          message: `Without effect on this hub: ${unsupported.join(', ')}`,
-        },
+    gatesCondition(unknownGates),
+    fieldsCondition(unsupported, 'hub'),
   ];
 }

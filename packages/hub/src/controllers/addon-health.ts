@@ -16,7 +16,7 @@ import {
   type ManagedClusterAddOn,
   setCondition,
 } from '@flotilla/api';
-import { type Controller, createController, wellKnown } from '@flotilla/kube';
+import { type Controller, createController, patchStatus, wellKnown } from '@flotilla/kube';
 import { yieldingToOthers } from './cluster-write.js';
 import type { HubContext } from './context.js';
 
@@ -71,23 +71,18 @@ export function planUnknown(
 
 async function setUnknown(
   { client, env }: HubContext,
-  { metadata, status }: ManagedClusterAddOn,
+  addon: ManagedClusterAddOn,
   { reason, message }: Condition,
 ): Promise<void> {
-  const { name = '', namespace = '', uid, resourceVersion } = metadata;
   const unknown = { type: addonCondition.available, status: 'Unknown', reason, message } as const;
-  const conditions = setCondition(status?.conditions, unknown, env.clock.now());
+  const conditions = setCondition(addon.status?.conditions, unknown, env.clock.now());
   try {
-    await client.patch(
-      wellKnown.managedClusterAddOns,
-      { namespace, name },
-      {
-        type: 'merge',
-        subresource: 'status',
-        body: { metadata: { uid, resourceVersion }, status: { conditions } },
-        fieldManager: hubFieldManager,
-      },
-    );
+    await patchStatus(client, {
+      resource: wellKnown.managedClusterAddOns,
+      object: addon,
+      status: { conditions },
+      fieldManager: hubFieldManager,
+    });
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error;
   }

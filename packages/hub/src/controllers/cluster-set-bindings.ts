@@ -6,7 +6,7 @@ import {
   hubFieldManager,
   setCondition,
 } from '@flotilla/api';
-import { type Controller, createController } from '@flotilla/kube';
+import { type Controller, createController, patchStatus } from '@flotilla/kube';
 import { yieldingToOthers } from './cluster-write.js';
 import { clusterSetBindingsRef, type HubContext } from './context.js';
 
@@ -40,17 +40,12 @@ async function reconcile(
   const isThere = clusterSets.cache.get(binding.spec?.clusterSet ?? '') !== undefined;
   const conditions = setCondition(before, planBoundCondition(isThere), env.clock.now());
   if (conditions === before) return;
-  const { name = '', namespace = '', uid, resourceVersion } = binding.metadata;
-  await client.patch(
-    clusterSetBindingsRef,
-    { namespace, name },
-    {
-      type: 'merge',
-      subresource: 'status',
-      body: { metadata: { uid, resourceVersion }, status: { conditions } },
-      fieldManager: hubFieldManager,
-    },
-  );
+  await patchStatus(client, {
+    resource: clusterSetBindingsRef,
+    object: binding,
+    status: { conditions },
+    fieldManager: hubFieldManager,
+  });
 }
 
 export function planBoundCondition(setExists: boolean): ConditionUpdate {

@@ -16,7 +16,7 @@ import {
   type ManagedClusterSet,
   setCondition,
 } from '@flotilla/api';
-import { type Controller, createController } from '@flotilla/kube';
+import { type Controller, createController, patchStatus } from '@flotilla/kube';
 import { yieldingToOthers } from './cluster-write.js';
 import { clusterSetsRef, type HubContext } from './context.js';
 import { isInSet } from './set-membership.js';
@@ -73,16 +73,12 @@ async function reconcile(
   const before = set.status?.conditions ?? [];
   const conditions = setCondition(before, planEmptyCondition(membership.countOf(set)), env.clock.now());
   if (conditions === before) return;
-  await client.patch(
-    clusterSetsRef,
-    { name },
-    {
-      type: 'merge',
-      subresource: 'status',
-      body: { metadata: guard, status: { conditions } },
-      fieldManager: hubFieldManager,
-    },
-  );
+  await patchStatus(client, {
+    resource: clusterSetsRef,
+    object: set,
+    status: { conditions },
+    fieldManager: hubFieldManager,
+  });
 }
 
 async function createSet(

@@ -19,7 +19,7 @@ import {
   profileSetLabel,
   setCondition,
 } from '@flotilla/api';
-import { type Controller, createController, keyOf } from '@flotilla/kube';
+import { type Controller, createController, keyOf, patchStatus } from '@flotilla/kube';
 import { isOurs } from './cluster-profiles.js';
 import { yieldingToOthers } from './cluster-write.js';
 import { clusterProfilesRef, type HubContext } from './context.js';
@@ -60,12 +60,12 @@ async function reconcile({ client, env, clusters, profiles }: HubContext, key: s
   }
   const status = planProfileStatus(profile, cluster, env.clock.now());
   if (equal(status, profile.status ?? {})) return;
-  const body = { metadata: guard, status };
-  await client.patch(
-    clusterProfilesRef,
-    { namespace, name },
-    { type: 'merge', subresource: 'status', body, fieldManager: hubFieldManager },
-  );
+  await patchStatus(client, {
+    resource: clusterProfilesRef,
+    object: profile,
+    status,
+    fieldManager: hubFieldManager,
+  });
 }
 
 /** A merge patch of its labels; undefined when they are right. */

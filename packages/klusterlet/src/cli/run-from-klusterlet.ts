@@ -22,6 +22,7 @@ import {
   type Informer,
   type KubeClient,
   onAbort,
+  patchStatus,
   type RateLimit,
   sleep,
   wellKnown,
@@ -253,14 +254,7 @@ async function report(
   });
   if (equal(status, object.status ?? {})) return;
   try {
-    const body = { metadata: { resourceVersion: object.metadata.resourceVersion }, status };
-    const patch = {
-      type: 'merge',
-      subresource: 'status',
-      body,
-      fieldManager: klusterletFieldManager,
-    } as const;
-    await client.patch(ref, { name: options.name }, patch);
+    await patchStatus(client, { resource: ref, object, status, fieldManager: klusterletFieldManager });
   } catch (error) {
     if (!hasReason(error, 'Conflict', 'NotFound')) throw error; // its event brings it back here
   }

@@ -1,5 +1,12 @@
 /** The status of a Klusterlet object, with OCM's conditions and reasons where they fit a single process. Pure. */
-import { type Condition, type Klusterlet, type KlusterletStatus, setCondition } from '@flotilla/api';
+import {
+  type Condition,
+  fieldsCondition,
+  gatesCondition,
+  type Klusterlet,
+  type KlusterletStatus,
+  setCondition,
+} from '@flotilla/api';
 import type { ReadKlusterlet } from './klusterlet-settings.js';
 
 /** How it stands with the hub. */
@@ -39,38 +46,11 @@ export function planKlusterletStatus(klusterlet: Klusterlet, facts: KlusterletFa
       reason: facts.hub.reason,
       message: facts.hub.message,
     },
-    unknownGates.length === 0
-      ? {
-          type: 'ValidFeatureGates',
-          status: 'True',
-          reason: 'FeatureGatesAllValid',
-          message: 'Feature gates are all valid',
-        }
-      : {
-          type: 'ValidFeatureGates',
-          status: 'False',
-          reason: 'InvalidFeatureGatesExisting',
-          message: `There are invalid feature gates: ${unknownGates.join(', ')}`,
-        },
-    unsupported.length === 0
-      ? {
-          type: fieldsHonoured,
-          status: 'True',
-          reason: 'FieldsHonoured',
-          message: 'All that is set has its effect',
-        }
-      : {
-          type: fieldsHonoured,
-          status: 'False',
-          reason: 'FieldsWithoutEffect',
-          message: `Without effect on this klusterlet: ${unsupported.join(', ')}`,
-        },
+    gatesCondition(unknownGates),
+    fieldsCondition(unsupported, 'klusterlet'),
   ];
   let conditions = klusterlet.status?.conditions ?? [];
   for (const update of updates)
     conditions = setCondition(conditions, { ...update, observedGeneration: generation }, facts.nowMs);
   return { ...klusterlet.status, observedGeneration: generation, conditions: [...conditions] };
 }
-
-/** Ours: OCM says nothing of fields that it does not know what to do with. */
-export const fieldsHonoured = 'flotilla.dev/FieldsHonoured';

@@ -24,7 +24,14 @@ import {
   parseTime,
   setCondition,
 } from '@flotilla/api';
-import { createController, type Env, type Informer, type KubeClient, wellKnown } from '@flotilla/kube';
+import {
+  createController,
+  type Env,
+  type Informer,
+  type KubeClient,
+  patchStatus,
+  wellKnown,
+} from '@flotilla/kube';
 import { createLateInformer } from './late-informer.js';
 
 export interface AddonLeasesOptions {
@@ -111,7 +118,7 @@ async function tellHealth(
   { hub, managed, env }: AddonLeasesOptions,
   addon: ManagedClusterAddOn,
 ): Promise<number> {
-  const { name = '', namespace = '', uid, resourceVersion } = addon.metadata;
+  const { name = '' } = addon.metadata;
   const lease = await readLease(managed, { namespace: leaseNamespaceOf(addon), name });
   const nowMs = env.clock.now();
   const { condition, againInMs } = planAddonHealth(addon, { lease, nowMs });
@@ -119,16 +126,12 @@ async function tellHealth(
   const conditions = setCondition(before, condition, nowMs);
   if (equal(before, conditions)) return againInMs;
   try {
-    await hub.patch(
-      wellKnown.managedClusterAddOns,
-      { namespace, name },
-      {
-        type: 'merge',
-        subresource: 'status',
-        body: { metadata: { uid, resourceVersion }, status: { conditions } },
-        fieldManager: klusterletFieldManager,
-      },
-    );
+    await patchStatus(hub, {
+      resource: wellKnown.managedClusterAddOns,
+      object: addon,
+      status: { conditions },
+      fieldManager: klusterletFieldManager,
+    });
     env.log.info('add-on health reported', { addon: name, available: condition.status });
   } catch (error) {
     // Somebody else has written to it, or deleted it: its event brings it back here.

@@ -18,6 +18,7 @@ import {
   type Env,
   type Informer,
   type KubeClient,
+  patchStatus,
   wellKnown,
 } from '@flotilla/kube';
 import { type CertificateState, type ClusterFacts, planClusterStatus } from './cluster-status.js';
@@ -157,21 +158,12 @@ async function writePlanned(
   // A hub that misses the heartbeat would take back at once what is said without one, and so on for ever.
   const available = findCondition(cluster.status?.conditions, clusterCondition.available);
   if (available?.status === 'Unknown') await renewLease(options);
-  const { name = '', uid, resourceVersion } = cluster.metadata;
-  // A merge patch cannot drop a key that is not named: claims that are gone must be said to be gone.
-  const body = {
-    metadata: { uid, resourceVersion },
+  await patchStatus(hub, {
+    resource: wellKnown.managedClusters,
+    object: cluster,
+    // A merge patch cannot drop a key that is not named: claims that are gone must be said to be gone.
     status: { ...status, clusterClaims: status.clusterClaims ?? [] },
-  };
-  await hub.patch(
-    wellKnown.managedClusters,
-    { name },
-    {
-      type: 'merge',
-      subresource: 'status',
-      body,
-      fieldManager: klusterletFieldManager,
-    },
-  );
+    fieldManager: klusterletFieldManager,
+  });
   env.log.info('cluster status reported', { available: facts.unavailableBecause === undefined });
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { createTestEnv } from '../testing/test-env.js';
 import type { KubeClient, ResourceRef } from './client.js';
 import { createClient } from './kube-client.js';
+import { patchStatus } from './patch-status.js';
 import type { Transport, TransportError, TransportRequest } from './transport.js';
 import { readWatchStream } from './watch-stream.js';
 
@@ -114,6 +115,30 @@ describe('kube client', () => {
         client.update(configMaps, configMap, { subresource: 'status', fieldValidation: 'Strict' }),
       sends: 'PUT /api/v1/namespaces/ns/configmaps/a/status?fieldValidation=Strict',
       body: configMap,
+    },
+    {
+      name: 'patch of the status of an object that was read',
+      call: (client) =>
+        patchStatus(client, {
+          resource: configMaps,
+          object: { metadata: { ...configMap.metadata, uid: 'u', resourceVersion: '7', labels: { a: 'b' } } },
+          status: { phase: 'Active' },
+          fieldManager: 'me',
+        }),
+      sends: 'PATCH /api/v1/namespaces/ns/configmaps/a/status?fieldManager=me',
+      body: { metadata: { uid: 'u', resourceVersion: '7' }, status: { phase: 'Active' } },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    },
+    {
+      name: 'patch of a status outside of namespaces, whatever the object says',
+      call: (client) =>
+        patchStatus(client, {
+          resource: clusters,
+          object: { metadata: { name: 'c', namespace: 'ns' } },
+          status: {},
+        }),
+      sends: 'PATCH /apis/cluster.open-cluster-management.io/v1/managedclusters/c/status',
+      body: { metadata: {}, status: {} },
     },
     ...(['json', 'merge', 'strategic', 'apply'] as const).map((type) => ({
       name: `${type} patch`,
