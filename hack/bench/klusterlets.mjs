@@ -1,9 +1,9 @@
 // A process full of simulated klusterlets: `many-clusters.mjs` starts it and sends it tokens. Each joins by the real
 // bootstrap code and then keeps what a real one keeps on its hub: one TLS connection, watches on its ManagedCluster,
 // works and plans, the real lease renewer, and the real status controller with a managed cluster that is always well.
-// With `answersWorks` it says of each work at once that it is Applied and Available, and applies nothing.
+// It makes each work its own with the finalizer, says at once that it is Applied and Available, and applies nothing.
 import { setMaxListeners } from 'node:events';
-import { manifestWorkPlanKind, resourceOf } from '@flotilla/api';
+import { manifestWorkFinalizer, manifestWorkPlanKind, resourceOf } from '@flotilla/api';
 import { createInformer, wellKnown } from '@flotilla/kube';
 import { createLeaseRenewer } from '../../packages/klusterlet/dist/registration/lease-renewer.js';
 import { createStatusController } from '../../packages/klusterlet/dist/registration/status-controller.js';
@@ -28,7 +28,7 @@ process.on('message', async ({ clusters, context, concurrency }) => {
         const { name, token } = clusters[i];
         const { client } = await joinOne(name, { ...context, token });
         process.send({ joined: name });
-        run(client, name, context);
+        run(client, name);
       },
       { concurrency },
     );
@@ -37,7 +37,7 @@ process.on('message', async ({ clusters, context, concurrency }) => {
   }
 });
 
-function run(hub, clusterName, { answersWorks = false }) {
+function run(hub, clusterName) {
   const { signal } = stop;
   const fieldSelector = `metadata.name=${clusterName}`;
   const cluster = createInformer(hub, wellKnown.managedClusters, { env, fieldSelector });
@@ -56,26 +56,27 @@ function run(hub, clusterName, { answersWorks = false }) {
     }),
     createLeaseRenewer({ clusterName, hub, env, cluster }),
   ];
-  if (answersWorks) works.onChange((change) => answer(hub, change));
+  works.onChange((change) => void answer(hub, change));
   for (const part of [cluster, works, plans, ...parts]) part.start(signal);
 }
 
-/** The one write that every agent owes its hub for a work. */
-function answer(hub, { type, object }) {
-  const { name, namespace, generation, deletionTimestamp } = object.metadata;
-  if (type === 'deleted' || deletionTimestamp !== undefined || object.status?.conditions !== undefined)
-    return;
+/** The writes that a real agent owes its hub for a work: its finalizer, the status, and in the end the finalizer again. */
+async function answer(hub, { type, object }) {
+  const { name, namespace, uid, generation, deletionTimestamp, finalizers = [] } = object.metadata;
+  const isOurs = finalizers.includes(manifestWorkFinalizer);
+  const isGoing = deletionTimestamp !== undefined;
+  if (type === 'deleted' || isOurs !== isGoing) return; // gone, answered, or somebody else's to release
+  const patch = (body, options = {}) =>
+    hub.patch(wellKnown.manifestWorks, { namespace, name }, { type: 'merge', body, ...options });
   const conditions = ['Applied', 'Available'].map((condition) => ({
     ...{ type: condition, status: 'True', reason: 'Simulated', message: 'nothing was applied' },
     ...{ observedGeneration: generation, lastTransitionTime: new Date().toISOString() },
   }));
-  const options = { type: 'merge', body: { status: { conditions } }, subresource: 'status' };
-  hub.patch(wellKnown.manifestWorks, { namespace, name }, options).catch((error) => {
+  try {
+    await patch({ metadata: { uid, finalizers: isGoing ? [] : [manifestWorkFinalizer] } });
+    if (!isGoing) await patch({ metadata: { uid }, status: { conditions } }, { subresource: 'status' });
+  } catch (error) {
     // It may have been deleted meanwhile; any other work without an answer is seen by who waits for it.
-    if (error.code !== 404) process.stderr.write(`${clusterAndWork(object)}: ${error.message}\n`);
-  });
-}
-
-function clusterAndWork({ metadata }) {
-  return `${metadata.namespace}/${metadata.name}`;
+    if (error.code !== 404) process.stderr.write(`${namespace}/${name}: ${error.message}\n`);
+  }
 }

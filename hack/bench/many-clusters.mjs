@@ -1,12 +1,13 @@
-// A fleet on one hub: how fast clusters join while those before them are at work, what memory each costs the hub, and
-// what they all cost it when nothing happens but their heartbeats.
+// A fleet on one hub: how fast clusters join while those before them are at work, what memory each costs the hub, what
+// they all cost it when nothing happens but their heartbeats, and how fast a work for each of them comes back.
 import { wellKnown } from '@flotilla/kube';
 import { pause, stop } from '../demo/processes.mjs';
+import { followWorks, workOf } from './fleet.mjs';
 import { approveAll, hubAddress } from './joining.mjs';
 import { anonymousMiB, cpuSeconds, peakMiB, residentMiB } from './machine.mjs';
 import { connect, follow, isTrue, metricsOf, startHub } from './parts.mjs';
 import { createSimulatedFleet, createTokens } from './simulated-fleet.mjs';
-import { percentile } from './statistics.mjs';
+import { forEachIndex, percentile } from './statistics.mjs';
 
 /** A minute after a join the hub looks once more at its token. */
 const settleMs = 70_000;
@@ -54,6 +55,7 @@ export const manyClusters = {
     record('fleet.memory', ((residentMiB(hub.pid) - before.resident) * 1024) / clusters);
     record('fleet.anonymous', ((anonymousMiB(hub.pid) - before.anonymous) * 1024) / clusters);
     await measureSteady({ hub, operator, record, clusters });
+    await measureWorkEach({ hub, operator, record, clusters });
     record('fleet.lost', clusters - available.size);
 
     await simulated.close();
@@ -79,4 +81,26 @@ async function measureSteady({ hub, operator, record, clusters }) {
   record('fleet.steadyCpuEach', (1000 * mean) / clusters);
   record('fleet.steadyCpuMax', percentile(samples, 100));
   record('fleet.steadyLag', 1000 * (await metricsOf(operator)).nodejs_eventloop_lag_max_seconds);
+}
+
+/** As a placement would: a work for every cluster, and all of their statuses back. */
+async function measureWorkEach({ hub, operator, record, clusters }) {
+  const labels = { 'flotilla.dev/benchmark': 'fleet' };
+  const works = Array.from({ length: clusters }, (_, i) => workOf({ namespace: `c${i}`, labels }, 'one'));
+  const hubSide = await followWorks({ client: operator });
+  const settled = works.map(({ metadata }) => hubSide.settled(`${metadata.namespace}/${metadata.name}`));
+  await metricsOf(operator);
+  const cpu = cpuSeconds(hub.pid);
+  const began = performance.now();
+  await forEachIndex(clusters, (i) => operator.create(wellKnown.manifestWorks, works[i]), {
+    concurrency: 32,
+  });
+  await Promise.all(settled);
+  const seconds = (performance.now() - began) / 1000;
+  record('fleet.workEach', seconds);
+  record('fleet.workEachRate', clusters / seconds);
+  record('fleet.workEachCpu', ((cpuSeconds(hub.pid) - cpu) * 1000) / clusters);
+  record('fleet.workEachLag', 1000 * (await metricsOf(operator)).nodejs_eventloop_lag_max_seconds);
+  record('fleet.workEachRss', residentMiB(hub.pid));
+  await hubSide.stop();
 }

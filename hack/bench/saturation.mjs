@@ -75,7 +75,7 @@ async function numberOfClusters({ directory, clusters, record, curve, p99Ms }) {
   });
   const hubSide = await followWorks({ client: operator });
   const watching = { settled: ({ metadata }) => hubSide.applied(`${metadata.namespace}/${metadata.name}`) };
-  const simulated = createSimulatedFleet({ directory, ...hubAddress(hub), answersWorks: true });
+  const simulated = createSimulatedFleet({ directory, ...hubAddress(hub) });
   const random = createSeededRandom(1);
   let joined = 0;
   const steps = [...clusterSteps.filter((step) => step < clusters), clusters];

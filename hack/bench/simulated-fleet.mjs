@@ -23,7 +23,7 @@ export async function createTokens(operator, count, first = 0) {
   return clusters;
 }
 
-/** `context` is what a joiner needs (directory, hub), and with `answersWorks` each answers its works at once. */
+/** `context` is what a joiner needs: directory and hub. */
 export function createSimulatedFleet(context) {
   const processes = [];
   return {
