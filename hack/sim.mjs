@@ -2,15 +2,15 @@
 // checks every promise of the design. docs/reliability.md tells what is promised and how each promise is checked.
 //   npm run sim                       the corpus, then 100 fresh seeds
 //   npm run sim -- --runs 500         more
-//   npm run sim -- --hours 1          as long as asked, with progress
+//   npm run sim -- --hours 1          as long as asked, with progress and how much code was run
 //   npm run sim -- --seed 42          one seed, twice: the same to the byte
 //   npm run sim -- --replay FILE      a kept scenario, likewise
 //   npm run sim -- --from-corpus      only scenarios that once failed
-//   npm run sim -- --coverage         also: how much of the hub's and the klusterlet's code it ran
+//   npm run sim -- --coverage         also: how much of the hub's and the klusterlet's code it ran, file by file
 //   npm run sim -- --planted          plants known bugs one at a time: each must be found within 200 seeds
 // The exit code is 1 when a promise was broken. The shortest failing scenario found is printed and kept in the corpus.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,7 +19,9 @@ import { root, setUp } from './setup.mjs';
 const options = readOptions();
 if (!options['no-build']) setUp();
 const { replay, simulate } = await import('../test-e2e/dist/simulation/runner/simulate.js');
-const coverageDirectory = options.coverage ? mkdtempSync(join(tmpdir(), 'flotilla-sim-')) : undefined;
+const isLong = options.hours !== undefined;
+const measures = options.coverage || (isLong && !options['no-coverage']);
+const coverageDirectory = measures ? mkdtempSync(join(tmpdir(), 'flotilla-sim-')) : undefined;
 if (coverageDirectory !== undefined) process.env.NODE_V8_COVERAGE = coverageDirectory;
 if (options.planted) process.exit(await huntPlanted());
 const isReplay = options.seed !== undefined || options.replay !== undefined;
@@ -39,7 +41,7 @@ const wish = {
 const { failures } = isReplay
   ? await replay(options.seed === undefined ? { file: options.replay } : { seed: Number(options.seed) }, wish)
   : await simulate(wish);
-if (coverageDirectory !== undefined) reportCoverage(coverageDirectory);
+if (coverageDirectory !== undefined) reportCoverage(coverageDirectory, { byFile: options.coverage });
 process.exitCode = failures.length === 0 ? 0 : 1;
 
 async function huntPlanted() {
@@ -54,25 +56,23 @@ async function huntPlanted() {
   return found.every(({ seed }) => seed !== undefined) ? 0 : 1;
 }
 
-function reportCoverage(directory) {
-  const parts = ['klusterlet', 'hub'].flatMap((name) => [
-    '--include',
-    `packages/${name}/src/**`,
-    '--include',
-    `packages/${name}/dist/**`,
-  ]);
-  const c8 = join(root, 'node_modules', 'c8', 'bin', 'c8.js');
-  const args = [
-    'report',
-    '--temp-directory',
-    directory,
-    '--reporter',
-    'text',
-    '--exclude',
-    '**/*.test.*',
-    ...parts,
-  ];
-  spawnSync(process.execPath, [c8, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+/** One line for each package, or a table of its files. */
+function reportCoverage(directory, { byFile }) {
+  for (const name of ['klusterlet', 'hub']) {
+    const include = ['src', 'dist'].flatMap((part) => ['--include', `packages/${name}/${part}/**`]);
+    const out = join(directory, `report-${name}`);
+    const reporters = ['json-summary', ...(byFile ? ['text'] : [])].flatMap((each) => ['--reporter', each]);
+    const c8 = join(root, 'node_modules', 'c8', 'bin', 'c8.js');
+    const args = ['report', '--temp-directory', directory, '--reports-dir', out, '--exclude', '**/*.test.*'];
+    spawnSync(process.execPath, [c8, ...args, ...reporters, ...include], {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    const { lines, branches } = JSON.parse(readFileSync(join(out, 'coverage-summary.json'), 'utf8')).total;
+    process.stdout.write(
+      `code of ${name} that was run: ${lines.pct} % of lines, ${branches.pct} % of branches\n`,
+    );
+  }
   rmSync(directory, { recursive: true });
 }
 
@@ -92,6 +92,7 @@ function readOptions() {
         bug: { type: 'string', multiple: true, default: [] },
         markdown: { type: 'boolean', default: false },
         coverage: { type: 'boolean', default: false },
+        'no-coverage': { type: 'boolean', default: false },
         'no-shrink': { type: 'boolean', default: false },
         'shrink-seconds': { type: 'string', default: '120' },
         'max-failures': { type: 'string', default: '3' },
@@ -120,13 +121,14 @@ function readOptions() {
 function usage(why) {
   process.stderr.write(`${why}usage: npm run sim -- [--runs N | --hours H | --seed S | --replay FILE | --from-corpus]
   --runs N         the corpus, then N fresh seeds; default 100
-  --hours H        the corpus, then fresh seeds for so long
+  --hours H        the corpus, then fresh seeds for so long, and how much code that ran
   --seed S         one seed, twice, and whether both went the same way to the byte
   --replay FILE    a scenario that was kept, likewise
   --from-corpus    only the corpus
   --base-seed S    the first of the fresh seeds; else by chance, and printed
   --jobs N         worker processes; default one for each processor, at most 8
-  --coverage       how much of the code of hub and klusterlet was run
+  --coverage       how much of the code of hub and klusterlet was run, file by file
+  --no-coverage    with --hours: do not measure that
   --planted        plant known bugs, one at a time; each must be found within 200 seeds
   --bug NAME       of them only this one; may be given several times
   --max-seeds N    for each bug; default 200

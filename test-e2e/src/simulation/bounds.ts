@@ -1,6 +1,7 @@
 /**
- * P8: whatever its peers answer, a klusterlet asks no more than so often, what it keeps does not grow, and nobody
- * rewrites an object again and again. Looked at by the run whenever it checks.
+ * P8: whatever its peers answer, a klusterlet asks no more than so often, what it keeps does not grow, nobody rewrites an
+ * object again and again, and no server keeps much for a client that does not read. Looked at by the run whenever it
+ * checks.
  */
 import type { World } from './world.js';
 
@@ -29,6 +30,7 @@ export class Bounds {
     checks.add('P8');
     const nowMs = clock.monotonicMs();
     this.#judgeWrites(nowMs);
+    this.#judgeServers();
     for (const { name, klusterlet } of this.#world.clusters) {
       for (const link of [`hub-${name}`, `cluster-${name}`]) {
         const requests = network.requests(link);
@@ -52,8 +54,15 @@ export class Bounds {
     }
   }
 
+  #judgeServers(): void {
+    const { hub, clusters } = this.#world;
+    for (const server of [hub, ...clusters.map((cluster) => cluster.server)]) {
+      for (const what of server.heldProblems()) this.#world.breach('P8', `${server.name}: ${what}`);
+    }
+  }
+
   #judgeWrites(nowMs: number): void {
-    const { writes } = this.#world.observer;
+    const { writes } = this.#world.observer.trace;
     for (const [key, count] of writes) {
       if (count > maxWrites) this.#world.breach('P8', `${key} was written ${count} times within a minute`);
     }

@@ -9,11 +9,12 @@ import {
   type KubeObject,
   type ManifestCondition,
   type ManifestWork,
+  planCondition,
 } from '@flotilla/api';
+import { type ClusterView, inventoriesOf } from './cluster-view.js';
 import { hasData, tokenOf } from './items.js';
 import type { Expectation, ExpectedManifest, ExpectedObject, ExpectedWork } from './model/expectation.js';
 import { firstDifference } from './model/first-difference.js';
-import { type ClusterView, inventoriesOf } from './observer.js';
 
 export interface Compared {
   readonly expected: Expectation;
@@ -32,6 +33,12 @@ export function compareCluster({ expected, view, works }: Compared): string[] {
       ...compareStatus(work, works.get(work.name), view),
     ];
     problems.push(...wrong.map((each) => `work ${work.name} (${work.edition.token}): ${each}`));
+  }
+  for (const [name, generation] of expected.plans) {
+    const { observedGeneration } =
+      findCondition(works.get(name)?.status?.conditions, planCondition.planned) ?? {};
+    if (observedGeneration !== generation)
+      problems.push(`plan ${name} tells about generation ${observedGeneration} of ${generation}`);
   }
   for (const name of inventories.keys()) {
     if (!expected.works.has(name)) problems.push(`the inventory of ${name} is left behind`);

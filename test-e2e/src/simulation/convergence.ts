@@ -6,11 +6,12 @@
 import { isObject, type ManifestWork } from '@flotilla/api';
 import { createSavedWorks } from '@flotilla/klusterlet';
 import { createTestLogger } from '@flotilla/kube/testing';
+import { inventoriesOf } from './cluster-view.js';
 import { compareCluster } from './compare-cluster.js';
+import type { FleetCluster } from './fleet-cluster.js';
 import { tokenOf } from './items.js';
 import type { Expectation } from './model/expectation.js';
-import { inventoriesOf } from './observer.js';
-import type { FleetCluster, World } from './world.js';
+import type { World } from './world.js';
 
 export async function findProblems(world: World): Promise<string[]> {
   if (!world.hub.isReady) return ['the hub is not ready'];

@@ -3,11 +3,14 @@
  * (P7: also while the hub is away). Time during which the klusterlet or its cluster is down does not count.
  */
 import { type KubeObject, StatusError } from '@flotilla/api';
-import { type ResourceRef, TransportError } from '@flotilla/kube';
-import { tokenKey, tokenOf } from './items.js';
+import { TransportError } from '@flotilla/kube';
+import { disturb } from './disturb.js';
+import type { FleetCluster } from './fleet-cluster.js';
+import { isFieldDrift, isSpoiled } from './foreign-fields.js';
+import { tokenOf } from './items.js';
 import { clusterLink, type Drift } from './scenario.js';
 import { holds } from './user.js';
-import type { FleetCluster, World } from './world.js';
+import type { World } from './world.js';
 
 interface Open {
   readonly cluster: string;
@@ -17,9 +20,13 @@ interface Open {
   readonly owner: string;
   readonly uid: string;
   readonly token: string;
+  /** Of all drifts. */
+  readonly number: number;
   sinceMs: number;
-  readonly limitMs: number;
+  limitMs: number;
 }
+
+type Found = Pick<Open, 'cluster' | 'key' | 'drift' | 'owner' | 'uid' | 'token' | 'number'>;
 
 /** Corrected at once if nothing else is going on. */
 const promptMs = 5_000;
@@ -67,18 +74,20 @@ export class Drifts {
     if (key === undefined || object === undefined) return 'nothing to change';
     const { uid = '', ownerReferences = [] } = object.metadata;
     const owner = ownerReferences.find(({ kind }) => kind === 'AppliedManifestWork')?.uid ?? '';
-    const token = `drift.${++this.#count}`;
+    const number = ++this.#count;
+    const token = `drift.${number}`;
     const before = tokenOf(object) ?? '';
     this.#editions.set(token, this.#editions.get(before) ?? before);
     if (drift === 'disown') this.#world.model.cluster(cluster.name).disowned(key, uid);
     if (drift === 'delete' || drift === 'replace') this.#world.observer.cluster(cluster.name).doomed.add(uid);
     try {
-      await this.#change(cluster, { key, object, drift, token });
+      await disturb(this.#world, cluster, { key, object, drift, number });
     } catch (error) {
       if (!(error instanceof StatusError || error instanceof TransportError)) throw error;
       return `${key}: ${error.message}`;
     }
-    if (drift !== 'count') this.#watch({ cluster: cluster.name, key, drift, owner, uid, token });
+    const isOurs = drift !== 'count' && drift !== 'add field';
+    if (isOurs) this.#watch({ cluster: cluster.name, key, drift, owner, uid, token, number });
     return key;
   }
 
@@ -93,7 +102,7 @@ export class Drifts {
         server.diskFault === 'none' &&
         klusterlet.isRunning &&
         klusterlet.diskFault === 'none' &&
-        !this.#world.operator.isBusyWith(name) &&
+        !this.#world.operator.disturbs(name) &&
         !this.#world.impaired.has(clusterLink(name)) &&
         !this.#world.network.isCut(clusterLink(name));
       if (!isWell) this.#world.noteOutage(name);
@@ -136,26 +145,36 @@ export class Drifts {
     return this.#world.observer.cluster(cluster).objects.get(key)?.object;
   }
 
-  #watch(drift: Pick<Open, 'cluster' | 'key' | 'drift' | 'owner' | 'uid' | 'token'>): void {
+  #watch(drift: Found): void {
     const nowMs = this.#world.clock.monotonicMs();
     const id = `${drift.cluster} ${drift.key}`;
     const strikes = (this.#strikes.get(id) ?? []).filter((atMs) => nowMs - atMs < strikesMs);
     strikes.push(nowMs);
     this.#strikes.set(id, strikes);
-    this.#open.push({ ...drift, sinceMs: nowMs, limitMs: strikes.length > 3 ? limitedMs : promptMs });
+    const limitMs = strikes.length > 3 ? limitedMs : promptMs;
+    // A field that is still spoiled is corrected together with what was done to its object now, at the pace for that.
+    for (const open of this.#open) {
+      if (`${open.cluster} ${open.key}` !== id || !isFieldDrift(open.drift)) continue;
+      open.sinceMs = nowMs;
+      open.limitMs = limitMs;
+    }
+    this.#open.push({ ...drift, sinceMs: nowMs, limitMs });
   }
 
-  #isCorrected({ cluster, key, drift, owner, uid, token }: Open): boolean {
+  #isCorrected({ cluster, key, drift, owner, uid, token, number }: Open): boolean {
     const view = this.#world.observer.cluster(cluster);
     const inventory = [...view.objects.values()].find(({ object }) => object.metadata.uid === owner)?.object;
     if (inventory === undefined || inventory.metadata.deletionTimestamp !== undefined) return true;
-    if (!this.#isWanted({ cluster, token }, inventory)) return true;
+    if (!this.#isWanted({ cluster, key, token }, inventory)) return true;
     const object = this.#objectOf(cluster, key);
     if (object === undefined) return !isListed(inventory, key);
     if (object.metadata.deletionTimestamp !== undefined) return true;
     switch (drift) {
       case 'edit':
         return tokenOf(object) !== token;
+      case 'change field':
+      case 'drop field':
+        return !isSpoiled(object, drift, number);
       case 'disown':
         return (object.metadata.ownerReferences ?? []).length > 0 || !isListed(inventory, key);
       case 'delete':
@@ -163,58 +182,24 @@ export class Drifts {
       case 'replace':
         return tokenOf(object) !== undefined || !isListed(inventory, key);
       case 'count':
+      case 'add field':
         return true;
     }
   }
 
   /** Objects of a work that is being deleted, or that the hub does not have, wait for their end as they are. */
-  #isWanted({ cluster, token }: Pick<Open, 'cluster' | 'token'>, { spec }: KubeObject): boolean {
+  #isWanted({ cluster, key, token }: Pick<Open, 'cluster' | 'key' | 'token'>, { spec }: KubeObject): boolean {
     const name = (spec as { manifestWorkName?: string } | undefined)?.manifestWorkName ?? '';
     const { works, histories } = this.#world.observer;
     const work = works.get(`${cluster}/${name}`);
     if (work === undefined || work.metadata.deletionTimestamp !== undefined) return false;
+    const edition = this.#editions.get(token) ?? '';
+    const { editions } = this.#world.model;
+    const plan = editions.of(edition)?.plan;
+    // Since then it was perhaps asked only to be there.
+    if (plan !== undefined && !editions.isOfOneMind(plan, key)) return false;
     // It may be there again without its klusterlet having heard of it.
-    return histories.get(`${cluster}/${name}`)?.isLost(this.#editions.get(token) ?? '') !== true;
-  }
-
-  async #change(
-    { name: cluster, foreigner }: FleetCluster,
-    { key, object, drift, token }: { key: string; object: KubeObject; drift: Drift; token: string },
-  ): Promise<void> {
-    const { ref, at } = placeOf(key, object);
-    const view = this.#world.observer.cluster(cluster);
-    const patch = (metadata: object): Promise<unknown> =>
-      foreigner.patch(ref, at, { type: 'merge', body: { metadata }, fieldManager: 'foreigner' });
-    switch (drift) {
-      case 'edit':
-        await patch({ annotations: { [tokenKey]: token } });
-        return;
-      case 'disown':
-        await patch({ ownerReferences: [] });
-        return;
-      case 'count':
-        await patch({ labels: { count: String(this.#count) } });
-        return;
-      case 'delete':
-        await foreigner.delete(ref, at);
-        return;
-      case 'replace': {
-        await foreigner.delete(ref, at);
-        const { metadata: _, status: __, ...rest } = object;
-        const data = object.kind === 'ConfigMap' && { data: { value: 'somebody else' } };
-        const made = await foreigner.create<KubeObject>(ref, {
-          ...rest,
-          ...data,
-          kind: object.kind,
-          apiVersion: object.apiVersion,
-          metadata: at,
-        });
-        // Until a work has taken it over, it is nobody else's to delete.
-        view.foreign.set(made.metadata.uid ?? '', { key, mayChange: true });
-        this.#world.model.cluster(cluster).replaced(key, made.metadata.uid ?? '');
-        return;
-      }
-    }
+    return histories.get(`${cluster}/${name}`)?.isLost(edition) !== true;
   }
 }
 
@@ -222,19 +207,6 @@ export class Drifts {
 function isPathOf(path: string, key: string): boolean {
   const [, , , resource = '', namespace = '', name = ''] = key.split('/');
   return path.split('?')[0]?.endsWith(`/namespaces/${namespace}/${resource}/${name}`) === true;
-}
-
-/** The object's address; a stored version is served in all minors that the scenarios use, but for old cron jobs. */
-function placeOf(key: string, { apiVersion }: KubeObject) {
-  const [, , , resource = '', namespace = '', name = ''] = key.split('/');
-  const slash = apiVersion.indexOf('/');
-  const ref: ResourceRef = {
-    group: slash < 0 ? '' : apiVersion.slice(0, slash),
-    version: apiVersion.slice(slash + 1),
-    resource,
-    namespaced: true,
-  };
-  return { ref, at: { namespace, name } };
 }
 
 function isListed(inventory: KubeObject, key: string): boolean {

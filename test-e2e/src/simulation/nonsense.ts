@@ -4,7 +4,8 @@
  */
 import { type KubeObject, StatusError } from '@flotilla/api';
 import { TransportError, wellKnown } from '@flotilla/kube';
-import type { FleetCluster, World } from './world.js';
+import type { FleetCluster } from './fleet-cluster.js';
+import type { World } from './world.js';
 
 interface Nonsense {
   readonly body: object;

@@ -2,21 +2,17 @@
  * Looks at the stores of a hub and its managed clusters, event by event, as they are made durable, and notes every
  * breach of a promise at the very moment. It asks nobody and changes nothing. Fed by the world.
  */
-import { createHash } from 'node:crypto';
 import { type KubeObject, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
 import type { StoreEvent } from '@flotilla/apiserver';
+import { ClusterView, inventoriesOf, type SeenObject } from './cluster-view.js';
+import { judgeDeletion } from './deletions.js';
+import { takenAway } from './foreign-fields.js';
 import { tokenOf } from './items.js';
-import { inventoryOwners, inventoryPrefix, ownedSince, unrecordedOwners } from './record-first.js';
+import { ownedSince, unrecordedOwners } from './record-first.js';
 import type { Backup } from './server-process.js';
+import { Trace } from './trace.js';
 import { planTokenPrefix } from './user.js';
 import { WorkHistory } from './work-history.js';
-
-/** An object of a managed cluster as its store has it. */
-export interface SeenObject {
-  readonly object: KubeObject;
-  /** Since when each inventory (uid) has owned it. */
-  readonly ownedSince: ReadonlyMap<string, number>;
-}
 
 export interface ObserverOptions {
   readonly nowMs: () => number;
@@ -29,55 +25,22 @@ export interface ObserverOptions {
   readonly hasSaved: (cluster: string, token: string) => boolean;
 }
 
-/** One managed cluster's objects. */
-export class ClusterView {
-  readonly objects = new Map<string, SeenObject>();
-  /** Tokens that an object has ever had, by its key. */
-  readonly tokens = new Map<string, Set<string>>();
-  /** The last token that each work gave an object, by key and work. */
-  readonly latest = new Map<string, string>();
-  /** The last token that each work gave any object: how far its klusterlet is. */
-  readonly reached = new Map<string, string>();
-  /** Keys under which there has ever been an object. */
-  readonly keys = new Set<string>();
-  /** Objects (uid) that the world planted: nobody but the world may delete or change them. */
-  readonly foreign = new Map<string, { readonly key: string; readonly mayChange: boolean }>();
-  /** Objects (uid) that the world itself deletes. */
-  readonly doomed = new Set<string>();
-}
-
 const workPrefix = '/registry/work.open-cluster-management.io/manifestworks/';
 const planPrefix = '/registry/flotilla.dev/manifestworkplans/';
-/** What goes when it has come of age, whatever else happens. */
-const agingPrefixes = ['/registry/core/events/', '/registry/flotilla.dev/manifestworkplans/'];
-
-/** Values with keys and certificates differ from run to run with the same seed, since those are never seeded. */
-const unhashed = /-----BEGIN |LS0tLS1CRUdJTi|"request":"/;
-/** And so do hashes of keys. */
-const keyHash = /sha256:[0-9a-f]{64}/g;
 
 export class Observer {
   readonly #options: ObserverOptions;
-  readonly #hash = createHash('sha256');
   readonly clusters = new Map<string, ClusterView>();
   /** Works of the hub by `<cluster>/<name>`. */
   readonly works = new Map<string, ManifestWork>();
   readonly histories = new Map<string, WorkHistory>();
   /** Questions to klusterlets by `<cluster>/<name>`. */
   readonly plans = new Map<string, KubeObject>();
-  events = 0;
-  /** Keys of changes since the list was last emptied, with their place; without what went for its age. */
-  readonly changed = new Set<string>();
-  /** How often each was changed since the list was last emptied. */
-  readonly writes = new Map<string, number>();
+  /** Of all that has become durable so far, in order. */
+  readonly trace = new Trace();
 
   constructor(options: ObserverOptions) {
     this.#options = options;
-  }
-
-  /** Of all that has become durable so far, in order. */
-  get traceHash(): string {
-    return this.#hash.copy().digest('hex');
   }
 
   cluster(name: string): ClusterView {
@@ -97,7 +60,7 @@ export class Observer {
   }
 
   hearHub(event: StoreEvent): void {
-    this.#trace('hub', event);
+    this.trace.add('hub', event, this.#options.nowMs());
     if (event.key.startsWith(planPrefix)) {
       const id = event.key.slice(planPrefix.length);
       if (event.value === undefined) this.plans.delete(id);
@@ -155,7 +118,7 @@ export class Observer {
   }
 
   hearCluster(name: string, event: StoreEvent): void {
-    this.#trace(name, event);
+    this.trace.add(name, event, this.#options.nowMs());
     const view = this.cluster(name);
     const before = view.objects.get(event.key);
     const nowMs = this.#options.nowMs();
@@ -247,45 +210,14 @@ export class Observer {
     this.#options.onBreach('P6', `work ${id} was let go while its inventory was still there`);
   }
 
-  /** P3: only what the system applied and owns, and only if some spec since then did not name it. */
-  #judgeDeletion(cluster: string, key: string, { object, ownedSince: since }: SeenObject): void {
+  /** P3. */
+  #judgeDeletion(cluster: string, key: string, before: SeenObject): void {
     this.#options.onCheck('P3');
+    const history = (work: string) => this.histories.get(`${cluster}/${work}`);
     const nowMs = this.#options.nowMs();
-    const view = this.cluster(cluster);
-    const { uid = '', namespace } = object.metadata;
-    if (view.doomed.has(uid)) return;
-    const breach = (what: string): void => this.#options.onBreach('P3', `${cluster} ${key}: ${what}`);
-    const foreign = view.foreign.get(uid);
-    if (foreign?.mayChange === false) {
-      breach('a foreign object was deleted');
-      return;
+    for (const what of judgeDeletion(this.cluster(cluster), { key, before, nowMs, history })) {
+      this.#options.onBreach('P3', `${cluster} ${key}: ${what}`);
     }
-    const space = namespace && view.objects.get(`/registry/core/namespaces/${namespace}`);
-    if (space && space.object.metadata.deletionTimestamp !== undefined) return; // goes with its namespace
-    if (foreign === undefined && tokenOf(object) === undefined) return; // made by the cluster's own controllers
-    const owners = inventoryOwners(object);
-    if (owners.length === 0) {
-      if (!this.#goesWithDefinition(view, key)) breach('deleted although no work owned it');
-      return;
-    }
-    for (const owner of owners) {
-      const name = owner.name.slice(owner.name.indexOf('-') + 1);
-      const history = this.histories.get(`${cluster}/${name}`);
-      // A klusterlet that is behind may still be at an edition that came before the object was named again.
-      const askedMs = history?.askedAtMs(view.reached.get(name) ?? '') ?? nowMs;
-      const period = { fromMs: Math.min(since.get(owner.uid) ?? nowMs, askedMs), toMs: nowMs };
-      if (history?.namedThroughout(key, period) && !this.#goesWithDefinition(view, key)) {
-        breach(`deleted although work ${name} has named it all the time`);
-      }
-    }
-  }
-
-  #goesWithDefinition(view: ClusterView, key: string): boolean {
-    const [, , group = '', resource = ''] = key.split('/');
-    const definition = view.objects.get(
-      `/registry/apiextensions.k8s.io/customresourcedefinitions/${resource}.${group}`,
-    );
-    return group === 'sim.example' && definition?.object.metadata.deletionTimestamp !== undefined;
   }
 
   #judgeChange(cluster: string, change: { key: string; before: KubeObject; after: KubeObject }): void {
@@ -294,35 +226,14 @@ export class Observer {
     if (token !== undefined && token !== tokenOf(before) && !this.#options.mayWrite(token, key)) {
       this.#options.onBreach('P2', `${cluster} ${key}: changed by ${token}, which is only to create it`);
     }
+    for (const field of takenAway(before, after)) {
+      this.#options.onBreach('P3', `${cluster} ${key}: ${field} is gone, which somebody else has put there`);
+    }
     const planted = this.cluster(cluster).foreign.get(after.metadata.uid ?? '');
     if (planted === undefined || planted.mayChange) return;
     if (essence(before) === essence(after)) return;
     this.#options.onBreach('P3', `${cluster} ${key}: a foreign object was changed`);
   }
-
-  #trace(where: string, event: StoreEvent): void {
-    this.events++;
-    const place = `${where} ${event.key}`;
-    const isExpiry =
-      event.value === undefined && agingPrefixes.some((prefix) => event.key.startsWith(prefix));
-    if (!isExpiry) this.changed.add(place);
-    this.writes.set(place, (this.writes.get(place) ?? 0) + 1);
-    this.#hash.update(`${this.#options.nowMs()} ${where} ${event.revision} ${event.type} ${event.key}\n`);
-    if (event.value === undefined) return;
-    const text = Buffer.from(event.value).toString('utf8');
-    if (!unhashed.test(text)) this.#hash.update(text.replace(keyHash, 'sha256'));
-  }
-}
-
-/** The inventories of a managed cluster, by the name of their work. */
-export function inventoriesOf(view: ClusterView): Map<string, KubeObject> {
-  const found = new Map<string, KubeObject>();
-  for (const [key, { object }] of view.objects) {
-    if (!key.startsWith(inventoryPrefix)) continue;
-    const name = key.slice(inventoryPrefix.length);
-    found.set(name.slice(name.indexOf('-') + 1), object);
-  }
-  return found;
 }
 
 function essence(object: KubeObject): string {

@@ -11,9 +11,10 @@ import {
 } from '@flotilla/api';
 import { approveCluster, bootstrapTokenSecret, createBootstrapToken, revokeAgents } from '@flotilla/hub';
 import { sleep, wellKnown } from '@flotilla/kube';
+import type { FleetCluster } from './fleet-cluster.js';
 import type { HubSnapshot } from './model/hub-model.js';
 import type { Backup } from './server-process.js';
-import type { FleetCluster, World } from './world.js';
+import type { World } from './world.js';
 
 const retryMs = 3000;
 const approvalMs = 20_000;
@@ -24,6 +25,8 @@ export class Operator {
   readonly #world: World;
   /** Clusters that an operator is at work with. */
   readonly #busy = new Set<string>();
+  /** Of them those that only the hub's mind is changed about: nothing is done to their klusterlet. */
+  readonly #denied = new Set<string>();
   /** Clusters whose klusterlet is not there at present, on purpose. */
   readonly #absent = new Set<string>();
   #backup: { readonly store: Backup; readonly model: HubSnapshot } | undefined;
@@ -34,6 +37,11 @@ export class Operator {
 
   isBusyWith(cluster: string): boolean {
     return this.#busy.has(cluster);
+  }
+
+  /** Something is done to its klusterlet. */
+  disturbs(cluster: string): boolean {
+    return this.#busy.has(cluster) && !this.#denied.has(cluster);
   }
 
   /** Nobody else is to start its klusterlet. */
@@ -74,6 +82,24 @@ export class Operator {
         return isNew && (await this.#world.clusterProblems(cluster)).length === 0;
       };
       await this.#approve(cluster, { isIn, invite });
+    });
+  }
+
+  /** As `hub deny`, and after a while `hub approve`; the klusterlet need not join again. */
+  async deny(cluster: FleetCluster, awayMs: number): Promise<void> {
+    await this.#alone(cluster, async () => {
+      const { name } = cluster;
+      const accept = (hubAcceptsClient: boolean): Promise<void> =>
+        this.#untilDone(async () => {
+          const body = { spec: { hubAcceptsClient } };
+          const client = this.#world.adminClient();
+          await client.patch(wellKnown.managedClusters, { name }, { type: 'merge', body });
+        });
+      this.#denied.add(name);
+      await accept(false);
+      await sleep(this.#world.clock, Math.max(1000, awayMs));
+      await accept(true);
+      this.#denied.delete(name);
     });
   }
 

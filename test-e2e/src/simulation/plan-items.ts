@@ -6,6 +6,8 @@ import { type Item, type Strategy, sharedNames } from './items.js';
 export const ownedWorks = ['alpha', 'beta', 'gamma', 'delta'] as const;
 /** Its objects stay. */
 export const orphanedWork = 'orphaned';
+/** It is never applied. */
+export const plannedWork = 'planned';
 
 export function planItems(dice: Dice, work: string): readonly Item[] {
   const items = new Map<string, Item>();

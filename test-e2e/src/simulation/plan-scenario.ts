@@ -1,10 +1,18 @@
 /** Makes a scenario from a seed: the same seed gives the same scenario. Pure. */
-import { createSeededRandom } from '@flotilla/kube/testing';
+import { type CutMode, createSeededRandom } from '@flotilla/kube/testing';
 import { apiFaults } from './api-faults.js';
 import { Dice } from './dice.js';
 import type { WorkPlan } from './items.js';
-import { orphanedWork, ownedWorks, planItems } from './plan-items.js';
-import { type Action, clusterLink, type Drift, hubLink, type Scenario, type Step } from './scenario.js';
+import { orphanedWork, ownedWorks, planItems, plannedWork } from './plan-items.js';
+import {
+  type Action,
+  clusterLink,
+  type Drift,
+  hubLink,
+  type Scenario,
+  type Step,
+  userLink,
+} from './scenario.js';
 import { stories } from './stories.js';
 
 /** One kind of action, and how often it is chosen. */
@@ -21,7 +29,8 @@ function withStories({ seed, clusters, steps }: Scenario): Scenario {
   const all = [...steps];
   for (const story of dice.shuffled(stories).slice(0, dice.int(1, 3))) {
     const { name: cluster } = dice.pick(clusters);
-    all.splice(dice.int(0, all.length), 0, ...story({ dice, cluster }));
+    const scene = { dice, cluster, clusters: clusters.map(({ name }) => name) };
+    all.splice(dice.int(0, all.length), 0, ...story(scene));
   }
   return { seed, clusters, steps: all };
 }
@@ -44,7 +53,7 @@ class Generator {
 
   plan(): Scenario {
     const minors = [20, 24, 24, 32];
-    const count = this.#dice.chance(0.4) ? 2 : 1;
+    const count = this.#dice.pick([1, 1, 1, 1, 1, 1, 2, 2, 2, 3]);
     this.#clusters = Array.from({ length: count }, (_, i) => ({
       name: `c${i + 1}`,
       minor: this.#dice.pick(minors),
@@ -75,6 +84,8 @@ class Generator {
       [9, () => ({ do: 'remove', ...this.#work() })],
       [3, () => ({ do: 'undo', ...this.#work(), pick: this.#dice.int(0, 9) })],
       [2, () => ({ ...this.#apply(), do: 'plan' })],
+      [1.5, () => ({ ...this.#apply(plannedWork), do: 'apply as plan' })],
+      [0.5, () => ({ do: 'remove', cluster: this.#cluster(), name: plannedWork })],
       [2, () => ({ do: 'label work', ...this.#work(), value: `v${this.#dice.int(1, 9)}` })],
       [
         16,
@@ -94,10 +105,12 @@ class Generator {
         () => ({
           do: 'cut',
           link: this.#link(),
-          mode: this.#dice.pick(['drop', 'drop', 'refuse', 'refuse', 'drop requests', 'drop answers']),
+          mode: this.#cutMode(),
         }),
       ],
       [9, () => ({ do: 'heal', link: this.#link() })],
+      [3, () => ({ do: 'partition', links: this.#links(), mode: this.#cutMode() })],
+      [4, () => ({ do: 'reunite' })],
       [2, () => ({ do: 'reset', link: this.#link() })],
       [2, () => ({ do: 'stall', link: this.#link() })],
       [2, () => ({ do: 'delay', link: this.#link(), maxMs: this.#dice.pick([5, 200, 3000]) })],
@@ -151,6 +164,7 @@ class Generator {
           byMs: Math.round((this.#dice.next() - 0.5) * this.#dice.pick([2000, 8 * minuteMs])),
         }),
       ],
+      [2, () => ({ do: 'jump', ...this.#jump() })],
       [1, () => ({ do: 'sleep', forMs: this.#dice.pick([5, 60, 600, 3000]) * minuteMs })],
       [0.5, () => ({ do: 'sleep', forMs: this.#dice.pick([30, 200, 400]) * dayMs })],
     ];
@@ -176,6 +190,7 @@ class Generator {
     return [
       [1, () => ({ do: 'label cluster', cluster: this.#cluster(), value: `v${this.#dice.int(1, 9)}` })],
       [1, () => ({ do: 'revoke', cluster: this.#cluster(), awayMs: this.#downTime() })],
+      [1, () => ({ do: 'deny', cluster: this.#cluster(), awayMs: this.#downTime() })],
       [
         1,
         () => ({
@@ -207,8 +222,8 @@ class Generator {
     return { cluster: cluster.name, minor: cluster.minor };
   }
 
-  #apply(): { do: 'apply'; plan: WorkPlan } {
-    const { cluster, name } = this.#work();
+  #apply(only?: string): { do: 'apply'; plan: WorkPlan } {
+    const { cluster, name } = only === undefined ? this.#work() : { cluster: this.#cluster(), name: only };
     const items = planItems(this.#dice, name);
     return { do: 'apply', plan: { cluster, name, orphan: name === orphanedWork, items } };
   }
@@ -233,7 +248,36 @@ class Generator {
   }
 
   #drift(): Drift {
-    return this.#dice.pick<Drift>(['edit', 'edit', 'delete', 'disown', 'count', 'count', 'replace']);
+    return this.#dice.pick<Drift>([
+      'edit',
+      'change field',
+      'drop field',
+      'add field',
+      'delete',
+      'disown',
+      'count',
+      'count',
+      'replace',
+    ]);
+  }
+
+  #cutMode(): CutMode {
+    return this.#dice.pick<CutMode>(['drop', 'drop', 'refuse', 'refuse', 'drop requests', 'drop answers']);
+  }
+
+  /** Any of all there are. */
+  #links(): string[] {
+    const all = [userLink, ...this.#clusters.flatMap(({ name }) => [hubLink(name), clusterLink(name)])];
+    const share = this.#dice.pick([0.4, 0.7, 1]);
+    const some = all.filter(() => this.#dice.chance(share));
+    return some.length > 0 ? some : all;
+  }
+
+  /** Ahead or back, by seconds to hours. */
+  #jump(): { node: string; byMs: number } {
+    const byMs = this.#dice.pick([5000, 2 * minuteMs, 40 * minuteMs, 5 * 60 * minuteMs]);
+    const sign = this.#dice.chance(0.5) ? 1 : -1;
+    return { node: this.#node(), byMs: sign * Math.round(byMs * (0.5 + this.#dice.next())) };
   }
 
   #link(): string {

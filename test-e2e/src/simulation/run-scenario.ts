@@ -76,10 +76,10 @@ class Run {
     }
     return {
       breaches: world.breaches,
-      traceHash: world.observer.traceHash,
+      traceHash: world.observer.trace.hash,
       steps: this.#steps,
       log: world.env.log.entries.map((entry) => JSON.stringify(entry, errorAsText)),
-      events: world.observer.events,
+      events: world.observer.trace.events,
       simulatedMs: Math.round(world.livedMs),
       faults: world.faults.counts,
       checks: world.checks.counts,
@@ -140,9 +140,9 @@ class Run {
     const world = this.#world;
     await this.#pass(calmMs);
     world.checks.add('at rest');
-    world.observer.changed.clear();
+    world.observer.trace.changed.clear();
     await this.#pass(restMs);
-    for (const key of world.observer.changed) {
+    for (const key of world.observer.trace.changed) {
       if (!heartbeats.test(key)) world.breach('rest', `${key} was written although nothing had happened`);
     }
     for (const problem of await findProblems(world)) {

@@ -6,7 +6,18 @@ import type { CutMode } from '@flotilla/kube/testing';
 import type { ApiFault } from './api-faults.js';
 import type { WorkPlan } from './items.js';
 
-export type Drift = 'edit' | 'delete' | 'disown' | 'count' | 'replace';
+export type Drift =
+  /** Of an annotation: what is there is not what any work has asked for. */
+  | 'edit'
+  /** One field of ours gets another value, or goes. */
+  | 'change field'
+  | 'drop field'
+  /** Fields that no work sets: they are not ours, and stay. */
+  | 'add field'
+  | 'count'
+  | 'delete'
+  | 'disown'
+  | 'replace';
 
 /** The name of a simulated process: `hub`, a cluster, or `klusterlet-` and the cluster. */
 export type NodeName = string;
@@ -19,12 +30,16 @@ type Doing =
   | { readonly do: 'undo'; readonly cluster: string; readonly name: string; readonly pick: number }
   /** Asks what a work would do; nothing of it may ever be done. */
   | { readonly do: 'plan'; readonly plan: WorkPlan }
+  /** The same as a work that is annotated as a plan. */
+  | { readonly do: 'apply as plan'; readonly plan: WorkPlan }
   | { readonly do: 'label work'; readonly cluster: string; readonly name: string; readonly value: string }
   | { readonly do: 'label cluster'; readonly cluster: string; readonly value: string }
   /** All certificates of the cluster are void; after `awayMs` it is given a new token. */
   | { readonly do: 'revoke'; readonly cluster: string; readonly awayMs: number }
   /** `klusterlet leave --keep-workloads`, or one that removes them, and after `awayMs` `klusterlet join` again. */
   | { readonly do: 'leave'; readonly cluster: string; readonly awayMs: number; readonly removes?: boolean }
+  /** The hub does not accept the cluster any more; after `awayMs` it does again. */
+  | { readonly do: 'deny'; readonly cluster: string; readonly awayMs: number }
   | { readonly do: 'upgrade'; readonly cluster: string; readonly minor: number }
   | { readonly do: 'back up hub' }
   /** Somebody tries what is not allowed or makes no sense. */
@@ -35,6 +50,10 @@ type Doing =
 type NetworkFault =
   | { readonly do: 'cut'; readonly link: string; readonly mode: CutMode }
   | { readonly do: 'heal'; readonly link: string }
+  /** Any of all links at once, those of users too. */
+  | { readonly do: 'partition'; readonly links: readonly string[]; readonly mode: CutMode }
+  /** All links are whole again. */
+  | { readonly do: 'reunite' }
   | { readonly do: 'reset'; readonly link: string }
   | { readonly do: 'stall'; readonly link: string }
   | { readonly do: 'delay'; readonly link: string; readonly maxMs: number }
@@ -67,7 +86,10 @@ type ProcessFault =
   /** Cluster and klusterlet are made anew, empty, under the same name. */
   | { readonly do: 'rebuild'; readonly cluster: string; readonly downMs: number }
   | { readonly do: 'disk'; readonly node: NodeName; readonly fault: 'full' | 'unreadable' | 'none' }
+  /** Its clock is wrong by so much. */
   | { readonly do: 'skew'; readonly node: NodeName; readonly byMs: number }
+  /** Its clock leaps, from wherever it is. */
+  | { readonly do: 'jump'; readonly node: NodeName; readonly byMs: number }
   /** All machines sleep: the time passes, and nobody is there. */
   | { readonly do: 'sleep'; readonly forMs: number };
 
@@ -101,6 +123,7 @@ export interface Scenario {
 /** Objects that the world plants in each cluster, for works to name. */
 export const foreignNames = ['foreign-read', 'foreign-kept', 'foreign-alone'] as const;
 
+export const userLink = 'user';
 export const hubLink = (cluster: string): string => `hub-${cluster}`;
 export const clusterLink = (cluster: string): string => `cluster-${cluster}`;
 
@@ -111,14 +134,19 @@ export function faultOf(step: Action): string | undefined {
     case 'remove':
     case 'undo':
     case 'plan':
+    case 'apply as plan':
     case 'label work':
     case 'label cluster':
     case 'back up hub':
     case 'heal':
+    case 'reunite':
     case 'wait':
       return undefined;
     case 'cut':
-      return `cut: ${step.mode}`;
+    case 'partition':
+      return `${step.do}: ${step.mode}`;
+    case 'jump':
+      return `clock leaps ${step.byMs < 0 ? 'back' : 'ahead'}`;
     case 'drift':
     case 'ambush':
       return `${step.do}: ${step.drift}`;

@@ -31,6 +31,7 @@ import {
   type TransportResponse,
 } from '@flotilla/kube';
 import type { Trouble } from './api-faults.js';
+import { HeldBytes } from './held-bytes.js';
 import { Life } from './life.js';
 
 /** All that a store held at one moment, oldest change first. */
@@ -64,6 +65,7 @@ interface Running {
   readonly server: ApiServer;
   /** Requests and streams that break when it crashes. */
   readonly exchanges: Set<Exchange>;
+  readonly held: HeldBytes;
   answers: boolean;
   ready: boolean;
 }
@@ -119,6 +121,11 @@ export class ServerProcess {
     return this.#running?.ready ?? false;
   }
 
+  /** What is wrong with what it keeps for its clients. */
+  heldProblems(): string[] {
+    return this.#running?.held.problems() ?? [];
+  }
+
   get minor(): number {
     return this.#version.minor;
   }
@@ -144,7 +151,8 @@ export class ServerProcess {
       ...(guard && { guard: guard(() => server) }),
       ...(certificateRules && { certificateRules }),
     });
-    const running: Running = { life, server, exchanges: new Set(), answers: false, ready: false };
+    const held = new HeldBytes(env.clock);
+    const running: Running = { life, server, exchanges: new Set(), held, answers: false, ready: false };
     this.#running = running;
     this.#boot(running).catch((error: unknown) => {
       if (!life.isOver) this.#options.onFailure(error);
@@ -261,7 +269,7 @@ export class ServerProcess {
 }
 
 async function ask(
-  { server, exchanges }: Running,
+  { server, exchanges, held }: Running,
   request: TransportRequest,
   { token, ...options }: InProcessTransportOptions & { readonly token?: string },
 ): Promise<TransportResponse> {
@@ -280,7 +288,7 @@ async function ask(
     onAbort(abort.signal, () => reject(abort.signal.reason));
   });
   try {
-    const asked = createInProcessTransport(server, { maxBufferedBytes, ...options }).request({
+    const asked = createInProcessTransport(held.watching(server), { maxBufferedBytes, ...options }).request({
       ...request,
       headers,
       signal: abort.signal,

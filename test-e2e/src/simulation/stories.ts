@@ -3,48 +3,11 @@
  * chance alone seldom puts in this order at this pace. What they name and when is from the seed; `plan-scenario.ts`
  * puts some of them among the steps of a scenario, whatever else goes on there. Pure.
  */
-import type { Dice } from './dice.js';
-import { type Item, type Strategy, sharedNames } from './items.js';
+import { type Item, sharedNames } from './items.js';
 import { ownedWorks } from './plan-items.js';
-import { type Action, clusterLink, type Drift, hubLink, type Step } from './scenario.js';
-
-export interface Scene {
-  readonly dice: Dice;
-  readonly cluster: string;
-}
-
-/** What happens in one of them. */
-export type Story = (scene: Scene) => readonly Step[];
-
-const secondMs = 1000;
-const minuteMs = 60_000;
-const dayMs = 24 * 60 * minuteMs;
-
-function after(thenMs: number, action: Action): Step {
-  return { ...action, thenMs };
-}
-
-function configMap(name: string, strategy: Strategy = 'Update'): Item {
-  return { kind: 'configmap', name, strategy };
-}
-
-function apply({ cluster }: Scene, name: string, items: readonly Item[]): Action {
-  return { do: 'apply', plan: { cluster, name, orphan: false, items } };
-}
-
-/** A work of some own objects. */
-function edition(scene: Scene, name: string): Action {
-  const suffixes = scene.dice.shuffled(['x', 'y', 'z']).slice(0, scene.dice.int(1, 3));
-  return apply(
-    scene,
-    name,
-    suffixes.map((suffix) => configMap(`${name}-${suffix}`, scene.dice.pick(['Update', 'ServerSideApply']))),
-  );
-}
-
-function drift({ dice, cluster }: Scene, kind: Drift): Action {
-  return { do: 'drift', cluster, drift: kind, pick: dice.int(0, 999) };
-}
+import { clusterLink, hubLink, type Step } from './scenario.js';
+import { after, apply, configMap, dayMs, drift, edition, minuteMs, type Story, secondMs } from './scene.js';
+import { unheardStories } from './unheard-stories.js';
 
 /** The power goes just after the hub has said yes. */
 const crashAfterAnswer: Story = (scene) => {
@@ -236,6 +199,40 @@ const expiredAsleep: Story = ({ dice, cluster }) => {
   ];
 };
 
+/** Somebody edits single fields of objects, ours and his own, while works change and klusterlets start anew. */
+const fieldByField: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const name = dice.pick(ownedWorks);
+  const mine = (): Step => after(dice.int(5, 3000), drift(scene, 'add field'));
+  return [
+    after(5 * secondMs, edition(scene, name)),
+    mine(),
+    after(dice.int(5, 6000), drift(scene, dice.pick(['change field', 'drop field']))),
+    mine(),
+    after(dice.int(5, 6000), edition(scene, name)),
+    after(20 * secondMs, { do: 'crash klusterlet', cluster, downMs: dice.pick([500, 5000]) }),
+    mine(),
+    after(20 * secondMs, drift(scene, dice.pick(['change field', 'drop field']))),
+    after(20 * secondMs, edition(scene, name)),
+  ];
+};
+
+/** A work is missing on a restored hub, and the klusterlet's clock says that it has been for hours. */
+const missingAndLateClock: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const name = dice.pick(ownedWorks);
+  const node = `klusterlet-${cluster}`;
+  const byMs = dice.pick([2, 6]) * 60 * minuteMs * (dice.chance(0.7) ? 1 : -1);
+  return [
+    after(15 * secondMs, { do: 'remove', cluster, name }),
+    after(10, { do: 'back up hub' }),
+    after(dice.int(3, 10) * secondMs, edition(scene, name)),
+    after(20 * secondMs, { do: 'restore hub', downMs: 500 }),
+    after(dice.int(1, 8) * minuteMs, { do: 'jump', node, byMs }),
+    after(minuteMs, dice.chance(0.5) ? { do: 'crash klusterlet', cluster, downMs: 500 } : { do: 'wait' }),
+  ];
+};
+
 /** All of them, by the word for what happens. */
 export const stories: readonly Story[] = [
   crashAfterAnswer,
@@ -253,4 +250,7 @@ export const stories: readonly Story[] = [
   answersComeLate,
   writersMeet,
   expiredAsleep,
+  fieldByField,
+  missingAndLateClock,
+  ...unheardStories,
 ];

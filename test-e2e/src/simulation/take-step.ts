@@ -31,6 +31,9 @@ export function takeStep(step: Action, stage: Stage): Promise<string> | undefine
     case 'plan':
       user.plan(step.plan);
       return undefined;
+    case 'apply as plan':
+      user.applyAsPlan(step.plan);
+      return undefined;
     case 'label work':
       user.label(step, step.value);
       return undefined;
@@ -66,6 +69,7 @@ type Fault = Exclude<
       | 'remove'
       | 'undo'
       | 'plan'
+      | 'apply as plan'
       | 'label work'
       | 'label cluster'
       | 'steal'
@@ -85,6 +89,12 @@ function breakSomething(step: Fault, stage: Stage): Promise<string> | undefined 
       return undefined;
     case 'heal':
       network.heal(step.link);
+      return undefined;
+    case 'partition':
+      for (const link of step.links) network.cut(link, step.mode);
+      return undefined;
+    case 'reunite':
+      network.healAll();
       return undefined;
     case 'reset':
       noteLinkOutage(world, step.link, 0);
@@ -115,6 +125,9 @@ function breakSomething(step: Fault, stage: Stage): Promise<string> | undefined 
     case 'skew':
       world.node(step.node).skewMs = step.byMs;
       return undefined;
+    case 'jump':
+      world.jumpClock(step.node, step.byMs);
+      return undefined;
     case 'disk':
       world.node(step.node).diskFault = step.fault;
       return undefined;
@@ -142,6 +155,7 @@ type ProcessFault = Extract<
       | 'restore hub'
       | 'rebuild'
       | 'revoke'
+      | 'deny'
       | 'leave'
       | 'ambush';
   }
@@ -180,6 +194,9 @@ function breakProcess(step: ProcessFault, { world, drifts }: Stage): Promise<str
       return operator.restoreHub(step.downMs).then((isDone) => (isDone ? 'restored' : 'there is no back-up'));
     case 'revoke':
       world.inBackground(operator.revoke(world.cluster(step.cluster), step.awayMs));
+      return undefined;
+    case 'deny':
+      world.inBackground(operator.deny(world.cluster(step.cluster), step.awayMs));
       return undefined;
     case 'leave': {
       const { cluster, awayMs, removes = false } = step;

@@ -11,7 +11,8 @@ import {
   TransportError,
   wellKnown,
 } from '@flotilla/kube';
-import type { FleetCluster, World } from './world.js';
+import type { FleetCluster } from './fleet-cluster.js';
+import type { World } from './world.js';
 
 interface Attempt {
   readonly what: string;

@@ -8,6 +8,7 @@ import {
   type ManifestWorkRevision,
   manifestWorkPlanKind,
   manifestWorkRevisionKind,
+  planAnnotation,
   resourceOf,
   StatusError,
   workUidLabel,
@@ -87,6 +88,24 @@ export class User {
     });
   }
 
+  /** A work that is annotated as a plan: it is answered in its status, and nothing of it may ever be in a cluster. */
+  applyAsPlan(plan: WorkPlan): void {
+    const token = `${planTokenPrefix}${++this.#edition}`;
+    const edition = this.#world.model.editions.add({ token, plan, isPlan: true });
+    const { metadata, ...rest } = toWork(plan, token);
+    const body = { ...rest, metadata: { ...metadata, annotations: { [planAnnotation]: 'true' } } };
+    this.#inOrder(plan, () =>
+      this.#change(plan, { do: 'apply', edition }, (key) =>
+        this.#world.user.patch<ManifestWork>(wellKnown.manifestWorks, key, {
+          type: 'apply',
+          body,
+          fieldManager: 'user',
+          force: true,
+        }),
+      ),
+    );
+  }
+
   label(work: WorkName, value: string): void {
     const body = { metadata: { labels: { [labelKey]: value } } };
     this.#inOrder(work, () =>
@@ -149,15 +168,20 @@ export class User {
       try {
         await act();
       } catch (error) {
-        const isExpected =
-          error instanceof TransportError ||
-          (error instanceof StatusError &&
-            (error.code === 404 || error.code === 409 || error.code === 429 || error.code >= 500));
-        if (!isExpected) this.#world.breach('user', `work ${id}: ${String(error)}`);
+        if (!isExpected(error)) this.#world.breach('user', `work ${id}: ${String(error)}`);
       }
     };
     this.#queues.set(id, (this.#queues.get(id) ?? Promise.resolve()).then(run));
   }
+}
+
+/** What may happen to whoever asks; a cluster that has just joined has not yet said what its agent knows. */
+function isExpected(error: unknown): boolean {
+  if (error instanceof TransportError) return true;
+  if (!(error instanceof StatusError)) return false;
+  const { code, message } = error;
+  const isTooEarly = code === 400 && message.includes('has not said that it knows plans');
+  return code === 404 || code === 409 || code === 429 || code >= 500 || isTooEarly;
 }
 
 const labelKey = 'sim.example/label';

@@ -3,8 +3,8 @@
  * status has claimed. Judges P4 with each new state. Made and fed by the observer.
  */
 import { findCondition, type KubeObject, type ManifestWork } from '@flotilla/api';
+import type { ClusterView } from './cluster-view.js';
 import { tokenOf } from './items.js';
-import type { ClusterView } from './observer.js';
 
 interface Demand {
   readonly fromMs: number;

@@ -3,45 +3,26 @@
  * chance, disks that forget and a network that fails. It can do to them whatever a scenario asks, and its observer
  * sees every durable change. Nothing here touches the real world.
  */
-import { isConditionTrue, type KubeObject, type ManagedCluster, type ManifestWork } from '@flotilla/api';
+import { isConditionTrue, type ManagedCluster, type ManifestWork } from '@flotilla/api';
+import { createClient, type KubeClient, type Transport, wellKnown } from '@flotilla/kube';
 import {
-  type CertificateAuthority,
-  createCertificateAuthority,
-  createClient,
-  generateKeyPair,
-  type KubeClient,
-  type Transport,
-  type TransportRequest,
-  wellKnown,
-} from '@flotilla/kube';
-import {
-  createSeededRandom,
   createSimulatedNetwork,
   createTestEnv,
   createVirtualClock,
   type SimulatedNetwork,
   type TestEnv,
-  type VirtualClock,
 } from '@flotilla/kube/testing';
 import { withApiFaults } from './api-faults.js';
+import { createFleetCluster, type FleetCluster, plantForeign } from './fleet-cluster.js';
 import { createHubProcess } from './hub-process.js';
-import { KlusterletProcess } from './klusterlet-process.js';
+import type { KlusterletProcess } from './klusterlet-process.js';
 import { FleetModel } from './model/fleet-model.js';
 import { Observer } from './observer.js';
 import { Operator } from './operator.js';
-import { clusterLink, foreignNames, hubLink, type NodeName, type Scenario } from './scenario.js';
-import { ServerProcess } from './server-process.js';
+import { type NodeName, type Scenario, userLink } from './scenario.js';
+import type { ServerProcess } from './server-process.js';
+import { simulatedPki } from './simulated-pki.js';
 import { Tally } from './tally.js';
-
-export interface FleetCluster {
-  readonly name: string;
-  readonly server: ServerProcess;
-  readonly klusterlet: KlusterletProcess;
-  /** Whoever else works in that cluster; its way in never fails but with the server. */
-  readonly foreigner: KubeClient;
-  /** Called, once, before the next write of the klusterlet reaches this cluster. */
-  ambush: ((request: TransportRequest) => Promise<void>) | undefined;
-}
 
 export interface Breach {
   readonly atMs: number;
@@ -51,24 +32,12 @@ export interface Breach {
 
 const admin = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
-/** Keys are not seeded, and take long to make: one set for all worlds of this process. */
-let sharedPki: { readonly ca: CertificateAuthority; readonly serviceAccountKey: string } | undefined;
-
-function makePki(clock: VirtualClock) {
-  sharedPki ??= {
-    ca: createCertificateAuthority({
-      commonName: 'simulation',
-      validityMs: 10 * 365 * 86_400_000,
-      nowMs: clock.now(),
-      random: createSeededRandom(0),
-    }),
-    serviceAccountKey: generateKeyPair().privateKeyPem,
-  };
-  return sharedPki;
-}
-
 /** A certificate lives a year, and can be renewed for another one. */
 const longestSleepMs = 700 * 86_400_000;
+
+/** By which a clock can be wrong. Certificates are told to be good while that of the hub is wrong by less than an hour. */
+const mostSkewMs = 12 * 3_600_000;
+const mostHubSkewMs = 50 * 60_000;
 
 export class World {
   readonly clock = createVirtualClock();
@@ -103,7 +72,7 @@ export class World {
     this.hub = this.#createHub();
     this.user = createClient(
       this.network.link(
-        'user',
+        userLink,
         this.hub.dial(() => ({ user: admin })),
       ),
     );
@@ -229,6 +198,13 @@ export class World {
     for (const { name } of this.clusters) this.noteOutage(name);
   }
 
+  /** Its clock is not where it was, from one moment to the next. */
+  jumpClock(name: NodeName, byMs: number): void {
+    const node = this.node(name);
+    const mostMs = name === 'hub' ? mostHubSkewMs : mostSkewMs;
+    node.skewMs = Math.max(-mostMs, Math.min(mostMs, node.skewMs + byMs));
+  }
+
   /** All faults end, now. */
   mend(): void {
     this.network.healAll();
@@ -262,45 +238,28 @@ export class World {
     return createHubProcess({
       name: 'hub',
       env: this.#envOf('hub'),
-      pki: makePki(this.clock),
+      pki: simulatedPki(this.clock),
       onEvent: (event) => this.observer.hearHub(event),
       onFailure: (error) => this.breach('start', `the hub: ${String(error)}`),
     });
   }
 
   #createCluster(name: string, minor: number): FleetCluster {
-    const server = new ServerProcess({
+    return createFleetCluster({
       name,
-      env: this.#envOf(name),
-      profile: 'cluster',
-      kubernetesVersion: { major: 1, minor, patch: 0 },
-      pki: makePki(this.clock),
+      minor,
+      pki: simulatedPki(this.clock),
+      hub: this.hub,
+      network: this.network,
+      envOf: (process) => this.#envOf(process),
+      troubled: (server, transport) => this.#troubled(server, transport),
       onEvent: (event) => this.observer.hearCluster(name, event),
       onFailure: (error) => this.breach('start', `${name}: ${String(error)}`),
-    });
-    const klusterlet = new KlusterletProcess({
-      clusterName: name,
-      env: this.#envOf(`klusterlet-${name}`),
-      hub: this.hub,
-      hubCa: makePki(this.clock).ca.certificatePem,
-      cluster: server,
-      toHub: (transport) => this.network.link(hubLink(name), this.#troubled(this.hub, transport)),
-      toCluster: (transport) =>
-        this.network.link(
-          clusterLink(name),
-          this.#troubled(
-            server,
-            ambushed(transport, () => cluster),
-          ),
-        ),
       onExit: (error) => {
         this.noteOutage(name, 5000);
         this.env.log.warn('klusterlet ended', { cluster: name, error: String(error) });
       },
     });
-    const foreigner = createClient(server.dial(() => ({ user: { ...admin, username: 'foreigner' } })));
-    const cluster: FleetCluster = { name, server, klusterlet, foreigner, ambush: undefined };
-    return cluster;
   }
 
   #troubled(server: ServerProcess, transport: Transport): Transport {
@@ -317,20 +276,9 @@ export class World {
   }
 
   /** The objects of somebody else. */
-  async plant({ name, foreigner }: Pick<FleetCluster, 'name' | 'foreigner'>): Promise<void> {
-    const view = this.observer.cluster(name);
-    for (const each of foreignNames) {
-      const object: KubeObject = {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: each, namespace: 'default' },
-        data: { owner: 'somebody else' },
-      };
-      const planted = await foreigner.create(wellKnown.configMaps, object);
-      const key = `/registry/core/configmaps/default/${each}`;
-      view.foreign.set(planted.metadata.uid ?? '', { key, mayChange: false });
-      this.model.cluster(name).planted(key, planted.metadata.uid ?? '');
-    }
+  plant(cluster: Pick<FleetCluster, 'name' | 'foreigner'>): Promise<void> {
+    const { name } = cluster;
+    return plantForeign(cluster, { view: this.observer.cluster(name), model: this.model.cluster(name) });
   }
 
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -351,16 +299,4 @@ export class World {
     while (!isDone) await this.clock.advance(1);
     return done;
   }
-}
-
-/** Lets somebody else be a moment faster. */
-function ambushed(inner: Transport, cluster: () => FleetCluster): Transport {
-  return {
-    request: async (request) => {
-      const { ambush } = cluster();
-      if (ambush !== undefined && request.method !== 'GET') await ambush(request);
-      return inner.request(request);
-    },
-    close: () => inner.close(),
-  };
 }

@@ -9,7 +9,7 @@ export interface NetworkFaults {
   readonly loseResponse: number;
   /** Chance, for each piece of a streamed answer, that the connection breaks there. */
   readonly breakStream: number;
-  /** Room on the wire for answers, all exchanges together; 0, the default: enough. */
+  /** Room on the wire, each way, for all exchanges together; 0, the default: enough. */
   readonly bytesPerSecond: number;
   /** How long a client takes to read each piece of an answer, and nothing further meanwhile; 0, the default: no time. */
   readonly readPieceMs: number;

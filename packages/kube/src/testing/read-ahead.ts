@@ -9,6 +9,8 @@ export interface ArrivedPiece {
 }
 
 const maxPieces = 4096;
+/** What is on its way and not read: the rest stays with the sender. */
+const windowBytes = 64 * 1024;
 
 export async function* readAhead(
   source: AsyncIterable<Uint8Array>,
@@ -17,6 +19,7 @@ export async function* readAhead(
   room: () => number = () => maxPieces,
 ): AsyncGenerator<ArrivedPiece> {
   const pieces: ArrivedPiece[] = [];
+  let waitingBytes = 0;
   let ended = false;
   let stopped = false;
   let failure: { readonly error: unknown } | undefined;
@@ -26,8 +29,9 @@ export async function* readAhead(
     try {
       for await (const chunk of source) {
         pieces.push({ chunk, dueMs: dueMs(chunk) });
+        waitingBytes += chunk.length;
         wakeReader();
-        while (pieces.length >= Math.min(room(), maxPieces) && !stopped) {
+        while ((pieces.length >= Math.min(room(), maxPieces) || waitingBytes >= windowBytes) && !stopped) {
           await new Promise<void>((resolve) => {
             wakePump = resolve;
           });
@@ -46,6 +50,7 @@ export async function* readAhead(
     for (;;) {
       const piece = pieces.shift();
       if (piece !== undefined) {
+        waitingBytes -= piece.chunk.length;
         wakePump();
         yield piece;
       } else if (failure !== undefined) {

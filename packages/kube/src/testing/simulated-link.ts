@@ -33,8 +33,8 @@ export class SimulatedLink {
   readonly #options: LinkOptions;
   #faults: NetworkFaults;
   #mode: 'open' | CutMode = 'open';
-  /** When the last byte that was let through is out of a wire with little room. */
-  #busyUntilMs = 0;
+  /** When the last byte that was let through is out of a wire with little room, each way for itself. */
+  readonly #busyUntilMs: Record<Direction, number> = { requests: 0, answers: 0 };
   readonly #waiters = new Set<() => void>();
   readonly #exchanges = new Set<Exchange>();
   #requests = 0;
@@ -127,10 +127,10 @@ export class SimulatedLink {
     const exchange = this.#open(request, own);
     const { signal } = exchange.abort;
     try {
-      await this.#cross(exchange, 'requests', this.#faults.loseRequest);
+      await this.#cross(exchange, 'requests', sizeOf(request));
       const { timeoutMs: _limit, ...rest } = request; // the client's limit is counted on the client's side
       const answer = await transport.request({ ...rest, signal });
-      await this.#cross(exchange, 'answers', this.#faults.loseResponse);
+      await this.#cross(exchange, 'answers', 0); // its bytes follow, see #chunks
       return this.#answer(answer, exchange);
     } catch (error) {
       exchange.lift();
@@ -187,7 +187,10 @@ export class SimulatedLink {
     try {
       let lastMs = 0;
       const dueMs = (chunk: Uint8Array): number => {
-        const arrivalMs = Math.max(clock.monotonicMs() + this.#latencyMs(), this.#sentMs(chunk.length));
+        const arrivalMs = Math.max(
+          clock.monotonicMs() + this.#latencyMs(),
+          this.#sentMs('answers', chunk.length),
+        );
         lastMs = Math.max(lastMs, arrivalMs); // bytes keep their order
         return lastMs;
       };
@@ -213,10 +216,12 @@ export class SimulatedLink {
   }
 
   /** The time on the wire, and all the time for which it is cut; rejects when the exchange ends first. */
-  async #cross(exchange: Exchange, direction: Direction, lossChance: number): Promise<void> {
+  async #cross(exchange: Exchange, direction: Direction, bytes: number): Promise<void> {
     const { signal } = exchange.abort;
-    const lost = this.#happens(lossChance);
-    await this.#wait(this.#latencyMs(), signal);
+    const { loseRequest, loseResponse } = this.#faults;
+    const lost = this.#happens(direction === 'requests' ? loseRequest : loseResponse);
+    const nowMs = this.#options.clock.monotonicMs();
+    await this.#wait(Math.max(this.#latencyMs(), this.#sentMs(direction, bytes) - nowMs), signal);
     await this.#whenOpen(exchange, direction);
     if (!lost) return;
     await this.#wait(this.#faults.detectMs, signal);
@@ -224,12 +229,12 @@ export class SimulatedLink {
   }
 
   /** When so many bytes more have left a wire that takes only so many a second. */
-  #sentMs(bytes: number): number {
+  #sentMs(direction: Direction, bytes: number): number {
     const { bytesPerSecond } = this.#faults;
-    if (bytesPerSecond === 0) return 0;
-    const nowMs = this.#options.clock.monotonicMs();
-    this.#busyUntilMs = Math.max(this.#busyUntilMs, nowMs) + (bytes / bytesPerSecond) * 1000;
-    return this.#busyUntilMs;
+    if (bytesPerSecond === 0 || bytes === 0) return 0;
+    const beginMs = Math.max(this.#busyUntilMs[direction], this.#options.clock.monotonicMs());
+    this.#busyUntilMs[direction] = beginMs + (bytes / bytesPerSecond) * 1000;
+    return this.#busyUntilMs[direction];
   }
 
   #latencyMs(): number {
@@ -278,4 +283,9 @@ export class SimulatedLink {
       });
     });
   }
+}
+
+/** What a request takes of the wire; headers that repeat are compressed away. */
+function sizeOf({ path, body = '' }: TransportRequest): number {
+  return path.length + (typeof body === 'string' ? Buffer.byteLength(body) : body.length);
 }

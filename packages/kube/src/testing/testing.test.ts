@@ -114,6 +114,18 @@ describe('reading ahead', () => {
     expect(pulled).to.be.within(5, 6);
     await pieces.return(undefined);
   });
+
+  it('leaves to the sender what does not fit into the window', async () => {
+    let pulled = 0;
+    async function* source(): AsyncGenerator<Uint8Array> {
+      for (; pulled < 100; pulled++) yield new Uint8Array(10_000);
+    }
+    const pieces = readAhead(source(), () => 0);
+    await pieces.next();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(pulled * 10_000).to.be.within(64 * 1024, 80 * 1024);
+    await pieces.return(undefined);
+  });
 });
 
 describe('simulated network', () => {
@@ -200,6 +212,16 @@ describe('simulated network', () => {
     await clock.runAll();
     expect(await failure).to.equal('closed');
     expect(received.length).to.equal(1);
+  });
+
+  it('has as little room for requests as for answers, each way for itself', async () => {
+    const { clock, network, client } = setUp();
+    network.setFaults({ bytesPerSecond: 100 }, 'a');
+    const done: number[] = [];
+    const post = { method: 'POST', path: '/', body: 'x'.repeat(99) } as const;
+    for (let i = 0; i < 2; i++) void client.request(post).then(() => done.push(clock.monotonicMs()));
+    await clock.advance(5000);
+    expect(done).to.deep.equal([1010, 2010]);
   });
 
   it('gives a slow reader one piece after the other, until it is quick again', async () => {

@@ -8,6 +8,8 @@ import { itemKey, type Strategy, type WorkPlan } from '../items.js';
 export interface Edition {
   readonly token: string;
   readonly plan: WorkPlan;
+  /** Its work is annotated as a plan: it is only to be told what it would do. */
+  readonly isPlan?: boolean;
 }
 
 /** Whether objects are held to what such manifests say. */

@@ -43,6 +43,8 @@ export interface ExpectedWork {
 
 export interface Expectation {
   readonly works: ReadonlyMap<string, ExpectedWork>;
+  /** Generations of works that are only plans, by name. */
+  readonly plans: ReadonlyMap<string, number>;
   readonly objects: ReadonlyMap<string, ExpectedObject>;
   /** Keys that works have claimed and do not claim any more: nothing is there unless it `mayStay`. */
   readonly absent: ReadonlySet<string>;
@@ -68,7 +70,10 @@ interface Claim {
 }
 
 export function expectCluster(options: ExpectOptions): Expectation {
-  const { works, cluster, editions } = options;
+  const { cluster, editions } = options;
+  const isPlan = ([, { edition }]: readonly [string, Live]): boolean => edition.isPlan === true;
+  const works = new Map([...options.works].filter((work) => !isPlan(work)));
+  const plans = [...options.works].filter(isPlan);
   const claims = claimsOf(works);
   const objects = new Map<string, ExpectedObject>();
   for (const [key, claimants] of claims) objects.set(key, expectObject(key, claimants, options));
@@ -76,6 +81,7 @@ export function expectCluster(options: ExpectOptions): Expectation {
   const expected = [...works].map(([name, live]) => expectWork(name, live, { objects, cluster }));
   return {
     works: new Map(expected.map((work) => [work.name, work])),
+    plans: new Map(plans.map(([name, { generation }]) => [name, generation])),
     objects,
     absent: new Set([...claimed.keys()].filter((key) => !claims.has(key))),
     mayStay: (key, uid) =>

@@ -98,4 +98,28 @@ export const applyBugs: readonly PlantedBug[] = [
     file: `${work}/planning/manifest-settings.ts`,
     edits: [["if (deleteOption?.propagationPolicy === 'Orphan') return false;", '']],
   },
+  {
+    name: 'blind-to-fields',
+    what: 'an object whose annotations are as they should be counts as right in every field',
+    file: `${work}/apply/desired-state.ts`,
+    edits: [
+      [
+        "out['metadata'] = metadata;",
+        `out['metadata'] = metadata;
+         if (previous.length === 0 && equal(metadata['annotations'], live.metadata.annotations)) return out;`,
+      ],
+    ],
+  },
+  {
+    name: 'fields-of-others-go',
+    what: 'the data of an object is written whole: what others have added goes',
+    file: `${work}/apply/desired-state.ts`,
+    edits: [
+      [
+        'const merged = mergeValue(strip(live), spec, previous.map(strip)) as JsonObject;',
+        `const merged: any = mergeValue(strip(live), spec, previous.map(strip));
+         if (isObject(spec['data'])) merged['data'] = spec['data'];`,
+      ],
+    ],
+  },
 ];

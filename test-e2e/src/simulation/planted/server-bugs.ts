@@ -84,4 +84,12 @@ export const serverBugs: readonly PlantedBug[] = [
       ],
     ],
   },
+  {
+    name: 'never-wait-for-readers',
+    what: 'a watch is written on however little its client reads',
+    file: `${apiserver}/handlers/watch-stream.ts`,
+    edits: [
+      ['this.#isBlocked = !this.#sink.write(bytes);', 'this.#sink.write(bytes); this.#isBlocked = false;'],
+    ],
+  },
 ];

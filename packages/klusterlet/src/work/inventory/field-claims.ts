@@ -6,6 +6,7 @@ import {
   type AppliedManifestWork,
   areCompatibleGroups,
   isObject,
+  isPlan,
   type KubeObject,
   type ManifestConfigOption,
   type ManifestWork,
@@ -49,7 +50,8 @@ export function createFieldClaims({ source, saved, inventories }: FieldClaimsOpt
   };
   /** What is wanted of a work on the hub, and what it may have applied. */
   const editionsOf = (work: string): { wanted: Edition[]; applied: Edition[] } => {
-    const now = source.get(work);
+    const known = source.get(work);
+    const now = known && isPlan(known) ? undefined : known; // of a plan nothing is applied
     const copy = saved.get(work);
     const isGoing = now === undefined || now.metadata.deletionTimestamp !== undefined;
     const former = (copy?.previous ?? []).map(({ manifest, configs }) => ({

@@ -60,7 +60,7 @@ describe('first intention of an inventory', () => {
   });
 
   it('keeps an inventory from being taken for an empty one', () => {
-    const facts = { hubHash: 'hash', hasWork: false, gracePeriodMs: 1000, nowMs: 0 };
+    const facts = { hubHash: 'hash', hasWork: false, gracePeriodMs: 1000, missingMs: 0 };
     expect(planEviction(created, facts).type).to.equal('begin');
     expect(planEviction(inventory, facts).type).to.equal('delete');
   });
@@ -198,12 +198,12 @@ describe('list of applied resources', () => {
 });
 
 describe('eviction', () => {
-  const facts = { hubHash: 'hash', hasWork: false, gracePeriodMs: 60_000, nowMs: 1_000_000_000_000 };
+  const facts = { hubHash: 'hash', hasWork: false, gracePeriodMs: 60_000, missingMs: 0 };
   const appliedResources = [resource('a', 'ua')];
   const full: AppliedManifestWork = { ...inventory, status: { appliedResources } };
-  const since = (ms: number): AppliedManifestWork => ({
+  const begun = (evictionStartTime = '2026-01-01T00:00:00Z'): AppliedManifestWork => ({
     ...inventory,
-    status: { appliedResources, evictionStartTime: new Date(facts.nowMs - ms).toISOString() },
+    status: { appliedResources, evictionStartTime },
   });
 
   it('lets an inventory go at once that has nothing in it', () => {
@@ -212,12 +212,24 @@ describe('eviction', () => {
 
   it('begins, waits and ends', () => {
     expect(planEviction(full, facts)).to.deep.equal({ type: 'begin', waitMs: 60_000 });
-    expect(planEviction(since(20_000), facts)).to.deep.equal({ type: 'wait', waitMs: 40_000 });
-    expect(planEviction(since(60_000), facts)).to.deep.equal({ type: 'delete' });
+    const missing = (missingMs: number) => planEviction(begun(), { ...facts, missingMs });
+    expect(missing(20_000)).to.deep.equal({ type: 'wait', waitMs: 40_000 });
+    expect(missing(60_000)).to.deep.equal({ type: 'delete' });
+  });
+
+  it('believes what was seen, not what a clock said that may have leapt since', () => {
+    for (const time of ['1970-01-01T00:00:00Z', '2100-01-01T00:00:00Z', 'whenever']) {
+      expect(planEviction(begun(time), facts), time).to.deep.equal({ type: 'wait', waitMs: 60_000 });
+      expect(planEviction(begun(time), { ...facts, missingMs: 60_000 }), time).to.deep.equal({
+        type: 'delete',
+      });
+    }
   });
 
   it('is called off when the work is there, and off for a very long grace period', () => {
-    expect(planEviction(since(90_000), { ...facts, hasWork: true })).to.deep.equal({ type: 'clear' });
+    expect(planEviction(begun(), { ...facts, hasWork: true, missingMs: 90_000 })).to.deep.equal({
+      type: 'clear',
+    });
     expect(planEviction(inventory, { ...facts, hasWork: true })).to.deep.equal({ type: 'none' });
     const gracePeriodMs = 100 * 365 * 24 * 3_600_000;
     expect(planEviction(inventory, { ...facts, gracePeriodMs })).to.deep.equal({ type: 'none' });

@@ -39,8 +39,16 @@ const pendingMs = 5000;
 /** How soon an eviction that is held is looked at again; the end of the hold is told at once. */
 const heldMs = 60_000;
 
+/** Of one inventory: a later one of the same name is another. */
+interface Missing {
+  readonly uid: string;
+  readonly sinceMs: number;
+}
+
 export class InventoryReconciler {
   readonly #deps: InventoryReconcilerDependencies;
+  /** Inventories whose works this process has found missing, by name; by the clock that never leaps. */
+  readonly #missing = new Map<string, Missing>();
 
   constructor(deps: InventoryReconcilerDependencies) {
     this.#deps = deps;
@@ -48,6 +56,8 @@ export class InventoryReconciler {
 
   async reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const inventory = this.#deps.inventories.get(name);
+    if (inventory === undefined || inventory.metadata.deletionTimestamp !== undefined)
+      this.#missing.delete(name);
     if (inventory === undefined || inventory.spec?.agentID !== this.#deps.agentId) {
       this.#deps.watches.track(this.#deps.trackerOf(name), []);
       return undefined;
@@ -62,12 +72,11 @@ export class InventoryReconciler {
     const isOfThisHub = inventory.metadata.name === inventories.nameFor(work);
     const known = hasWork(work);
     if (known === undefined) return undefined;
-    const nowMs = env.clock.now();
     const step = planEviction(inventory, {
       hubHash: inventories.hubHash,
       hasWork: known,
       gracePeriodMs: options.evictionGracePeriodMs,
-      nowMs,
+      missingMs: this.#missingMs(inventory, !(known && isOfThisHub)),
     });
     switch (step.type) {
       case 'none':
@@ -80,7 +89,7 @@ export class InventoryReconciler {
           inventory: inventory.metadata.name,
           graceMs: step.waitMs,
         });
-        await inventories.setEvictionStart(inventory, formatTime(nowMs), signal);
+        await inventories.setEvictionStart(inventory, formatTime(env.clock.now()), signal);
         return { requeueAfterMs: step.waitMs };
       case 'wait':
         return { requeueAfterMs: step.waitMs };
@@ -92,6 +101,18 @@ export class InventoryReconciler {
         await inventories.remove(inventory, signal);
         return undefined;
     }
+  }
+
+  #missingMs({ metadata: { name = '', uid = '' } }: AppliedManifestWork, isMissing: boolean): number {
+    if (!isMissing) {
+      this.#missing.delete(name);
+      return 0;
+    }
+    const nowMs = this.#deps.env.clock.monotonicMs();
+    const known = this.#missing.get(name);
+    if (known?.uid === uid) return nowMs - known.sinceMs;
+    this.#missing.set(name, { uid, sinceMs: nowMs });
+    return 0;
   }
 
   async #empty(inventory: AppliedManifestWork, signal: AbortSignal): Promise<ReconcileResult | undefined> {

@@ -138,7 +138,7 @@ describe('fuzzed inventories', () => {
     check: ([status, intent, evictionStartTime]) => {
       const inventory = inventoryOf({ evictionStartTime }, { 'flotilla.dev/intent': intent });
       for (const resource of recordedResources(inventory)) resourceId(resource);
-      const facts = { hubHash: 'h', hasWork: false, gracePeriodMs: 1000, nowMs: 1_767_225_600_000 };
+      const facts = { hubHash: 'h', hasWork: false, gracePeriodMs: 1000, missingMs: 0 };
       planEviction(inventory, facts);
       asJson(status);
     },
