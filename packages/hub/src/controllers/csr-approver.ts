@@ -44,7 +44,11 @@ export interface CertificateSigningRequest extends KubeObject {
     readonly extra?: Readonly<Record<string, readonly string[]>>;
   };
   readonly status?: {
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly lastUpdateTime?: string;
+    }[];
     readonly certificate?: string;
   };
 }
