@@ -24,6 +24,8 @@ export class ClusterView {
   readonly foreign = new Map<string, { readonly key: string; readonly mayChange: boolean }>();
   /** Objects (uid) that the world itself deletes. */
   readonly doomed = new Set<string>();
+  /** The klusterlet leaves, and takes along what works own. */
+  isBeingLeft = false;
 }
 
 /** The inventories of a managed cluster, by the name of their work. */

@@ -28,6 +28,7 @@ export function judgeDeletion(view: ClusterView, { key, before, nowMs, history }
   if (goesWithDefinition(view, key)) return [];
   const owners = inventoryOwners(object);
   if (owners.length === 0) return ['deleted although no work owned it'];
+  if (view.isBeingLeft) return [];
   return owners.flatMap((owner) => {
     const name = owner.name.slice(owner.name.indexOf('-') + 1);
     const demands = history(name);

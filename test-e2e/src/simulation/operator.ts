@@ -21,6 +21,14 @@ const approvalMs = 20_000;
 /** For which a join string is good. */
 const tokenMs = 30 * 86_400_000;
 
+export interface Leaving {
+  readonly awayMs: number;
+  readonly keepWorkloads: boolean;
+  /** Called before it begins to delete or disown what works have applied; again if it has to begin again. */
+  readonly leaves: () => void;
+  readonly comesBack: () => void;
+}
+
 export class Operator {
   readonly #world: World;
   /** Clusters that an operator is at work with. */
@@ -103,15 +111,7 @@ export class Operator {
     });
   }
 
-  /** `leaves` is called before it begins to delete or disown what works have applied. */
-  async leave(
-    cluster: FleetCluster,
-    {
-      awayMs,
-      keepWorkloads,
-      leaves,
-    }: { readonly awayMs: number; readonly keepWorkloads: boolean; readonly leaves: () => void },
-  ): Promise<void> {
+  async leave(cluster: FleetCluster, { awayMs, keepWorkloads, leaves, comesBack }: Leaving): Promise<void> {
     await this.#alone(cluster, async () => {
       const { klusterlet, foreigner } = cluster;
       this.#absent.add(cluster.name);
@@ -121,6 +121,7 @@ export class Operator {
         await klusterlet.leave(foreigner, { keepWorkloads });
       });
       await sleep(this.#world.clock, awayMs);
+      comesBack();
       await this.join(cluster);
     });
   }

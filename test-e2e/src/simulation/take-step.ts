@@ -200,12 +200,16 @@ function breakProcess(step: ProcessFault, { world, drifts }: Stage): Promise<str
       return undefined;
     case 'leave': {
       const { cluster, awayMs, removes = false } = step;
+      const view = world.observer.cluster(cluster);
       const leaves = (): void => {
-        const owned = world.observer.ownedIn(cluster);
-        if (!removes) world.model.cluster(cluster).kept(owned);
-        else for (const [, uid] of owned) world.observer.cluster(cluster).doomed.add(uid);
+        if (removes) view.isBeingLeft = true;
+        else world.model.cluster(cluster).kept(world.observer.ownedIn(cluster));
       };
-      world.inBackground(operator.leave(world.cluster(cluster), { awayMs, keepWorkloads: !removes, leaves }));
+      const comesBack = (): void => {
+        view.isBeingLeft = false;
+      };
+      const leaving = { awayMs, keepWorkloads: !removes, leaves, comesBack };
+      world.inBackground(operator.leave(world.cluster(cluster), leaving));
       return undefined;
     }
     case 'rebuild': {

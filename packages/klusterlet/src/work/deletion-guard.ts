@@ -11,8 +11,6 @@ import {
   clusterReason,
   confirmDeletionAnnotation,
   findCondition,
-  hasReason,
-  type KubeObject,
   type ManagedCluster,
   setCondition,
 } from '@flotilla/api';
@@ -22,8 +20,10 @@ import {
   type Env,
   type KubeClient,
   type ReconcileResult,
+  TransportError,
   wellKnown,
 } from '@flotilla/kube';
+import { NamespaceQuestion } from './namespace-question.js';
 
 export interface DeletionGuardOptions {
   /** A deletion of more than this share of all works is held; 1 and more: none is. */
@@ -49,19 +49,29 @@ export interface DeletionGuardDependencies {
   readonly held: () => readonly string[];
   /** Those of them that the hub does not have. */
   readonly missing: () => readonly string[];
-  /** A hold has ended: these works are to be looked at again. */
+  /** A hold has ended, or the hub has answered: these works are to be looked at again. */
   readonly onRelease: (works: readonly string[]) => void;
 }
 
 export interface DeletionGuard {
   /** Whether what a work applied that the hub does not have may go. */
   mayEvict(work: string): boolean;
-  /** Whether a work that is being deleted may be taken away. @throws when the hub cannot be asked. */
-  mayTakeAway(work: string, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Whether a work that is being deleted may be taken away. Undefined: the hub is asked why it goes, and `onRelease` says
+   * when it has answered. Nobody waits for that: a hub that does not answer must not hold up the works that stay.
+   */
+  mayTakeAway(work: DoomedWork): boolean | undefined;
+  /** The work is gone, whichever way. */
+  forget(work: string): void;
   /** Why nothing is deleted; undefined when nothing is held. */
   readonly reason: string | undefined;
   start(signal: AbortSignal): void;
   close(): Promise<void>;
+}
+
+export interface DoomedWork {
+  readonly name: string;
+  readonly uid: string;
 }
 
 interface Hold {
@@ -72,8 +82,11 @@ interface Hold {
 
 /** How often the hub is asked whether a hold is confirmed, or still has its cause. */
 const pollMs = 5000;
-/** For so long an answer about the namespace counts: many works are deleted at once. */
-const namespaceFreshMs = 2000;
+/** Pause before a hub that cannot be reached is asked again why works go. */
+const unreachedRetryMs = 2000;
+/** The keys of what the guard does. */
+const question = 'why';
+const review = 'hold';
 
 export function createDeletionGuard(dependencies: DeletionGuardDependencies): DeletionGuard {
   return new Guard(dependencies);
@@ -85,15 +98,21 @@ class Guard implements DeletionGuard {
   readonly #confirmed = new Set<string>();
   #lately: readonly { readonly work: string; readonly atMs: number }[] = [];
   #hold: Hold | undefined;
-  #namespace: { readonly isWiped: boolean; readonly atMs: number } | undefined;
+  readonly #question: NamespaceQuestion;
+  /** Works whose deletion was seen, by name, with how often the hub had been asked by then. */
+  readonly #doomed = new Map<string, { readonly uid: string; readonly begun: number }>();
+  /** Those of them that wait for an answer. */
+  readonly #waiting = new Set<string>();
 
   constructor(deps: DeletionGuardDependencies) {
     this.#deps = deps;
+    this.#question = new NamespaceQuestion(deps);
     this.#controller = createController({
       name: 'held deletion',
       env: deps.env,
+      concurrency: 2,
       maxDelayMs: 60_000,
-      reconcile: (_, { signal }) => this.#review(signal),
+      reconcile: (key, { signal }) => (key === question ? this.#ask(signal) : this.#review(signal)),
     });
   }
 
@@ -114,9 +133,24 @@ class Guard implements DeletionGuard {
     return this.#admit(work, missing, 'the hub does not have them any more');
   }
 
-  async mayTakeAway(work: string, signal: AbortSignal): Promise<boolean> {
-    if (this.#confirmed.has(work) || !(await this.#isNamespaceWiped(signal))) return true;
-    return this.#admit(work, this.#deps.held(), 'their namespace on the hub is being deleted');
+  mayTakeAway({ name, uid }: DoomedWork): boolean | undefined {
+    if (this.#confirmed.has(name)) return true;
+    const known = this.#doomed.get(name);
+    const doomed = known?.uid === uid ? known : { uid, begun: this.#question.begun };
+    this.#doomed.set(name, doomed);
+    // What was asked before the deletion was seen says nothing about it.
+    const isWiped = this.#question.isWipedAfter(doomed.begun);
+    if (isWiped === undefined) {
+      this.#waiting.add(name);
+      this.#controller.enqueue(question);
+      return undefined;
+    }
+    return !isWiped || this.#admit(name, this.#deps.held(), 'their namespace on the hub is being deleted');
+  }
+
+  forget(work: string): void {
+    this.#doomed.delete(work);
+    this.#waiting.delete(work);
   }
 
   #admit(work: string, doomed: readonly string[], why: string): boolean {
@@ -138,7 +172,7 @@ class Guard implements DeletionGuard {
 
   #begin(works: readonly string[], reason: string): void {
     // Works held with their namespace stay held with those that are found missing, or no confirmation would reach them.
-    const before = this.#namespace?.isWiped === true ? (this.#hold?.works ?? []) : [];
+    const before = this.#question.isWiped === true ? (this.#hold?.works ?? []) : [];
     const sorted = [...new Set([...before, ...works])].sort();
     const id = createHash('sha256').update(sorted.join(' ')).digest('hex').slice(0, 8);
     if (this.#hold?.id === id) return;
@@ -149,7 +183,7 @@ class Guard implements DeletionGuard {
       reason: `hold ${id}: ${reason}; confirm it with "hub works confirm-deletion ${clusterName}"`,
     };
     env.log.warn('a mass deletion is held', { reason: this.#hold.reason });
-    this.#controller.enqueue(clusterName);
+    this.#controller.enqueue(review);
   }
 
   /** Tells the hub, looks for the confirmation, and lets go of a hold whose cause is gone. */
@@ -176,7 +210,7 @@ class Guard implements DeletionGuard {
   }
 
   async #hasCause({ works }: Hold, signal: AbortSignal): Promise<boolean> {
-    if (await this.#isNamespaceWiped(signal)) return true;
+    if (await this.#question.ask(signal)) return true;
     const missing = new Set(this.#deps.missing());
     return works.every((work) => missing.has(work));
   }
@@ -201,27 +235,24 @@ class Guard implements DeletionGuard {
     );
   }
 
-  /** A namespace that goes while its cluster stays. Hubs that do not let us look are trusted. */
-  async #isNamespaceWiped(signal: AbortSignal): Promise<boolean> {
-    const { env, hub, clusterName } = this.#deps;
-    const nowMs = env.clock.monotonicMs();
-    if (this.#namespace !== undefined && nowMs - this.#namespace.atMs < namespaceFreshMs) {
-      return this.#namespace.isWiped;
+  /** One question for all works that wait, however many they are. */
+  async #ask(signal: AbortSignal): Promise<ReconcileResult | undefined> {
+    if (this.#waiting.size === 0) return undefined;
+    try {
+      await this.#question.ask(signal);
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      this.#deps.env.log.debug('the hub cannot be asked why works go', { error });
+      return { requeueAfterMs: unreachedRetryMs };
     }
-    const key = { name: clusterName };
-    const isGoing = async (ref: typeof wellKnown.namespaces): Promise<boolean | undefined> => {
-      try {
-        const { metadata } = await hub.get<KubeObject>(ref, key, { signal });
-        return metadata.deletionTimestamp !== undefined;
-      } catch (error) {
-        if (hasReason(error, 'Forbidden', 'NotFound')) return undefined;
-        throw error;
-      }
-    };
-    const isWiped =
-      (await isGoing(wellKnown.namespaces)) === true && (await isGoing(wellKnown.managedClusters)) === false;
-    this.#namespace = { isWiped, atMs: nowMs };
-    return isWiped;
+    const begun = (name: string): number => this.#doomed.get(name)?.begun ?? 0;
+    const answered = [...this.#waiting].filter(
+      (name) => this.#question.isWipedAfter(begun(name)) !== undefined,
+    );
+    for (const name of answered) this.#waiting.delete(name);
+    this.#deps.onRelease(answered);
+    // Some were deleted while the hub was answering.
+    return this.#waiting.size === 0 ? undefined : { requeueAfterMs: 0 };
   }
 }
 

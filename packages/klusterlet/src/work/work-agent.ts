@@ -189,13 +189,14 @@ function assemble(setup: WorkAgentSetup): Assembled {
         inventory: inventories.get(inventories.nameFor(question.name)),
       },
     );
+  const annotated = createAnnotatedPlans({ env, hub, source, plan });
   const reconciler: WorkReconciler = new WorkReconciler({
     ...shared,
     source,
     saved,
     hubWriter,
     diagnoses,
-    plans: createAnnotatedPlans({ env, hub, plan }),
+    plans: annotated,
     guard,
     memory,
     limiter: createCorrectionLimiter(env.clock),
@@ -242,10 +243,10 @@ function assemble(setup: WorkAgentSetup): Assembled {
       await Promise.all([inventories.synced(signal), untilReady(discovery, signal)]);
       await Promise.race([source.completed(signal), sleep(env.clock, options.firstWordMs, signal)]);
       for (const name of new Set([...source.names(), ...saved.names()])) works.enqueue(name);
-      for (const part of [works, remains, hubWriter, diagnoses, guard, plans]) part.start(signal);
+      for (const part of [works, remains, hubWriter, diagnoses, guard, annotated, plans]) part.start(signal);
     },
     close: async () => {
-      const controllers = [works, remains, hubWriter, diagnoses, guard, plans];
+      const controllers = [works, remains, hubWriter, diagnoses, guard, annotated, plans];
       await Promise.all(controllers.map((part) => part.close()));
       await Promise.all([source, inventories, discovery, definitions, watches].map((part) => part.close()));
     },

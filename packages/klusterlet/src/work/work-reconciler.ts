@@ -84,7 +84,7 @@ export class WorkReconciler {
       if (work === undefined) return await this.#forget(name, signal);
       if (work.metadata.deletionTimestamp !== undefined) return await this.#takeAway(work, signal);
       if (isPlan(work)) {
-        await this.#deps.plans.answer(work, signal);
+        this.#deps.plans.answer(name);
         return undefined;
       }
       return await this.#apply(work, signal);
@@ -103,7 +103,7 @@ export class WorkReconciler {
 
   /** The hub does not have the work. What it left in the cluster is the eviction's, which asks what it had set. */
   async #forget(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
-    const { memory, watches, hubWriter, diagnoses, saved, inventories, trackerOf } = this.#deps;
+    const { memory, watches, hubWriter, diagnoses, saved, inventories, guard, trackerOf } = this.#deps;
     const finalizing = this.#finalizing.get(name);
     if (finalizing?.isFirst) {
       const told = await within(finalizing.asked, finalizerPatienceMs, this.#deps.env.clock);
@@ -118,6 +118,7 @@ export class WorkReconciler {
     diagnoses.forget(name);
     watches.track(trackerOf(name), []);
     hubWriter.forget(name);
+    guard.forget(name);
     if (inventories.get(inventories.nameFor(name)) === undefined) await saved.remove(name);
     else await saved.retire(name);
     return undefined;
@@ -127,10 +128,11 @@ export class WorkReconciler {
   async #takeAway(work: ManifestWork, signal: AbortSignal): Promise<undefined> {
     const { inventories, hubWriter, diagnoses, guard, saved, memory, watches, trackerOf } = this.#deps;
     diagnoses.forget(work.metadata.name ?? '');
-    const { name = '', finalizers } = work.metadata;
+    const { name = '', uid = '', finalizers } = work.metadata;
     const inventory = inventories.get(inventories.nameFor(name));
     if (inventory === undefined) {
       memory.forget(name);
+      guard.forget(name);
       watches.track(trackerOf(name), []);
       hubWriter.release(work);
       return;
@@ -139,8 +141,10 @@ export class WorkReconciler {
     if (finalizers?.includes(manifestWorkFinalizer)) hubWriter.reportDeleting(work);
     await saved.save(work);
     if (inventory.metadata.deletionTimestamp !== undefined) return;
-    if (await guard.mayTakeAway(name, signal)) await inventories.remove(inventory, signal);
-    else hubWriter.reportDeleting(work, [`held by its klusterlet, ${guard.reason ?? 'see its cluster'}`]);
+    const mayGo = guard.mayTakeAway({ name, uid });
+    if (mayGo === true) await inventories.remove(inventory, signal);
+    if (mayGo === false)
+      hubWriter.reportDeleting(work, [`held by its klusterlet, ${guard.reason ?? 'see its cluster'}`]);
   }
 
   /**

@@ -1,11 +1,13 @@
 /**
  * Answers works that are annotated as plans: they are not applied, and say in their status what would be. The hub lets
- * such a work in only for a cluster whose agent has said that it knows them. Called by the reconciler.
+ * such a work in only for a cluster whose agent has said that it knows them. Answers are made beside the works that are
+ * applied: a hub that does not take one holds up nobody but the next plan. Called by the reconciler.
  */
 import {
   describeFieldChange,
   findCondition,
   hasReason,
+  isPlan,
   type ManifestCondition,
   type ManifestPlan,
   type ManifestWork,
@@ -13,48 +15,90 @@ import {
   planReason,
   setCondition,
 } from '@flotilla/api';
-import { type Env, type KubeClient, wellKnown } from '@flotilla/kube';
+import {
+  createController,
+  type Env,
+  type KubeClient,
+  type ReconcileResult,
+  TransportError,
+  wellKnown,
+} from '@flotilla/kube';
+import type { WorkSource } from '../work-source.js';
 import { fitted } from './plan-agent.js';
 import type { WorkPlanInput } from './plan-work.js';
 
 export interface AnnotatedPlansOptions {
-  readonly env: Pick<Env, 'clock'>;
+  readonly env: Pick<Env, 'clock' | 'random' | 'log'>;
   readonly hub: KubeClient;
+  readonly source: Pick<WorkSource, 'get'>;
+  /** @throws when the cluster cannot be asked. */
   readonly plan: (input: Pick<WorkPlanInput, 'name' | 'spec' | 'signal'>) => Promise<readonly ManifestPlan[]>;
 }
 
 export interface AnnotatedPlans {
-  /** Plans a generation once. @throws when the cluster or the hub cannot be asked. */
-  answer(work: ManifestWork, signal: AbortSignal): Promise<void>;
+  /** Plans the work of this name, each generation once, as soon as cluster and hub can be asked. */
+  answer(work: string): void;
+  start(signal: AbortSignal): void;
+  close(): Promise<void>;
 }
 
 /** Of one condition; a status holds many. */
 const maxMessageLength = 4096;
+/** Pause before a hub or a cluster that cannot be reached is asked again; doubled at most. */
+const unreachableMs = 1500;
 
-export function createAnnotatedPlans({ env, hub, plan }: AnnotatedPlansOptions): AnnotatedPlans {
-  return {
-    answer: async (work, signal) => {
-      const { name = '', namespace = '', uid, resourceVersion, generation } = work.metadata;
-      const answered = findCondition(work.status?.conditions, planCondition.planned);
-      if (answered?.observedGeneration === generation) return;
-      const plans = fitted(await plan({ name, spec: work.spec ?? {}, signal }));
-      const status = planStatus(work, plans, env.clock.now());
+export function createAnnotatedPlans(options: AnnotatedPlansOptions): AnnotatedPlans {
+  const { env } = options;
+  const controller = createController({
+    name: 'annotated plan',
+    env,
+    concurrency: 2,
+    maxDelayMs: 60_000,
+    reconcile: async (name, { signal }): Promise<ReconcileResult | undefined> => {
+      const work = options.source.get(name);
+      if (work === undefined || !isPlan(work) || work.metadata.deletionTimestamp !== undefined)
+        return undefined;
       try {
-        await hub.patch(
-          wellKnown.manifestWorks,
-          { namespace, name },
-          {
-            type: 'merge',
-            subresource: 'status',
-            body: { metadata: { uid, resourceVersion }, status },
-            signal,
-          },
-        );
+        await answer(work, options, signal);
+        return undefined;
       } catch (error) {
-        if (!hasReason(error, 'NotFound')) throw error;
+        if (!(error instanceof TransportError)) throw error;
+        env.log.debug('a plan waits for a server that cannot be reached', { work: name, error });
+        return { requeueAfterMs: unreachableMs * (1 + env.random.next()) };
       }
     },
+  });
+  return {
+    answer: (work) => controller.enqueue(work),
+    start: (signal) => controller.start(signal),
+    close: () => controller.close(),
   };
+}
+
+async function answer(
+  work: ManifestWork,
+  { env, hub, plan }: AnnotatedPlansOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name = '', namespace = '', uid, resourceVersion, generation } = work.metadata;
+  const answered = findCondition(work.status?.conditions, planCondition.planned);
+  if (answered?.observedGeneration === generation) return;
+  const plans = fitted(await plan({ name, spec: work.spec ?? {}, signal }));
+  const status = planStatus(work, plans, env.clock.now());
+  try {
+    await hub.patch(
+      wellKnown.manifestWorks,
+      { namespace, name },
+      {
+        type: 'merge',
+        subresource: 'status',
+        body: { metadata: { uid, resourceVersion }, status },
+        signal,
+      },
+    );
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error;
+  }
 }
 
 function planStatus(
