@@ -55,6 +55,7 @@ export class LmdbDatabase {
   readonly #objects: Table;
   readonly #history: Table;
   readonly #meta: Table;
+  #revision = firstRevision;
 
   private constructor(directory: string, root: Bytes) {
     this.#directory = directory;
@@ -90,9 +91,9 @@ export class LmdbDatabase {
     }
   }
 
-  /** Newest durable revision. */
+  /** Newest durable revision, kept here: every write asks for it, and nobody else writes to these files. */
   get revision(): Revision {
-    return this.#number('revision');
+    return this.#revision;
   }
 
   get compacted(): Revision {
@@ -143,8 +144,10 @@ export class LmdbDatabase {
   }
 
   /** Makes changes durable, all or none. */
-  append(events: readonly StoreEvent[]): Promise<void> {
-    return this.#transact(() => {
+  async append(events: readonly StoreEvent[]): Promise<void> {
+    const last = events.at(-1);
+    if (last === undefined) return;
+    await this.#transact(() => {
       for (const event of events) {
         const key = Buffer.from(event.key);
         const revision = encodeRevision(event.revision);
@@ -155,9 +158,9 @@ export class LmdbDatabase {
           void this.#objects.put(key, encodePointer(key, { modRevision: event.revision, createRevision }));
         }
       }
-      const last = events.at(-1);
-      if (last !== undefined) this.#setNumber('revision', last.revision);
+      this.#setNumber('revision', last.revision);
     }, spaceFor(events));
+    this.#revision = last.revision;
   }
 
   /** What is durable now, for as long as it is not closed. */
@@ -176,11 +179,12 @@ export class LmdbDatabase {
     return { revision, batches, close };
   }
 
-  advance(revision: Revision): Promise<void> {
-    return this.#transact(() => {
+  async advance(revision: Revision): Promise<void> {
+    await this.#transact(() => {
       this.#setNumber('revision', revision);
       this.#setNumber('compacted', revision);
     });
+    this.#revision = revision;
   }
 
   setCompacted(revision: Revision): Promise<void> {
@@ -254,7 +258,8 @@ export class LmdbDatabase {
     if (readFormat(options) !== undefined) {
       upgrade(options);
       // A store whose counters are damaged is not open.
-      for (const name of ['revision', 'compacted', 'swept'] as const) this.#number(name);
+      for (const name of ['compacted', 'swept'] as const) this.#number(name);
+      this.#revision = this.#number('revision');
       reading(() => this.#checkHistory());
       return;
     }

@@ -153,11 +153,13 @@ export class WorkReconciler {
    */
   async #apply(work: ManifestWork, signal: AbortSignal): Promise<ReconcileResult> {
     const { saved } = this.#deps;
+    // In the order in which they are waited for: the objects wait for the inventory first, the status for the finalizer.
+    const recorded = this.#ensureInventory(work, signal);
     const prepared = saved.save(work).then(({ previous }) => previous);
+    const settled = Promise.allSettled([recorded, prepared]);
     const finalizing = this.#finalize(work, signal);
-    const settled = Promise.allSettled([prepared]);
     try {
-      const inventory = await this.#ensureInventory(work, signal);
+      const inventory = await recorded;
       // A terminating one must be gone first; its end is told at once.
       if (inventory.metadata.deletionTimestamp !== undefined) return { requeueAfterMs: 1000 };
       return await this.#applyOwned(work, { inventory, prepared, signal }, finalizing);

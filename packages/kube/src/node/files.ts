@@ -4,9 +4,10 @@
  * and goes with its folder. Called by `createNodeEnv`.
  */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { closeSync, constants, fchmod, fsync, open, openSync, writeFile } from 'node:fs';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import type { Files } from '../env/env.js';
 import { toFileError } from './file-errors.js';
 import { makeDirectory } from './make-directory.js';
@@ -63,6 +64,10 @@ interface WriteDurablyOptions {
   readonly folders: FolderSyncs;
 }
 
+/**
+ * Each step that may wait for the disk is a trip to a thread and back, which costs more than most of the steps: there are
+ * four. To close what is on disk, and to open a folder whose name is known, is done at once.
+ */
 async function writeDurably(
   target: string,
   data: Uint8Array | string,
@@ -70,16 +75,10 @@ async function writeDurably(
 ): Promise<void> {
   const folder = dirname(target);
   const temporary = join(folder, `.${basename(target)}.${randomBytes(6).toString('hex')}${temporarySuffix}`);
-  const fill = async (file: FileHandle): Promise<void> => {
-    // Before the data: the umask must not widen it, nor an instant pass without it.
-    if (mode !== ownerOnly) await file.chmod(mode);
-    await file.writeFile(data);
-    await file.sync();
-  };
   try {
-    if ((await absentAs(withFile(temporary, 'wx', fill), 'absent')) === 'absent') {
+    if ((await absentAs(fill(temporary, data, mode), 'absent')) === 'absent') {
       await makeFolder(folder);
-      await withFile(temporary, 'wx', fill);
+      await fill(temporary, data, mode);
     }
     await rename(temporary, target);
   } catch (error) {
@@ -87,6 +86,33 @@ async function writeDurably(
     throw error;
   }
   await folders.sync(folder);
+}
+
+const openFile = promisify(open);
+const writeWhole = promisify(writeFile);
+const changeMode = promisify(fchmod);
+const sync = promisify(fsync);
+
+const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+/** So that each write is on disk when it returns, and how long it is; not everywhere. */
+const syncedWrites: number | undefined = constants.O_DSYNC;
+/** More than this takes several writes: one sync after them is less. */
+const maxSyncedBytes = 64 * 1024;
+
+/** Makes a new file, whole and on disk when the promise resolves. */
+async function fill(path: string, data: Uint8Array | string, mode: number): Promise<void> {
+  // Neither a mode nor the file itself is on disk by such a write, if there is none.
+  const isSuited = mode === ownerOnly && data.length > 0 && data.length <= maxSyncedBytes;
+  const isSynced = syncedWrites !== undefined && isSuited;
+  const file = await openFile(path, isSynced ? newFile | syncedWrites : newFile, ownerOnly);
+  try {
+    // Before the data: the umask must not widen it, nor an instant pass without it.
+    if (mode !== ownerOnly) await changeMode(file, mode);
+    await writeWhole(file, data);
+    if (!isSynced) await sync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Writes into one folder at the same time share a sync of it: those that came during one wait for the next. */
@@ -124,18 +150,10 @@ async function makeFolder(folder: string): Promise<void> {
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  await withFile(folder, constants.O_RDONLY, (file) => file.sync());
-}
-
-async function withFile(
-  path: string,
-  flags: string | number,
-  use: (file: FileHandle) => Promise<void>,
-): Promise<void> {
-  const file = await open(path, flags, ownerOnly);
+  const file = openSync(folder, constants.O_RDONLY);
   try {
-    await use(file);
+    await sync(file);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }

@@ -150,13 +150,15 @@ class HttpsTransport implements Transport {
   }
 
   async #exchange(request: TransportRequest, limits: ExchangeLimits) {
-    const wire = await this.#toWire(request, limits.signal);
+    const asked = this.#toWire(request, limits.signal);
+    const wire = asked instanceof Promise ? await asked : asked;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     for (let attempt = 0; ; attempt++) {
-      let connection = await untilAborted(this.#acquire(), limits.signal);
+      const acquired = this.#acquire();
+      let connection = acquired instanceof Promise ? await untilAborted(acquired, limits.signal) : acquired;
       // Others who waited for the same connection may have filled it before it is our turn.
       for (let i = 0; i < maxAcquires && !connection.isUsable(); i++) {
-        connection = await untilAborted(this.#acquire(), limits.signal);
+        connection = await untilAborted(Promise.resolve(this.#acquire()), limits.signal);
       }
       const proven = connection.isProven();
       try {
@@ -169,9 +171,20 @@ class HttpsTransport implements Transport {
     }
   }
 
-  async #toWire(request: TransportRequest, signal: AbortSignal): Promise<WireRequest> {
-    const token = await this.#credential(this.#options.bearerToken);
-    const extra = await this.#credential(this.#options.headers);
+  /** At once where what it needs is at hand: a promise for each request would cost more than the rest of this. */
+  #toWire(request: TransportRequest, signal: AbortSignal): WireRequest | Promise<WireRequest> {
+    const token = this.#credential(this.#options.bearerToken);
+    const extra = this.#credential(this.#options.headers);
+    return token instanceof Promise || extra instanceof Promise
+      ? Promise.all([token, extra]).then((known) => this.#wireOf(request, signal, known))
+      : this.#wireOf(request, signal, [token, extra]);
+  }
+
+  #wireOf(
+    request: TransportRequest,
+    signal: AbortSignal,
+    [token, extra]: readonly [token: string | undefined, extra: RequestHeaders | undefined],
+  ): WireRequest {
     const finite = request.timeoutMs !== undefined; // a compressed stream would hold events back
     return {
       method: request.method,
@@ -188,18 +201,25 @@ class HttpsTransport implements Transport {
     };
   }
 
-  /** What stops a credential from being had is the local side's doing, and is told as such. */
-  async #credential<T>(source: (() => T | Promise<T>) | undefined): Promise<T | undefined> {
+  /** @throws TransportError (hop `config`), now or later. */
+  #credential<T>(source: (() => T | Promise<T>) | undefined): T | Promise<T> | undefined {
     try {
-      return await source?.();
+      const credential = source?.();
+      return credential instanceof Promise ? credential.catch(failAsConfig) : credential;
     } catch (cause) {
-      if (cause instanceof TransportError) throw cause;
-      throw new TransportError('config', cause instanceof Error ? cause.message : String(cause), { cause });
+      return failAsConfig(cause);
     }
   }
 
-  async #acquire(): Promise<Connection> {
-    const certificate = await this.#credential(this.#options.clientCertificate);
+  /** At once where there is a connection, which is nearly always. */
+  #acquire(): Connection | Promise<Connection> {
+    const certificate = this.#credential(this.#options.clientCertificate);
+    return certificate instanceof Promise
+      ? certificate.then((known) => this.#acquireWith(known))
+      : this.#acquireWith(certificate);
+  }
+
+  #acquireWith(certificate: ClientCertificate | undefined): Connection | Promise<Connection> {
     if (this.#closed.signal.aborted) throw this.#closed.signal.reason;
     if (certificate?.cert !== this.#certificate?.cert || certificate?.key !== this.#certificate?.key) {
       this.#certificate = certificate;
@@ -277,6 +297,12 @@ class HttpsTransport implements Transport {
       ...(this.#tlsSession && { session: this.#tlsSession }),
     };
   }
+}
+
+/** What stops a credential from being had is the local side's doing, and is told as such. */
+function failAsConfig(cause: unknown): never {
+  if (cause instanceof TransportError) throw cause;
+  throw new TransportError('config', cause instanceof Error ? cause.message : String(cause), { cause });
 }
 
 function parseServer(server: string): URL {
