@@ -171,10 +171,10 @@ export class Drifts {
     if (object.metadata.deletionTimestamp !== undefined) return true;
     switch (drift) {
       case 'edit':
-        return tokenOf(object) !== token;
+        return tokenOf(object) !== token || !isListed(inventory, key);
       case 'change field':
       case 'drop field':
-        return !isSpoiled(object, drift, number);
+        return !isSpoiled(object, drift, number) || !isListed(inventory, key);
       case 'disown':
         return (object.metadata.ownerReferences ?? []).length > 0 || !isListed(inventory, key);
       case 'delete':

@@ -1,5 +1,5 @@
 /** What stays of an object that several works have when one of them lets go of it. */
-import type { KubeObject } from '@flotilla/api';
+import { type KubeObject, planAnnotation } from '@flotilla/api';
 import { wellKnown } from '@flotilla/kube';
 import { expect } from 'chai';
 import {
@@ -155,6 +155,16 @@ describe('work agent, an object of several works', () => {
     await settle(world, 5000);
     expect(await owners()).to.equal(2); // the change has not come yet
     world.network.healAll();
+    await expectOnlyTheirs();
+  });
+
+  it('loses what only the leaving work has set although a work that is a plan would set it, too', async () => {
+    await begin(strategy('Update'), strategy('Update'));
+    const plan = work('planned', [labelled({ mine: '1' }, { mine: '1' })], strategy('Update'));
+    const annotations = { [planAnnotation]: 'true' };
+    await createWork(world, { ...plan, metadata: { ...plan.metadata, annotations } });
+    await untilCondition(world, 'planned', { type: 'Planned' });
+    await remove('leaves');
     await expectOnlyTheirs();
   });
 

@@ -3,7 +3,7 @@
  * too; when its work has been missing for the grace period, its deletion is asked for. Only inventories of this agent.
  * Called by the agent's controller with the name of an inventory.
  */
-import { type AppliedManifestWork, appliedManifestWorkFinalizer, formatTime, parseTime } from '@flotilla/api';
+import { type AppliedManifestWork, appliedManifestWorkFinalizer, formatTime } from '@flotilla/api';
 import type { Discovery, Env, KubeClient, ReconcileResult } from '@flotilla/kube';
 import { actingAs } from '../apply/executor.js';
 import type { DeletionGuard } from '../deletion-guard.js';
@@ -16,6 +16,7 @@ import { planEviction } from './eviction.js';
 import type { FieldClaims } from './field-claims.js';
 import type { Inventories } from './inventories.js';
 import { release } from './release.js';
+import { Stopwatch } from './stopwatch.js';
 
 export interface InventoryReconcilerDependencies {
   readonly env: Pick<Env, 'clock' | 'log'>;
@@ -39,30 +40,28 @@ const pendingMs = 5000;
 /** How soon an eviction that is held is looked at again; the end of the hold is told at once. */
 const heldMs = 60_000;
 
-/** Of one inventory: a later one of the same name is another. */
-interface Missing {
-  readonly uid: string;
-  readonly sinceMs: number;
-}
-
 export class InventoryReconciler {
   readonly #deps: InventoryReconcilerDependencies;
-  /** Inventories whose works this process has found missing, by name; by the clock that never leaps. */
-  readonly #missing = new Map<string, Missing>();
+  /** How long works have been missing, and how long inventories have been on their way out. */
+  readonly #missing: Stopwatch;
+  readonly #going: Stopwatch;
 
   constructor(deps: InventoryReconcilerDependencies) {
     this.#deps = deps;
+    this.#missing = new Stopwatch(deps.env.clock);
+    this.#going = new Stopwatch(deps.env.clock);
   }
 
   async reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const inventory = this.#deps.inventories.get(name);
-    if (inventory === undefined || inventory.metadata.deletionTimestamp !== undefined)
-      this.#missing.delete(name);
+    const isGoing = inventory?.metadata.deletionTimestamp !== undefined;
+    if (!isGoing) this.#going.stop(name);
+    if (isGoing || inventory === undefined) this.#missing.stop(name);
     if (inventory === undefined || inventory.spec?.agentID !== this.#deps.agentId) {
       this.#deps.watches.track(this.#deps.trackerOf(name), []);
       return undefined;
     }
-    if (inventory.metadata.deletionTimestamp !== undefined) return this.#empty(inventory, signal);
+    if (isGoing) return this.#empty(inventory, signal);
     return this.#evict(inventory, signal);
   }
 
@@ -72,11 +71,13 @@ export class InventoryReconciler {
     const isOfThisHub = inventory.metadata.name === inventories.nameFor(work);
     const known = hasWork(work);
     if (known === undefined) return undefined;
+    const isMissing = !(known && isOfThisHub);
+    if (!isMissing) this.#missing.stop(inventory.metadata.name ?? '');
     const step = planEviction(inventory, {
       hubHash: inventories.hubHash,
       hasWork: known,
       gracePeriodMs: options.evictionGracePeriodMs,
-      missingMs: this.#missingMs(inventory, !(known && isOfThisHub)),
+      missingMs: isMissing ? this.#missing.elapsedMs(inventory) : 0,
     });
     switch (step.type) {
       case 'none':
@@ -103,18 +104,6 @@ export class InventoryReconciler {
     }
   }
 
-  #missingMs({ metadata: { name = '', uid = '' } }: AppliedManifestWork, isMissing: boolean): number {
-    if (!isMissing) {
-      this.#missing.delete(name);
-      return 0;
-    }
-    const nowMs = this.#deps.env.clock.monotonicMs();
-    const known = this.#missing.get(name);
-    if (known?.uid === uid) return nowMs - known.sinceMs;
-    this.#missing.set(name, { uid, sinceMs: nowMs });
-    return 0;
-  }
-
   async #empty(inventory: AppliedManifestWork, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const { inventories, watches, trackerOf } = this.#deps;
     if (!inventory.metadata.finalizers?.includes(appliedManifestWorkFinalizer)) return undefined;
@@ -133,14 +122,13 @@ export class InventoryReconciler {
     inventory: AppliedManifestWork,
     signal: AbortSignal,
   ): Promise<{ left: AppliedResource[]; failures: unknown[]; reasons: string[] }> {
-    const { client, discovery, claims, options, env } = this.#deps;
+    const { client, discovery, claims, options } = this.#deps;
     const resources = recordedResources(inventory);
     const left = new Set<AppliedResource>(resources);
     const failures: unknown[] = [];
     const reasons: string[] = [];
     const actor = actingAs(client, recordedExecutor(inventory));
-    const sinceMs = parseTime(inventory.metadata.deletionTimestamp ?? formatTime(env.clock.now()));
-    const isOrdered = env.clock.now() - sinceMs < options.deletionOrderMs;
+    const isOrdered = this.#going.elapsedMs(inventory) < options.deletionOrderMs;
     for (const group of groupByRank(resources, ({ resource }) => resource).reverse()) {
       await forEachLimited(group, options.manifestConcurrency, async (resource) => {
         try {
