@@ -13,6 +13,14 @@ const dataFile = 'store.mdb';
 /** lmdb's reader table: written whole with zeros, because a sparse file on a full disk kills who writes to its map. */
 const readerTableBytes = 16 * 1024;
 
+const metaFlag = 8;
+
+/**
+ * What a transaction may have taken at the end of the file and let go again before it was written. lmdb makes room for
+ * it at once: with a number that is far off it fails, or ends the process.
+ */
+const mostUnwrittenBytes = 2 ** 30;
+
 /** With less room lmdb's first writes fail, which it prints to standard error before it tells us. */
 const minimumFreeBytes = 512 * 1024;
 
@@ -73,7 +81,7 @@ async function openOrCreate(path: string): Promise<FileHandle> {
 }
 
 /**
- * lmdb's two meta pages (MDB_page and MDB_meta in mdb.c): magic at 24, format version at 28, page size at 48,
+ * lmdb's two meta pages (MDB_page and MDB_meta in mdb.c): flags at 18, magic at 24, format version at 28, page size at 48,
  * last used page at 144. A file may rightly end before its last page when that was never written.
  */
 async function checkHeader(
@@ -89,9 +97,10 @@ async function checkHeader(
     );
   }
   const needed = (Math.max(pageSize.lastPage, second.lastPage) + 1) * pageSize.pageSize;
-  // Missing pages then read as zeros, which lmdb reports, instead of a bus error.
-  if (needed > size && Number.isSafeInteger(needed)) await file.truncate(needed);
   try {
+    if (needed > size + mostUnwrittenBytes) throw new PageError('the number of the last page');
+    // Missing pages then read as zeros, which lmdb reports, instead of a bus error.
+    if (needed > size) await file.truncate(needed);
     checkPages(file.fd, pageSize.pageSize);
   } catch (cause) {
     if (!(cause instanceof PageError)) throw cause;
@@ -114,7 +123,8 @@ async function readMeta(file: FileHandle, offset: number): Promise<MetaPage | un
   const little = endianness() === 'LE';
   const uint32 = (at: number): number => (little ? page.readUInt32LE(at) : page.readUInt32BE(at));
   const pageSize = uint32(48);
-  const known = bytesRead === page.length && uint32(24) === 0xbeefc0de && uint32(28) === 2;
+  const isMeta = (page[little ? 18 : 19] ?? 0) === metaFlag;
+  const known = bytesRead === page.length && isMeta && uint32(24) === 0xbeefc0de && uint32(28) === 2;
   if (!known || pageSize < 512 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0) return undefined;
   const lastPage = Number(little ? page.readBigUInt64LE(144) : page.readBigUInt64BE(144));
   return { pageSize, lastPage };

@@ -16,6 +16,9 @@ const leaf = 2;
 const overflow = 4;
 const bigData = 1;
 const subTable = 2;
+/** Of the list of free pages: its keys are integers; beside it, how lmdb was opened: file, not directory; overlapping sync. */
+const integerKeyFlag = 0x08;
+const openingFlags = 0x5000;
 const noPage = 0xffff_ffff_ffff_ffffn;
 const isLittle = endianness() === 'LE';
 
@@ -25,6 +28,7 @@ export class PageError extends Error {
 }
 
 interface Tree {
+  readonly flags: number;
   readonly depth: number;
   readonly branchPages: bigint;
   readonly leafPages: bigint;
@@ -55,7 +59,10 @@ export function checkPages(descriptor: number, pageBytes: number): void {
   if (even.transaction % 2n !== 0n || (odd.transaction !== 0n && odd.transaction % 2n !== 1n))
     fail('a number');
   if (apart > 1n || apart < -1n) fail('the numbers of the last transactions');
-  for (const meta of metas) new Walk(file, meta).root(meta.main);
+  for (const meta of metas) {
+    if ((meta.free.flags & ~openingFlags) !== integerKeyFlag || meta.main.flags !== 0) fail('flags');
+    new Walk(file, meta).root(meta.main);
+  }
   const newest = even.transaction > odd.transaction ? even : odd;
   const walk = new Walk(file, newest);
   walk.tree(newest.free, { integerKeys: true });
@@ -203,7 +210,9 @@ class Walk {
   #value(page: bigint, { flags, size, data, bytes }: Node, kind: TreeKind): void {
     const isTable = kind.holdsTables === true && flags === subTable;
     if (isTable && size === treeBytes && data + treeBytes <= bytes.length) {
-      this.tree(readTree(bytes, data));
+      const table = readTree(bytes, data);
+      if (table.flags !== 0) fail(`page ${page}: flags`);
+      this.tree(table);
       return;
     }
     if (flags === 0 && data + size <= bytes.length) return;
@@ -254,6 +263,7 @@ function readMeta(page: Buffer): Meta {
 
 function readTree(bytes: Buffer, at: number): Tree {
   return {
+    flags: uint16(bytes, at + 4),
     depth: uint16(bytes, at + 6),
     branchPages: uint64(bytes, at + 8),
     leafPages: uint64(bytes, at + 16),

@@ -31,14 +31,14 @@ async function fill(store: Store): Promise<void> {
   await store.compact(100n as Revision);
 }
 
-/** Every other one where a page says what it holds: chance alone would hit values only. */
+/** Three of four where a page says what it holds, one of them in a page that all hangs on: chance alone would hit values only. */
 function someBits(fileBytes: number): number[] {
   const random = createSeededRandom(seed);
   const below = (limit: number): number => Math.floor(random.next() * limit);
   const pageBytes = 4096;
   return Array.from({ length: count }, (_, i) => {
-    const page = below(fileBytes / pageBytes) * pageBytes;
-    return (page + (i % 2 === 0 ? below(pageBytes) : below(160))) * 8 + below(8);
+    const page = below(i % 4 === 3 ? 2 : fileBytes / pageBytes) * pageBytes;
+    return (page + (i % 4 === 0 ? below(pageBytes) : below(160))) * 8 + below(8);
   });
 }
 

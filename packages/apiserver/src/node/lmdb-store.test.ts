@@ -46,6 +46,12 @@ function put(store: Store, key: string, value: Uint8Array): Promise<WriteResult>
   return store.write({ type: 'put', key, value, expected: none });
 }
 
+async function flipBit(path: string, bit: number): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  await writeFile(path, bytes);
+}
+
 /** One bit of the key of the newest of 20 changes, wherever a page has it: the order of keys stays what it was. */
 async function misfiledChange(path: string): Promise<void> {
   const bytes = await readFile(path);
@@ -148,6 +154,10 @@ describe('opening an lmdb store', () => {
     ['a file cut in its data', (path) => truncate(path, 9_000)],
     ['a foreign lmdb file', foreignFile],
     ['a newest change that is filed where nobody looks', misfiledChange],
+    ['a first page that does not say what it is', (path) => flipBit(path, 18 * 8 + 3)],
+    ['a head that says it is encrypted', (path) => flipBit(path, 52 * 8 + 13)],
+    ['more pages than any disk has', (path) => flipBit(path, 144 * 8 + 46)],
+    ['pages beyond what a file can have, in the older head', (path) => flipBit(path, (4096 + 144) * 8 + 38)],
     ['no format', (path) => editMeta(join(path, '..'), (meta, format) => void meta.removeSync(format))],
   ];
   for (const [name, damage] of damages) {
