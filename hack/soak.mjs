@@ -52,7 +52,7 @@ function usage(why) {
   process.stderr.write(`${why}usage: npm run soak -- [--minutes M] [--clusters N] [--restarts] [--out FILE]
   --minutes M    how long the load lasts; default 10
   --clusters N   managed clusters, each with its klusterlet; default 3
-  --restarts     a klusterlet starts again every minute
+  --restarts     each minute a klusterlet starts again, but never the first
   --out FILE     the plot, an SVG
   --no-build     run what is built already
 `);

@@ -12,7 +12,7 @@ export function describeSoak(
   { title, warmUpMs, isFlat }: SoakSummary,
 ): string {
   const rows = measures.flatMap((measure) => judgements.filter((one) => one.measure === measure)).map(rowOf);
-  const head = ['what', 'process', 'first', 'median', 'last', 'peak', 'per hour', 'flat'];
+  const head = ['what', 'process', 'first', 'median', 'last', 'peak', 'per hour', 'verdict'];
   const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
@@ -21,7 +21,7 @@ export function describeSoak(
       ? 'Too short to say whether it is flat.'
       : isFlat
         ? 'Flat: nothing grows after the warm-up beyond its noise.'
-        : 'Not flat: see the rows that say no.';
+        : 'Not flat: see the rows that say so.';
   return [
     '',
     title,
@@ -35,9 +35,8 @@ export function describeSoak(
   ].join('\n');
 }
 
-function rowOf({ process, measure, first, middle, last, peak, slopePerHour, isFlat }: Judgement): string[] {
+function rowOf({ process, measure, first, middle, last, peak, slopePerHour, verdict }: Judgement): string[] {
   const { title, unit } = about[measure];
   const figures = [first, middle, last, peak, slopePerHour].map((value) => value.toFixed(1));
-  const flat = isFlat === undefined ? 'not judged' : isFlat ? 'yes' : 'no';
-  return [unit === '' ? title : `${title}, ${unit}`, process, ...figures, flat];
+  return [unit === '' ? title : `${title}, ${unit}`, process, ...figures, verdict];
 }

@@ -1,12 +1,13 @@
 /** Reads what processes take of their machine, out of /proc, and what their directories hold. Linux only. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Measure, Series } from './series.js';
+import type { Measure, Point, Series } from './series.js';
 
 export interface Sampled {
   readonly name: string;
   /** It changes when the process starts again. */
   readonly pid: () => number;
+  readonly startsAgain: boolean;
   readonly directory: string;
 }
 
@@ -23,25 +24,29 @@ export class Sampler {
 
   /** A process that is just starting again is left out. */
   sample(atMs: number): void {
-    for (const { name, pid, directory } of this.#processes) {
+    for (const { pid, directory, ...about } of this.#processes) {
       const at = join('/proc', String(pid()));
       const status = read(join(at, 'status'));
       const own = /^RssAnon:\s+(\d+) kB$/m.exec(status ?? '')?.[1];
       const resident = /^VmRSS:\s+(\d+) kB$/m.exec(status ?? '')?.[1];
       if (own === undefined || resident === undefined) continue;
-      this.#add(name, 'memory', { atMs, value: Number(own) / 1024 });
-      this.#add(name, 'resident', { atMs, value: Number(resident) / 1024 });
-      this.#add(name, 'handles', { atMs, value: list(join(at, 'fd')).length });
-      this.#add(name, 'disk', { atMs, value: bytesIn(directory) / 2 ** 20 });
+      this.#add(about, 'memory', { atMs, value: Number(own) / 1024 });
+      this.#add(about, 'resident', { atMs, value: Number(resident) / 1024 });
+      this.#add(about, 'handles', { atMs, value: list(join(at, 'fd')).length });
+      this.#add(about, 'disk', { atMs, value: bytesIn(directory) / 2 ** 20 });
       const delay = read(join(this.#delays, String(pid())));
-      if (delay !== undefined && delay !== '') this.#add(name, 'delay', { atMs, value: Number(delay) });
+      if (delay !== undefined && delay !== '') this.#add(about, 'delay', { atMs, value: Number(delay) });
     }
   }
 
-  #add(process: string, measure: Measure, point: { readonly atMs: number; readonly value: number }): void {
+  #add(
+    { name: process, startsAgain }: Pick<Sampled, 'name' | 'startsAgain'>,
+    measure: Measure,
+    point: Point,
+  ): void {
     let series = this.series.find((one) => one.process === process && one.measure === measure);
     if (series === undefined) {
-      series = { process, measure, points: [] };
+      series = { process, measure, startsAgain, points: [] };
       this.series.push(series);
     }
     series.points.push(point);

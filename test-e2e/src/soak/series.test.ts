@@ -1,29 +1,36 @@
 import { expect } from 'chai';
 import { historySeconds } from './history.js';
-import { judge, type Measure, type Point, type Series } from './series.js';
+import { judge, type Measure, type Point, type Series, type Verdict } from './series.js';
 
 const minuteMs = 60_000;
 const series = (measure: Measure, value: (minute: number) => number, minutes = 30): Series => ({
   process: 'hub',
   measure,
+  startsAgain: false,
   points: Array.from({ length: minutes }, (_, i): Point => ({ atMs: i * minuteMs, value: value(i) })),
 });
 
 describe('what a soak calls flat', () => {
-  const cases: readonly [string, Series, boolean | undefined][] = [
-    ['a level', series('memory', () => 100), true],
-    ['noise about a level', series('memory', (i) => 100 + (i % 2) * 7), true],
-    ['growth that ends with the warm-up', series('memory', (i) => 60 + 5 * Math.min(i, 10)), true],
-    ['one high peak', series('handles', (i) => (i === 25 ? 500 : 40)), true],
-    ['what shrinks', series('memory', (i) => 200 - 3 * i), true],
-    ['a leak of 1 MiB a minute', series('memory', (i) => 80 + i), false],
-    ['a handle lost every other minute', series('handles', (i) => 30 + Math.floor(i / 2)), false],
-    ['a store that grows by a fifth', series('disk', (i) => 100 + i), false],
-    ['too few points to tell', series('memory', (i) => 100 * i, 12), undefined],
+  const cases: readonly [string, Series, Verdict][] = [
+    ['a level', series('memory', () => 100), 'flat'],
+    ['noise about a level', series('memory', (i) => 100 + (i % 2) * 7), 'flat'],
+    ['growth that ends with the warm-up', series('memory', (i) => 60 + 5 * Math.min(i, 10)), 'flat'],
+    ['one high peak', series('handles', (i) => (i === 25 ? 500 : 40)), 'flat'],
+    ['what shrinks', series('memory', (i) => 200 - 3 * i), 'flat'],
+    ['a leak of 1 MiB a minute', series('memory', (i) => 80 + i), 'grows'],
+    ['a handle lost every other minute', series('handles', (i) => 30 + Math.floor(i / 2)), 'grows'],
+    ['a store that grows by a fifth', series('disk', (i) => 100 + i), 'grows'],
+    ['too few points to tell', series('memory', (i) => 100 * i, 12), 'too short'],
+    [
+      'a leak in what starts again',
+      { ...series('memory', (i) => 80 + i), startsAgain: true },
+      'starts again',
+    ],
+    ['what starts again and leaves files', { ...series('disk', (i) => 80 + i), startsAgain: true }, 'grows'],
   ];
-  for (const [what, measured, isFlat] of cases) {
-    it(`${isFlat === undefined ? 'cannot say' : isFlat ? 'flat' : 'not flat'}: ${what}`, () => {
-      expect(judge(measured, 10 * minuteMs).isFlat).to.equal(isFlat);
+  for (const [what, measured, verdict] of cases) {
+    it(`${verdict}: ${what}`, () => {
+      expect(judge(measured, 10 * minuteMs).verdict).to.equal(verdict);
     });
   }
 });

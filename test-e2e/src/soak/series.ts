@@ -30,8 +30,12 @@ export interface Point {
 export interface Series {
   readonly process: string;
   readonly measure: Measure;
+  /** The process is ended and started anew all the while: what it takes is as old as itself, but for its disk. */
+  readonly startsAgain: boolean;
   readonly points: Point[];
 }
+
+export type Verdict = 'flat' | 'grows' | 'too short' | 'starts again';
 
 export interface Judgement {
   readonly process: string;
@@ -42,15 +46,15 @@ export interface Judgement {
   readonly peak: number;
   /** Per hour, after the warm-up. */
   readonly slopePerHour: number;
-  /** Undefined: too little to say, and why. */
-  readonly isFlat: boolean | undefined;
+  readonly verdict: Verdict;
 }
 
 /** Points that are needed to speak of a slope. */
 const fewestPoints = 8;
 
 /** `fromMs`: where the warm-up ends. @throws Error when there is no point at all. */
-export function judge({ process, measure, points }: Series, fromMs: number): Judgement {
+export function judge(series: Series, fromMs: number): Judgement {
+  const { process, measure, points } = series;
   const judged = points.filter(({ atMs }) => atMs >= fromMs);
   const [first] = points;
   const last = points.at(-1);
@@ -68,8 +72,21 @@ export function judge({ process, measure, points }: Series, fromMs: number): Jud
     last: last.value,
     peak: Math.max(...points.map(({ value }) => value)),
     slopePerHour: (slope ?? 0) * 3_600_000,
-    isFlat: slope === undefined ? undefined : slope * spanMs <= Math.max(allowance, level * share),
+    verdict: verdict(
+      series,
+      slope === undefined ? undefined : { growth: slope * spanMs, noise: Math.max(allowance, level * share) },
+    ),
   };
+}
+
+/** A leak has no time to show in a process that does not live long. */
+function verdict(
+  { measure, startsAgain }: Series,
+  seen: { readonly growth: number; readonly noise: number } | undefined,
+): Verdict {
+  if (startsAgain && measure !== 'disk') return 'starts again';
+  if (seen === undefined) return 'too short';
+  return seen.growth <= seen.noise ? 'flat' : 'grows';
 }
 
 /** The median of the slopes between any two points (Theil and Sen): single peaks do not move it. */
