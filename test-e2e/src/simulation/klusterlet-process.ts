@@ -49,6 +49,7 @@ export class KlusterletProcess {
   readonly #saved = new Set<string>();
   #life: Life | undefined;
   #isHeldDown = false;
+  #lastWords = '';
   #death: { readonly operations: number; readonly die: () => void } | undefined;
   /** By how much its clock is wrong. */
   skewMs = 0;
@@ -105,9 +106,17 @@ export class KlusterletProcess {
     return this.diskFault === 'none' ? this.#state.readCredentials() : undefined;
   }
 
+  /** Its log, or `klusterlet status`, says that the hub does not take its token: somebody has to bring another one. */
+  async isTokenRefused(): Promise<boolean> {
+    if (this.diskFault !== 'none') return false;
+    const why = (await this.#state.readProblem())?.why ?? '';
+    return [why, this.#lastWords].some((text) => text.includes('refused the token'));
+  }
+
   /** A join string for an agent that the hub does not know any more. */
   giveToken(token: string): Promise<void> {
     const { hub, hubCa } = this.#options;
+    this.#lastWords = '';
     const kubeconfig = writeKubeconfig({ server: hub.url, ca: hubCa, credential: { token } });
     return this.#state.writeBootstrapKubeconfig(kubeconfig);
   }
@@ -164,6 +173,7 @@ export class KlusterletProcess {
     if (this.#death !== undefined) life.dieAfter(this.#death.operations, this.#death.die);
     this.#run(life).catch((error: unknown) => {
       if (life.isOver) return;
+      this.#lastWords = String(error);
       this.#options.onExit(error);
       life.end();
       this.#life = undefined;

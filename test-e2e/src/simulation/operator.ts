@@ -20,6 +20,8 @@ const retryMs = 3000;
 const approvalMs = 20_000;
 /** For which a join string is good. */
 const tokenMs = 30 * 86_400_000;
+/** The hub clears a request away an hour after it was granted, and with it ends the token that it was made with. */
+const requestMs = 2 * 3_600_000;
 
 export interface Leaving {
   readonly awayMs: number;
@@ -199,7 +201,7 @@ export class Operator {
     return `${token.id}.${token.secret}`;
   }
 
-  /** Says yes to what the cluster asks, until it is in; gives it another token when the last one has expired. */
+  /** Says yes to what the cluster asks, until it is in; gives it another token when the last one is over. */
   async #approve(
     cluster: FleetCluster,
     { isIn, invite }: { isIn: () => Promise<boolean>; invite: (token: string) => Promise<void> },
@@ -209,7 +211,8 @@ export class Operator {
     let invitedMs = clock.monotonicMs();
     await this.#untilDone(async () => {
       if (await isIn()) return;
-      if (clock.monotonicMs() - invitedMs > tokenMs) {
+      const sinceMs = clock.monotonicMs() - invitedMs;
+      if (sinceMs > tokenMs || (sinceMs > requestMs && (await cluster.klusterlet.isTokenRefused()))) {
         await invite(await this.#newToken(cluster));
         invitedMs = clock.monotonicMs();
       }
