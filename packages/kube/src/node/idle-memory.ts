@@ -9,8 +9,10 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 export interface IdleMemoryOptions {
-  /** How often to look. Short enough that memory is back within two looks of the end of a burst. */
+  /** How often to look: a burst is over when nothing happened between two looks. */
   readonly everyMs: number;
+  /** How soon after a round to look whether to go on. */
+  readonly nextRoundMs: number;
   /** A process is quiet that has used no more than this share of one core since the last look. */
   readonly quietShare: number;
   /** The heap must be larger than what is in it by this to be worth a round. */
@@ -20,7 +22,10 @@ export interface IdleMemoryOptions {
    * slow to work with until it has grown again: small bursts, a drift here and there, are not to pay for it each time.
    */
   readonly regrownBytes: number;
-  /** A round that frees less than this is the last one. */
+  /**
+   * A round is the last one that frees less than this, of the heap or of what is in it: the first, which finds the garbage
+   * of the burst, hardly makes the heap smaller. Which pages are worth emptying V8 knows only from the round before.
+   */
   readonly worthBytes: number;
   /** Rounds after one burst: the first frees, the next ones compact. */
   readonly maxRounds: number;
@@ -32,12 +37,14 @@ const mib = 1024 * 1024;
 
 export const defaultIdleMemoryOptions: IdleMemoryOptions = Object.freeze({
   everyMs: 2500,
+  // What V8 does beside us after a round, to sweep its pages, is less than the quiet share of this.
+  nextRoundMs: 1250,
   quietShare: 0.05,
   slackBytes: 12 * mib,
   // More than the young generation, which is the first to grow again.
   regrownBytes: 40 * mib,
   worthBytes: 4 * mib,
-  maxRounds: 3,
+  maxRounds: 4,
   maxUsedBytes: 256 * mib,
 });
 
@@ -68,30 +75,42 @@ export class IdleCollector {
   #roundsLeft: number;
   /** As the last collection left it; undefined: there was none. */
   #collected: Heap | undefined;
+  /** Between the last look and this one. */
+  #sinceMs: number;
 
   constructor(port: HeapPort, options: IdleMemoryOptions = defaultIdleMemoryOptions) {
     this.#port = port;
     this.#options = options;
     this.#roundsLeft = options.maxRounds;
     this.#cpuMs = port.cpuMs();
+    this.#sinceMs = options.everyMs;
   }
 
-  /** To be called every `everyMs`. */
-  look(): void {
-    const { everyMs, quietShare, slackBytes, worthBytes, maxRounds, maxUsedBytes } = this.#options;
+  /** To be called `everyMs` after it was made, and then after the milliseconds that it answers. */
+  look(): number {
+    const { everyMs, nextRoundMs } = this.#options;
+    const didCollect = this.#look();
+    this.#sinceMs = didCollect && this.#roundsLeft > 0 ? nextRoundMs : everyMs;
+    return this.#sinceMs;
+  }
+
+  #look(): boolean {
+    const { quietShare, slackBytes, worthBytes, maxRounds, maxUsedBytes } = this.#options;
     const cpuMs = this.#port.cpuMs();
-    const isQuiet = cpuMs - this.#cpuMs <= everyMs * quietShare;
+    const isQuiet = cpuMs - this.#cpuMs <= this.#sinceMs * quietShare;
     this.#cpuMs = cpuMs;
     if (!isQuiet) this.#roundsLeft = maxRounds;
-    if (!isQuiet || this.#roundsLeft === 0) return;
+    if (!isQuiet || this.#roundsLeft === 0) return false;
     const heap = this.#port.heap();
-    if (heap.usedBytes > maxUsedBytes || slackOf(heap) < slackBytes) return;
-    if (this.#roundsLeft === maxRounds && !this.#hasGrown(heap)) return;
+    if (heap.usedBytes > maxUsedBytes || slackOf(heap) < slackBytes) return false;
+    if (this.#roundsLeft === maxRounds && !this.#hasGrown(heap)) return false;
     this.#port.collect();
     this.#cpuMs = this.#port.cpuMs(); // its own work is no sign of life
-    this.#collected = this.#port.heap();
-    const isWorthMore = heap.totalBytes - this.#collected.totalBytes >= worthBytes;
-    this.#roundsLeft = isWorthMore ? this.#roundsLeft - 1 : 0;
+    const collected = this.#port.heap();
+    const freedBytes = Math.max(heap.totalBytes - collected.totalBytes, heap.usedBytes - collected.usedBytes);
+    this.#collected = collected;
+    this.#roundsLeft = freedBytes >= worthBytes ? this.#roundsLeft - 1 : 0;
+    return true;
   }
 
   #hasGrown(heap: Heap): boolean {
@@ -105,9 +124,13 @@ export class IdleCollector {
 /** Looks after this process from now on; returns the way to stop. Keeps no process alive. */
 export function returnIdleMemory(options: IdleMemoryOptions = defaultIdleMemoryOptions): () => void {
   const collector = new IdleCollector(createHeapPort(), options);
-  const timer = setInterval(() => collector.look(), options.everyMs);
-  timer.unref();
-  return () => clearInterval(timer);
+  let timer: NodeJS.Timeout;
+  const lookIn = (delayMs: number): void => {
+    timer = setTimeout(() => lookIn(collector.look()), delayMs);
+    timer.unref();
+  };
+  lookIn(options.everyMs);
+  return () => clearTimeout(timer);
 }
 
 export function createHeapPort(): HeapPort {
