@@ -127,6 +127,10 @@ export class WorkHistory {
   #judgeClaim(work: ManifestWork, view: ClusterView | undefined): string[] {
     const { generation = 0 } = work.metadata;
     const wrong: string[] = [];
+    const isCalledGoing = findCondition(work.status?.conditions, 'Deleting')?.status === 'True';
+    if (isCalledGoing && work.metadata.deletionTimestamp === undefined) {
+      wrong.push('the status says that it is being deleted, which nobody has asked for');
+    }
     for (const type of ['Applied', 'Available']) {
       const condition = findCondition(work.status?.conditions, type);
       const claimed = condition?.observedGeneration ?? 0;

@@ -264,6 +264,8 @@ class StatusWriter implements HubWriter {
 
 function planStatus({ status = {}, metadata, spec }: ManifestWork, news: News): ManifestWorkStatus {
   if (news.deletingSinceMs !== undefined) {
+    // A hub that was restored has it back from before it was to go.
+    if (metadata.deletionTimestamp === undefined) return status;
     return planDeletingStatus(status, { sinceMs: news.deletingSinceMs, heldBy: news.heldBy ?? [] });
   }
   // News of another generation are old: those of this one are on their way. A restored hub counts generations anew.
