@@ -10,10 +10,11 @@ import {
   type ManagedCluster,
 } from '@flotilla/api';
 import { approveCluster, bootstrapTokenSecret, createBootstrapToken, revokeAgents } from '@flotilla/hub';
-import { sleep, wellKnown } from '@flotilla/kube';
+import { fromPem, parseCertificate, sleep, wellKnown } from '@flotilla/kube';
 import type { FleetCluster } from './fleet-cluster.js';
 import type { HubSnapshot } from './model/hub-model.js';
 import type { Backup } from './server-process.js';
+import { tryRevoked } from './thief.js';
 import type { World } from './world.js';
 
 const retryMs = 3000;
@@ -22,6 +23,8 @@ const approvalMs = 20_000;
 const tokenMs = 30 * 86_400_000;
 /** The hub clears a request away an hour after it was granted, and with it ends the token that it was made with. */
 const requestMs = 2 * 3_600_000;
+/** By which the hub dates certificates back. */
+const backdateMs = 5 * 60_000;
 
 export interface Leaving {
   readonly awayMs: number;
@@ -78,11 +81,14 @@ export class Operator {
     await this.#alone(cluster, async () => {
       const { clock, hub } = this.#world;
       const before = (await cluster.klusterlet.credentials())?.certificatePem;
+      let revokedMs = 0;
       await this.#untilDone(async () => {
         const client = this.#world.adminClient();
-        await revokeAgents(client, { cluster: cluster.name, nowMs: clock.now() + hub.skewMs });
+        revokedMs = await revokeAgents(client, { cluster: cluster.name, nowMs: clock.now() + hub.skewMs });
       });
       await sleep(clock, Math.max(1000, awayMs));
+      // Of a clock that was ahead of its present self the hub may have a later time in the certificate.
+      if (before !== undefined && datedMs(before) < revokedMs) await tryRevoked(this.#world, cluster, before);
       const { klusterlet } = cluster;
       const invite = (token: string): Promise<void> => klusterlet.giveToken(token);
       await this.#untilDone(async () => invite(await this.#newToken(cluster)));
@@ -242,4 +248,9 @@ export class Operator {
       }
     }
   }
+}
+
+/** When the certificate was issued, by the hub's clock. */
+function datedMs(certificatePem: string): number {
+  return parseCertificate(fromPem('CERTIFICATE', certificatePem)).notBeforeMs + backdateMs;
 }

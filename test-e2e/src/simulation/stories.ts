@@ -146,6 +146,18 @@ const restoredWithoutWork: Story = (scene) => {
   ];
 };
 
+/** The hub goes back to a time before a removal that is under way, or over. */
+const restoredBeforeRemoval: Story = (scene) => {
+  const { dice, cluster } = scene;
+  const name = dice.pick(ownedWorks);
+  return [
+    after(5 * secondMs, edition(scene, name)),
+    after(10, { do: 'back up hub' }),
+    after(dice.int(5, 25), { do: 'remove', cluster, name }),
+    after(10 * secondMs, { do: 'restore hub', downMs: dice.pick([50, 500]) }),
+  ];
+};
+
 /** The hub is away until it calls the cluster lost. */
 const lostAndFound: Story = ({ dice, cluster }) => [
   after(dice.int(6, 9) * minuteMs, { do: 'cut', link: hubLink(cluster), mode: 'refuse' }),
@@ -184,6 +196,13 @@ const writersMeet: Story = (scene) => {
   const { dice } = scene;
   const name = dice.pick(ownedWorks);
   return Array.from({ length: 12 }, () => after(dice.int(3, 30), edition(scene, name)));
+};
+
+/** Somebody edits a work again and again: what is kept of its past must go. */
+const editsWithoutEnd: Story = (scene) => {
+  const { dice } = scene;
+  const name = dice.pick(ownedWorks);
+  return Array.from({ length: 48 }, () => after(5 * secondMs, edition(scene, name)));
 };
 
 /** Nobody is there until all certificates have expired. */
@@ -245,10 +264,12 @@ export const stories: readonly Story[] = [
   versionTakenAway,
   longSilence,
   restoredWithoutWork,
+  restoredBeforeRemoval,
   lostAndFound,
   nothingButConflicts,
   answersComeLate,
   writersMeet,
+  editsWithoutEnd,
   expiredAsleep,
   fieldByField,
   missingAndLateClock,

@@ -245,4 +245,23 @@ describe('model of a work', () => {
     expect(work.look(undefined)).to.equal(undefined);
     expect(work.state).to.deep.equal({ is: 'absent' });
   });
+
+  it('tells at once which of sixty lost edits were carried out, of all that may have been', () => {
+    const work = made();
+    for (let n = 2; n <= 61; n++) lose(work, apply(n));
+    expect(work.look(seen(40, 20))).to.equal(undefined);
+    expect(work.look(seen(39, 21))).to.match(/as of alpha\.39/);
+    expect(work.look(seen(61, 41))).to.equal(undefined);
+    expect(work.look(seen(61, 42))).to.match(/generation 42/);
+  });
+
+  it('takes all that was lost for carried out when a later removal is acknowledged', () => {
+    const work = made();
+    lose(work, { do: 'label', value: 'v1' });
+    lose(work, apply(2));
+    const removal: Change = { do: 'remove' };
+    work.begin(removal);
+    expect(work.answered(removal)).to.equal(undefined);
+    expect(work.state).to.deep.equal({ is: 'going', uid: 'u1' });
+  });
 });

@@ -96,10 +96,11 @@ export class WorkModel {
     if (this.#pending !== change) return undefined; // said by a hub that has gone back since
     this.#pending = undefined;
     if (!this.#open.includes(change)) return undefined; // what it did was seen before its answer came
-    const ways = this.#ways(this.#open.filter((each) => each !== change)).flatMap((way) =>
+    const before = this.#open.filter((each) => each !== change);
+    if (seen === undefined) return this.#settleOn([...before, change]);
+    const ways = this.#ways(before).flatMap((way) =>
       effectsOf(way.state, change).map((state) => next(way, change, state)),
     );
-    if (seen === undefined) return this.#settleOn(ways[ways.length - 1]);
     const right = ways.find(({ state }) => this.#matches(state, seen));
     if (right === undefined) return this.#wrong(seen, ways);
     this.#take(right, seen);
@@ -139,23 +140,28 @@ export class WorkModel {
     this.#lastSeen = undefined;
   }
 
-  /** An answer without the work in it: the last way is that in which everything was carried out. */
-  #settleOn(way: Way | undefined): undefined {
-    if (way === undefined) return undefined;
-    this.#state = way.state;
+  /** After an answer without the work in it: everything was carried out. */
+  #settleOn(changes: readonly Change[]): undefined {
+    for (const change of changes) this.#state = effectsOf(this.#state, change).at(-1) ?? this.#state;
     this.#open = [];
     this.#lastSeen = undefined;
   }
 
+  /** Of ways that end in the same state, the one with the fewest changes: else there were 2 to the power of them. */
   #ways(changes: readonly Change[]): Way[] {
-    let ways: Way[] = [{ state: this.#state, changes: [], passed: [] }];
+    let ways: readonly Way[] = [{ state: this.#state, changes: [], passed: [] }];
     for (const change of changes) {
-      ways = ways.flatMap((way) => [
-        way,
-        ...effectsOf(way.state, change).map((state) => next(way, change, state)),
-      ]);
+      const byState = new Map<string, Way>();
+      for (const way of ways) {
+        const more = effectsOf(way.state, change).map((state) => next(way, change, state));
+        for (const each of [way, ...more]) {
+          const id = idOf(each.state);
+          if (!byState.has(id)) byState.set(id, each);
+        }
+      }
+      ways = [...byState.values()];
     }
-    return ways;
+    return [...ways];
   }
 
   #matches(state: State, seen: SeenWork | undefined): boolean {
@@ -189,6 +195,13 @@ export class WorkModel {
     const right = [...new Set(ways.map(({ state }) => describe(state)))].join(' or ');
     return `the hub has ${describeSeen(seen)}, it must have ${right}`;
   }
+}
+
+/** The same text: the same state. */
+function idOf(state: State): string {
+  if (state.is === 'absent') return state.is;
+  if (state.is === 'going') return `${state.is} ${state.uid}`;
+  return `${state.is} ${state.uid} ${state.generation} ${state.edition.token} ${state.label}`;
 }
 
 function next(way: Way, change: Change, state: State): Way {

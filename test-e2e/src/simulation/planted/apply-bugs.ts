@@ -93,6 +93,12 @@ export const applyBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'plans-are-carried-out',
+    what: 'what a work would do is found out by doing it',
+    file: `${work}/dry-run/plan-work.ts`,
+    edits: [['client: dryRun.client,', 'client: deps.client,']],
+  },
+  {
     name: 'orphan-deletes',
     what: 'what was to be orphaned is owned, and goes with its work',
     file: `${work}/planning/manifest-settings.ts`,

@@ -33,6 +33,12 @@ export const clientBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'hammer-on-expired',
+    what: 'a server that has forgotten every place is asked for lists in a loop',
+    file: `${kube}/informer/informer.ts`,
+    edits: [['return lostPlace ? 0 : delayMs;', 'return lostPlace ? 0 : Math.min(1, delayMs);']],
+  },
+  {
     name: 'lose-key-while-busy',
     what: 'a change that comes while its key is being worked on is lost',
     file: `${kube}/queue/work-queue.ts`,

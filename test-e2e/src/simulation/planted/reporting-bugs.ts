@@ -19,7 +19,16 @@ export const reportingBugs: readonly PlantedBug[] = [
     name: 'report-to-successor',
     what: 'the status of a work is written to another one of the same name that came after it',
     file: `${work}/hub-writer.ts`,
-    edits: [['if (news.uid !== work.metadata.uid) return undefined;', '']],
+    edits: [
+      ['if (news.uid !== work.metadata.uid) return undefined;', ''],
+      [' && equal(news.spec, spec);', ';'],
+    ],
+  },
+  {
+    name: 'call-going-what-came-back',
+    what: 'a work that a restored hub has back from before its removal is said to be going, for ever',
+    file: `${work}/hub-writer.ts`,
+    edits: [['if (metadata.deletionTimestamp === undefined) return status;', '']],
   },
   {
     name: 'accept-older-spec',

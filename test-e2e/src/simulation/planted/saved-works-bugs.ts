@@ -28,6 +28,14 @@ export const savedWorksBugs: readonly PlantedBug[] = [
     edits: [['if (saved.has(name)) await journal.write(name, undefined);', 'if (saved.size < 0) return;']],
   },
   {
+    name: 'files-pile-up',
+    what: 'files of saved works that later ones have made up for stay',
+    file: `${work}/journal.ts`,
+    edits: [
+      ['const old = this.values.size === 0 ? all : isWhole ? this.#files : [];', 'const old: number[] = [];'],
+    ],
+  },
+  {
     name: 'forget-earlier-manifests',
     what: 'fields that only an earlier edition set are not taken away after a restart or a failure',
     file: `${work}/saved-works.ts`,

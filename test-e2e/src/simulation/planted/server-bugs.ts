@@ -3,6 +3,7 @@ import type { PlantedBug } from './substitute.js';
 
 const apiserver = 'packages/apiserver/src';
 const hub = 'packages/hub/src';
+const validation = 'packages/api/src/validation';
 
 export const serverBugs: readonly PlantedBug[] = [
   {
@@ -14,7 +15,8 @@ export const serverBugs: readonly PlantedBug[] = [
         'const batch = this.#plan(writes); this.#disk.apply(batch);',
         `const disk: any = this.#disk;
          const before = { revision: disk.revision, compacted: disk.compacted, current: new Map(disk.current), events: [...disk.events] };
-         (disk.undos ??= []).push({ atMs: clock?.monotonicMs() ?? 0, before });
+         const nowMs = clock?.monotonicMs() ?? 0;
+         disk.undos = [...(disk.undos ?? []).filter(({ atMs }: any) => nowMs - atMs < 5000), { atMs: nowMs, before }];
          const batch = this.#plan(writes);
          this.#disk.apply(batch);`,
       ],
@@ -23,7 +25,7 @@ export const serverBugs: readonly PlantedBug[] = [
         `const unsynced = this.#queue.inFlight;
          const disk: any = this.#disk;
          const nowMs = this.#options.clock?.monotonicMs() ?? 0;
-         const lost = (disk.undos ?? []).find(({ atMs }: any) => nowMs - atMs < 5000);
+         const lost = disk.undos?.find(({ atMs }: any) => nowMs - atMs < 5000);
          if (lost !== undefined) {
            disk.revision = lost.before.revision;
            disk.compacted = lost.before.compacted;
@@ -91,5 +93,35 @@ export const serverBugs: readonly PlantedBug[] = [
     edits: [
       ['this.#isBlocked = !this.#sink.write(bytes);', 'this.#sink.write(bytes); this.#isBlocked = false;'],
     ],
+  },
+  {
+    name: 'agents-rewrite-works',
+    what: 'an agent may change what its works ask for',
+    file: `${hub}/admission/agent-rules.ts`,
+    edits: [
+      [
+        `changedMetadata(object, oldObject, { finalizer: manifestWorkFinalizer }) ??
+         (equal(object['spec'] ?? null, oldObject['spec'] ?? null) ? undefined : 'spec'),`,
+        'void object ?? void oldObject,',
+      ],
+    ],
+  },
+  {
+    name: 'revocation-without-effect',
+    what: 'a certificate that the hub has revoked is as good as before',
+    file: `${hub}/identity/revocations.ts`,
+    edits: [['issuedAtMs(certificate) < time ? time', 'issuedAtMs(certificate) < time - Infinity ? time']],
+  },
+  {
+    name: 'empty-work-is-taken',
+    what: 'a work without a manifest is taken',
+    file: `${validation}/manifest-work.ts`,
+    edits: [["if (manifests.length === 0) throw newBadRequest('manifests should not be empty');", '']],
+  },
+  {
+    name: 'refuse-without-a-word',
+    what: 'a refusal does not say which field is wrong',
+    file: `${validation}/manifest-work.ts`,
+    edits: [["newBadRequest('name must be set in manifest')", "newBadRequest('the request is invalid')"]],
   },
 ];
