@@ -33,10 +33,11 @@ export async function hunt({ only, maxSeeds, jobs, say }: HuntOptions): Promise<
   const bugs = only.length === 0 ? plantedBugs : [...new Set(only)].map((name) => plantedBug(name));
   for (const bug of bugs) sourceWith(bug);
   const found = new Map<PlantedBug, Found>();
+  const holds = seedsWithoutBug();
   const rest = [...bugs];
   const lane = async (): Promise<void> => {
     for (let bug = rest.shift(); bug !== undefined; bug = rest.shift()) {
-      const one = await find(bug, { maxSeeds, say });
+      const one = await find(bug, { maxSeeds, say, holds });
       found.set(bug, one);
       const where =
         one.seed === undefined ? `NOT FOUND in ${maxSeeds} seeds` : `seed ${one.seed}, ${one.promise}`;
@@ -49,10 +50,24 @@ export async function hunt({ only, maxSeeds, jobs, say }: HuntOptions): Promise<
   return all;
 }
 
+/** Whether all promises hold with a seed and no bug. */
+type SeedCheck = (seed: number) => Promise<boolean>;
+
+/** Each seed is run once, however many bugs it shows. */
+function seedsWithoutBug(): SeedCheck {
+  const known = new Map<number, Promise<boolean>>();
+  return (seed) => {
+    const answer =
+      known.get(seed) ?? firstFailure({ baseSeed: seed, runs: 1 }).then((failure) => failure === undefined);
+    known.set(seed, answer);
+    return answer;
+  };
+}
+
 /** A seed that breaks a promise without the bug, too, has not found it. */
 async function find(
   bug: PlantedBug,
-  { maxSeeds, say }: Pick<HuntOptions, 'maxSeeds' | 'say'>,
+  { maxSeeds, say, holds }: Pick<HuntOptions, 'maxSeeds' | 'say'> & { readonly holds: SeedCheck },
 ): Promise<Found> {
   const planted = {
     nodeOptions: ['--import', register],
@@ -64,8 +79,7 @@ async function find(
     const { seed, breaches } = first;
     const { promise = '', what: breach = '' } = breaches[0] ?? {};
     if (breach.startsWith('the process of the run ended')) throw new Error(`${bug.name}: ${breach}`);
-    if ((await firstFailure({ baseSeed: seed, runs: 1 })) === undefined)
-      return { bug, seed, promise, breach };
+    if (await holds(seed)) return { bug, seed, promise, breach };
     say(`seed ${seed} breaks a promise without ${bug.name}, too: it does not count`);
     baseSeed = seed + 1;
   }

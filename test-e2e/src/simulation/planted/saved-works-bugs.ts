@@ -47,8 +47,8 @@ export const savedWorksBugs: readonly PlantedBug[] = [
     file: `${work}/work-reconciler.ts`,
     edits: [
       [
-        'const inventory = await this.#ensureInventory(work, signal);',
-        "if (!this.#deps.source.isFromHub(work.metadata.name ?? '')) return {}; const inventory = await this.#ensureInventory(work, signal);",
+        'const inventory = await recorded;',
+        "if (!this.#deps.source.isFromHub(work.metadata.name ?? '')) return {}; const inventory = await recorded;",
       ],
     ],
   },
