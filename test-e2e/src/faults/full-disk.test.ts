@@ -10,7 +10,7 @@ import { createSeededRandom } from '@flotilla/kube/testing';
 import { expect } from 'chai';
 import { configMap, Fleet, must, work } from '../support/fleet.js';
 import { eventually, pause, run } from '../support/processes.js';
-import { checkConverged, connect, createForeign } from './fleet-under-faults.js';
+import { checkConverged, connect, createForeign, shortEviction } from './fleet-under-faults.js';
 import { WorkLoad } from './work-load.js';
 
 const sizeMiB = 32;
@@ -36,7 +36,7 @@ describe('a hub whose disk is full', function () {
     }
     isMounted = true;
     await fleet.startHub(['--data-dir', join(disk, 'hub')]);
-    await fleet.join(await fleet.startCluster('cluster1'));
+    await fleet.join(await fleet.startCluster('cluster1', { klusterletFlags: shortEviction }));
     client = await connect(fleet.hubKubeconfig);
   });
   after(async () => {

@@ -16,7 +16,7 @@ import { createSeededRandom } from '@flotilla/kube/testing';
 import { expect } from 'chai';
 import { type Conditioned, Fleet } from '../support/fleet.js';
 import { eventually, pause } from '../support/processes.js';
-import { checkConverged, connect, createForeign } from './fleet-under-faults.js';
+import { checkConverged, connect, createForeign, shortEviction } from './fleet-under-faults.js';
 import { WorkLoad } from './work-load.js';
 
 const heartbeatSeconds = 3;
@@ -43,7 +43,7 @@ describe('a hub among hostile clients', function () {
 
   before(async () => {
     await fleet.startHub();
-    const cluster = await fleet.startCluster(namespace);
+    const cluster = await fleet.startCluster(namespace, { klusterletFlags: shortEviction });
     await fleet.join(cluster);
     client = await connect(fleet.hubKubeconfig);
     clusterClient = await connect(cluster.kubeconfig);

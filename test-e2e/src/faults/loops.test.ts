@@ -11,7 +11,7 @@ import { expect } from 'chai';
 import { type Cluster, configMap, Fleet, work } from '../support/fleet.js';
 import { type Daemon, eventually, pause } from '../support/processes.js';
 import { Claims } from './claims.js';
-import { checkConverged, connect, createForeign } from './fleet-under-faults.js';
+import { checkConverged, connect, createForeign, shortEviction } from './fleet-under-faults.js';
 import { WorkLoad } from './work-load.js';
 
 const runs = Number(process.env['FAULT_RUNS'] ?? 10);
@@ -26,7 +26,7 @@ describe('a hub and a klusterlet that are killed and held in a loop, under load'
 
   before(async () => {
     await fleet.startHub();
-    cluster = await fleet.startCluster('cluster1');
+    cluster = await fleet.startCluster('cluster1', { klusterletFlags: shortEviction });
     await fleet.join(cluster);
     hubClient = await connect(fleet.hubKubeconfig);
     clusterClient = await connect(cluster.kubeconfig);

@@ -12,7 +12,7 @@ import { expect } from 'chai';
 import { type Cluster, configMap, Fleet, work } from '../support/fleet.js';
 import { eventually, pause } from '../support/processes.js';
 import { Claims } from './claims.js';
-import { checkConverged, connect, createForeign } from './fleet-under-faults.js';
+import { checkConverged, connect, createForeign, shortEviction } from './fleet-under-faults.js';
 import type { Direction, Weather } from './packet-relay.js';
 import { TwoHosts } from './two-hosts.js';
 import { WorkLoad } from './work-load.js';
@@ -48,6 +48,7 @@ describe(`a hub and a cluster with a bad network between them (FAULT_SEED=${seed
     await fleet.startHub(at('hub', 6443), hosts.launcher('hub'));
     cluster = await fleet.startCluster(namespace, {
       flags: at('edge', 6444),
+      klusterletFlags: shortEviction,
       launcher: hosts.launcher('edge'),
     });
     await fleet.join(cluster, cluster.kubeconfig, `https://${hosts.wanAddress('hub')}:6443`);

@@ -10,7 +10,13 @@ import { pathToFileURL } from 'node:url';
 import { hasReason, type KubeObject } from '@flotilla/api';
 import { type KubeClient, type Random, wellKnown } from '@flotilla/kube';
 import { createSeededRandom } from '@flotilla/kube/testing';
-import { type Converging, checkConverged, connect, createForeign } from '../faults/fleet-under-faults.js';
+import {
+  type Converging,
+  checkConverged,
+  connect,
+  createForeign,
+  shortEviction,
+} from '../faults/fleet-under-faults.js';
 import { WorkLoad } from '../faults/work-load.js';
 import { type Cluster, Fleet } from '../support/fleet.js';
 import { pause, root } from '../support/processes.js';
@@ -111,7 +117,11 @@ class Soak {
   }
 
   async #addCluster(name: string, launcher: readonly string[]): Promise<void> {
-    const cluster = await this.#fleet.startCluster(name, { launcher, flags: this.#history });
+    const cluster = await this.#fleet.startCluster(name, {
+      launcher,
+      flags: this.#history,
+      klusterletFlags: shortEviction,
+    });
     await this.#fleet.join(cluster);
     const client = await connect(cluster.kubeconfig);
     const load = new WorkLoad({
