@@ -161,7 +161,7 @@ export class Operator {
   }
 
   async backUpHub(): Promise<void> {
-    if (!this.#world.hub.isReady || this.#busy.size > 0) return;
+    if (!this.#world.hub.canTell || this.#busy.size > 0) return;
     const store = await this.#world.hub.backUp();
     this.#backup = { store, model: this.#world.model.hub.snapshot() };
   }

@@ -110,7 +110,7 @@ class Run {
   async #check(): Promise<void> {
     this.#drifts.judge();
     this.#bounds.judge();
-    if (this.#world.hub.isReady) this.#user.judge(await this.#world.listWorks());
+    if (this.#world.hub.canTell) this.#user.judge(await this.#world.listWorks());
   }
 
   async #converge(): Promise<void> {

@@ -7,9 +7,7 @@ import {
   type ApiServer,
   type CertificateRules,
   createApiServer,
-  createInProcessTransport,
   createMemoryStore,
-  type InProcessTransportOptions,
   type KubernetesVersion,
   type MemoryStore,
   type RequestGuard,
@@ -23,16 +21,12 @@ import {
   type CertificateAuthority,
   createStopController,
   type Env,
-  onAbort,
-  parseCertificate,
   type Transport,
   TransportError,
-  type TransportRequest,
-  type TransportResponse,
 } from '@flotilla/kube';
 import type { Trouble } from './api-faults.js';
-import { HeldBytes } from './held-bytes.js';
 import { Life } from './life.js';
+import { type Credentials, ServerExchanges } from './server-exchanges.js';
 
 /** All that a store held at one moment, oldest change first. */
 export type Backup = readonly { readonly key: string; readonly value: Uint8Array }[];
@@ -54,21 +48,18 @@ export interface ServerProcessOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-interface Exchange {
-  readonly abort: AbortController;
-  /** Of the client, DER. */
-  readonly certificates: readonly Uint8Array[];
-}
-
 interface Running {
   readonly life: Life;
   readonly server: ApiServer;
-  /** Requests and streams that break when it crashes. */
-  readonly exchanges: Set<Exchange>;
-  readonly held: HeldBytes;
+  /** They break when it crashes. */
+  readonly exchanges: ServerExchanges;
   answers: boolean;
   ready: boolean;
+  /** That it does not start is no wonder then. */
+  sawDiskFail: boolean;
 }
+
+const restartMs = 5000;
 
 export class ServerProcess {
   readonly name: string;
@@ -101,12 +92,16 @@ export class ServerProcess {
       random,
       faults: {
         syncDelayMs: () => (this.#isRestoring ? 0 : syncMs(random.next())),
-        failSync: () =>
-          this.diskFault === 'none' || this.#isRestoring
-            ? undefined
-            : new StoreError(this.diskFault === 'full' ? 'disk-full' : 'io', `the disk is ${this.diskFault}`),
+        failSync: () => this.#diskError(),
+        failRead: () => (this.diskFault === 'unreadable' ? this.#diskError() : undefined),
       },
     });
+  }
+
+  #diskError(): StoreError | undefined {
+    if (this.diskFault === 'none' || this.#isRestoring) return undefined;
+    if (this.#running !== undefined) this.#running.sawDiskFail = true;
+    return new StoreError(this.diskFault === 'full' ? 'disk-full' : 'io', `the disk is ${this.diskFault}`);
   }
 
   get url(): string {
@@ -123,7 +118,12 @@ export class ServerProcess {
 
   /** What is wrong with what it keeps for its clients. */
   heldProblems(): string[] {
-    return this.#running?.held.problems() ?? [];
+    return this.#running?.exchanges.heldProblems() ?? [];
+  }
+
+  /** It runs, and can read what it has. */
+  get canTell(): boolean {
+    return this.isReady && this.diskFault !== 'unreadable';
   }
 
   get minor(): number {
@@ -151,11 +151,22 @@ export class ServerProcess {
       ...(guard && { guard: guard(() => server) }),
       ...(certificateRules && { certificateRules }),
     });
-    const held = new HeldBytes(env.clock);
-    const running: Running = { life, server, exchanges: new Set(), held, answers: false, ready: false };
+    const exchanges = new ServerExchanges(server, env.clock);
+    const state = { answers: false, ready: false, sawDiskFail: false };
+    const running: Running = { life, server, exchanges, ...state };
     this.#running = running;
     this.#boot(running).catch((error: unknown) => {
-      if (!life.isOver) this.#options.onFailure(error);
+      if (life.isOver) return;
+      if (running.sawDiskFail) this.#startAgain();
+      else this.#options.onFailure(error);
+    });
+  }
+
+  /** As whoever supervises it does. */
+  #startAgain(): void {
+    this.crash();
+    this.#options.env.clock.setTimer(restartMs, () => {
+      if (!this.isRunning && !this.isBeingReplaced) this.start();
     });
   }
 
@@ -239,69 +250,30 @@ export class ServerProcess {
     running.life.end();
     this.#store.crash();
     this.#store = this.#store.reopen();
-    const reset = new TransportError('closed', `the connection to ${this.name} was reset`);
-    for (const { abort } of running.exchanges) abort.abort(reset);
+    running.exchanges.breakAll(new TransportError('closed', `the connection to ${this.name} was reset`));
     running.server.close();
   }
 
   /** Ends the connections of clients with such certificates. */
   disconnect(isMeant: (certificate: Certificate) => boolean): void {
     const ended = new TransportError('closed', `${this.name} ended the connection`);
-    for (const { abort, certificates } of this.#running?.exchanges ?? []) {
-      const [own] = certificates;
-      if (own !== undefined && isMeant(parseCertificate(own))) abort.abort(ended);
-    }
+    this.#running?.exchanges.breakAll(ended, isMeant);
   }
 
   /** A client's way in; follows the process through its lives. */
-  dial(credentials: () => InProcessTransportOptions & { readonly token?: string }): Transport {
+  dial(credentials: () => Credentials): Transport {
     return {
       request: async (request) => {
         const running = this.#running;
         if (running === undefined || !running.answers) {
           throw new TransportError('tcp', `cannot reach ${this.name}: connection refused (TCP)`);
         }
-        return ask(running, request, credentials());
+        return running.exchanges.ask(request, credentials());
       },
       close: async () => undefined,
     };
   }
 }
-
-async function ask(
-  { server, exchanges, held }: Running,
-  request: TransportRequest,
-  { token, ...options }: InProcessTransportOptions & { readonly token?: string },
-): Promise<TransportResponse> {
-  const abort = new AbortController();
-  const exchange: Exchange = { abort, certificates: options.clientCertificates ?? [] };
-  exchanges.add(exchange);
-  onAbort(request.signal, () => {
-    exchanges.delete(exchange);
-    abort.abort(request.signal?.reason);
-  });
-  const headers = {
-    ...request.headers,
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
-  };
-  const broken = new Promise<never>((_, reject) => {
-    onAbort(abort.signal, () => reject(abort.signal.reason));
-  });
-  try {
-    const asked = createInProcessTransport(held.watching(server), { maxBufferedBytes, ...options }).request({
-      ...request,
-      headers,
-      signal: abort.signal,
-    });
-    return await Promise.race([asked, broken]);
-  } finally {
-    if (!request.path.includes('watch=')) exchanges.delete(exchange); // an answer that is no stream is whole by now
-    broken.catch(() => undefined); // told to whoever reads the stream
-  }
-}
-
-/** What a server sends ahead of a reader: little, so that slow ones are noticed. */
-const maxBufferedBytes = 16 * 1024;
 
 /** A disk is quick as a rule, and now and then busy with something else. */
 function syncMs(chance: number): number {

@@ -182,7 +182,7 @@ function breakProcess(step: ProcessFault, { world, drifts }: Stage): Promise<str
     }
     case 'forget history': {
       const server = world.server(step.server);
-      if (!server.isReady) return undefined;
+      if (!server.canTell) return undefined;
       return server.forgetHistory().then(() => {
         world.restartAfter(server, step.downMs);
         return 'forgotten';

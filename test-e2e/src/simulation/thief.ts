@@ -130,7 +130,9 @@ export async function steal(world: World, cluster: FleetCluster, pick: number): 
       await run(client);
       world.breach('P5', `the certificate of ${cluster.name} opened ${what}`);
     } catch (error) {
-      if (error instanceof TransportError) return `${what}: ${error.message}`;
+      const isNoAnswer =
+        error instanceof TransportError || (error instanceof StatusError && error.code >= 500);
+      if (isNoAnswer) return `${what}: ${error.message}`;
       const isRefused =
         error instanceof StatusError &&
         (error.code === 401 || error.code === 403 || (isPerhapsGone && error.code === 404));

@@ -95,4 +95,18 @@ describe('the memory store as a disk', () => {
     full = false;
     expect(await store.write(create('/a'))).to.deep.equal({ ok: true, revision: 2n });
   });
+
+  it('answers no read while it cannot be read, and every one afterwards', async () => {
+    let unreadable = true;
+    const store = createMemoryStore({
+      faults: { failRead: () => (unreadable ? new StoreError('io', 'the disk is unreadable') : undefined) },
+    });
+    await store.write(create('/a'));
+    for (const read of [() => store.get('/a'), () => store.range(''), () => store.revision()]) {
+      const error = await read().catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(StoreError).with.property('code', 'io');
+    }
+    unreadable = false;
+    expect((await store.range('')).items.map(({ key }) => key)).to.deep.equal(['/a']);
+  });
 });

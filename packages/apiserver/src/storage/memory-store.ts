@@ -22,12 +22,14 @@ import {
 import { checkKey, StoreError } from './store-errors.js';
 import { StoreWatches } from './store-watches.js';
 
-/** What may go wrong; each function is asked anew for every sync. */
+/** What may go wrong; each function is asked anew each time. */
 export interface MemoryStoreFaults {
   /** How long a sync takes; needs `clock`. */
   syncDelayMs?(): number;
   /** The sync fails with this error, and nothing of its batch is kept. */
   failSync?(): StoreError | undefined;
+  /** A read fails with this error. */
+  failRead?(): StoreError | undefined;
 }
 
 export interface MemoryStoreOptions {
@@ -86,17 +88,17 @@ class SimulatedStore implements MemoryStore {
   }
 
   async revision(): Promise<Revision> {
-    this.#assertOpen();
+    this.#assertReadable();
     return this.#disk.revision;
   }
 
   async get(key: string): Promise<StoredValue | undefined> {
-    this.#assertOpen();
+    this.#assertReadable();
     return this.#disk.current.get(key);
   }
 
   async range(prefix: string): Promise<RangeResult> {
-    this.#assertOpen();
+    this.#assertReadable();
     const items = [...this.#disk.current.values()].filter(({ key }) => key.startsWith(prefix));
     items.sort((a, b) => compareKeys(a.key, b.key));
     return { items, revision: this.#disk.revision };
@@ -183,6 +185,12 @@ class SimulatedStore implements MemoryStore {
   #stop(): void {
     this.#closed = true;
     this.#watches.clear();
+  }
+
+  #assertReadable(): void {
+    this.#assertOpen();
+    const failure = this.#options.faults?.failRead?.();
+    if (failure !== undefined) throw failure;
   }
 
   #assertOpen(): void {

@@ -79,6 +79,8 @@ export class WorkReconciler {
     if (work?.metadata.deletionTimestamp !== undefined) {
       this.#finalizing.delete(name);
       this.#unheld.delete(name);
+    } else {
+      this.#deps.guard.forget(name); // a hub that was restored takes deletions back
     }
     try {
       if (work === undefined) return await this.#forget(name, signal);
@@ -103,7 +105,7 @@ export class WorkReconciler {
 
   /** The hub does not have the work. What it left in the cluster is the eviction's, which asks what it had set. */
   async #forget(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
-    const { memory, watches, hubWriter, diagnoses, saved, inventories, guard, trackerOf } = this.#deps;
+    const { memory, watches, hubWriter, diagnoses, saved, inventories, trackerOf } = this.#deps;
     const finalizing = this.#finalizing.get(name);
     if (finalizing?.isFirst) {
       const told = await within(finalizing.asked, finalizerPatienceMs, this.#deps.env.clock);
@@ -118,7 +120,6 @@ export class WorkReconciler {
     diagnoses.forget(name);
     watches.track(trackerOf(name), []);
     hubWriter.forget(name);
-    guard.forget(name);
     if (inventories.get(inventories.nameFor(name)) === undefined) await saved.remove(name);
     else await saved.retire(name);
     return undefined;
