@@ -12,6 +12,7 @@ import {
   runServer,
 } from '@flotilla/apiserver';
 import { type Clock, createClient, type Env, type KubeClient } from '@flotilla/kube';
+import { readingFrom } from './admission/own-reads.js';
 import { createReadGuard } from './admission/read-guard.js';
 import type { AdmissionRequest, AdmissionRule } from './admission/rule.js';
 import { admissionRules } from './admission/rules.js';
@@ -107,7 +108,7 @@ export function hubAdmission(
       if (attributes.object !== undefined)
         await rule.check(
           { ...toRequest(attributes, attributes.object), nowMs: clock.now(), policies },
-          client(),
+          readingFrom(client(), attributes.client),
         );
     };
     return {

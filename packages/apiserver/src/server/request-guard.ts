@@ -3,6 +3,7 @@
  * objects of a kind: RBAC knows names, not whose object it is. Called by the request pipeline, before the object is
  * read or the watch begins.
  */
+import type { AdmissionClient } from '../admission/admission.js';
 import type { UserInfo } from '../authentication/user.js';
 
 export interface GuardedRequest {
@@ -15,6 +16,8 @@ export interface GuardedRequest {
   readonly query: URLSearchParams;
   /** Of the client, as the connection has it; empty in process. */
   readonly remoteAddress: string;
+  /** Other objects. */
+  readonly client: AdmissionClient;
 }
 
 /** Refuses by throwing, or rejecting with, a StatusError. Undefined at once for what is none of its business. */

@@ -148,7 +148,7 @@ async function answer(
   if (user !== caller) audit?.impersonates(user);
   return deps.queues.run(arrivalOf(request, info, user), async () => {
     authorize(deps.authorizer, user, { info, audit });
-    const guarded = info.isResource ? deps.guard?.(toGuarded(request, info, user)) : undefined;
+    const guarded = info.isResource ? deps.guard?.(toGuarded(deps, request, { info, user })) : undefined;
     if (guarded !== undefined) await guarded;
     return info.isResource
       ? answerResource(deps, request, { info, user, audit })
@@ -156,7 +156,11 @@ async function answer(
   });
 }
 
-function toGuarded({ query, remoteAddress }: ApiRequest, info: RequestInfo, user: UserInfo): GuardedRequest {
+function toGuarded(
+  { connect }: PipelineDependencies,
+  { query, remoteAddress }: ApiRequest,
+  { info, user }: { readonly info: RequestInfo; readonly user: UserInfo },
+): GuardedRequest {
   const { verb, group, resource, subresource } = info;
   return {
     user,
@@ -167,6 +171,7 @@ function toGuarded({ query, remoteAddress }: ApiRequest, info: RequestInfo, user
     name: info.isNamed ? info.name : undefined,
     query,
     remoteAddress,
+    client: connect.admissionClient,
   };
 }
 

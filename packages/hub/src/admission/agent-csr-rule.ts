@@ -6,7 +6,6 @@
 import {
   addonNameLabel,
   clusterNameLabel,
-  hasReason,
   kubeClientSigner,
   type ManagedCluster,
   newForbidden,
@@ -17,6 +16,7 @@ import { type CertificateSigningRequest, readAgentRequest } from '../controllers
 import { agentCluster } from '../identity/agent-identity.js';
 import { agentKeysOf } from '../identity/agent-keys.js';
 import { expiredAgentKeyExtra, parseExpiredAgent } from '../identity/expired-agent.js';
+import { getIfThere } from './own-reads.js';
 import type { AdmissionRequest, AdmissionRule, Requester } from './rule.js';
 
 const csrGroup = 'certificates.k8s.io';
@@ -82,7 +82,7 @@ async function whyNotRenewed(
   client: KubeClient,
   { user, cluster }: { user: Requester; cluster: string },
 ): Promise<string | undefined> {
-  const managed = await getCluster(client, cluster);
+  const managed = await getIfThere<ManagedCluster>(client, wellKnown.managedClusters, { name: cluster });
   if (managed === undefined)
     return `the hub does not know the cluster ${cluster} any more: join again with a new join string`;
   if (managed.metadata.deletionTimestamp !== undefined) return `the cluster ${cluster} is being removed`;
@@ -91,13 +91,4 @@ async function whyNotRenewed(
   return agentKeysOf(managed).some(({ hash }) => hash === key)
     ? undefined
     : `the expired certificate is not the last one of ${cluster}: join again with a new join string`;
-}
-
-async function getCluster(client: KubeClient, name: string): Promise<ManagedCluster | undefined> {
-  try {
-    return await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 /** An authorized request for a resource, as the API server shows it to the hub before it is served. */
+import type { OwnObjects } from './own-reads.js';
 import type { Requester } from './rule.js';
 
 export interface GuardedRequest {
@@ -9,4 +10,5 @@ export interface GuardedRequest {
   readonly name: string | undefined;
   readonly query: URLSearchParams;
   readonly remoteAddress: string;
+  readonly client: OwnObjects;
 }

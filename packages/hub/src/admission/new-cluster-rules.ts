@@ -5,7 +5,6 @@
  */
 import {
   clusterGroupName,
-  hasReason,
   isObject,
   type KubeObject,
   type ManagedCluster,
@@ -15,6 +14,7 @@ import { type KubeClient, wellKnown } from '@flotilla/kube';
 import { planTaints } from '../controllers/cluster-taints.js';
 import { announcementsOf } from '../controllers/hub-authorities.js';
 import { acceptedFinalizers } from '../controllers/managed-cluster.js';
+import { getIfThere } from './own-reads.js';
 import type { AdmissionRule } from './rule.js';
 
 /** After the rule for the times of taints: what it was given is complete by then. */
@@ -61,14 +61,9 @@ function isAccepted({ spec }: KubeObject): boolean {
   return isObject(spec) && spec['hubAcceptsClient'] === true;
 }
 
-async function publishedRootCa(client: KubeClient): Promise<KubeObject | undefined> {
-  try {
-    const key = { namespace: 'kube-system', name: rootCaConfigMapName };
-    return await client.get<KubeObject>(wellKnown.configMaps, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
+function publishedRootCa(client: KubeClient): Promise<KubeObject | undefined> {
+  const key = { namespace: 'kube-system', name: rootCaConfigMapName };
+  return getIfThere<KubeObject>(client, wellKnown.configMaps, key);
 }
 
 function isListOfObjects(value: unknown): boolean {

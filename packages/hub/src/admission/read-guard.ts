@@ -6,12 +6,11 @@
 import {
   clusterGroupName,
   clusterNameLabel,
-  hasReason,
   type KubeObject,
   type ManagedCluster,
   newForbidden,
 } from '@flotilla/api';
-import { type KubeClient, type ResourceRef, wellKnown } from '@flotilla/kube';
+import { type KubeClient, wellKnown } from '@flotilla/kube';
 import { agentCluster } from '../identity/agent-identity.js';
 import { parseExpiredAgent } from '../identity/expired-agent.js';
 import {
@@ -23,6 +22,7 @@ import {
 import { noteSource } from './csr-source-rule.js';
 import type { GuardedRequest } from './guarded-request.js';
 import { nameTaken } from './name-taken.js';
+import { getIfThere, readingFrom } from './own-reads.js';
 
 /** Refuses by rejecting with a StatusError; undefined for what is none of its business. */
 export type ReadGuard = (request: GuardedRequest) => Promise<void> | undefined;
@@ -41,7 +41,7 @@ export function createReadGuard(client: () => KubeClient): ReadGuard {
     if (token === undefined && cluster === undefined) return undefined;
     // What agents see of clusters stands in their RBAC rules, by name.
     if (isCluster && token === undefined) return undefined;
-    return check(client(), request, { token, cluster, isCsr });
+    return check(readingFrom(client(), request.client), request, { token, cluster, isCsr });
   };
 }
 
@@ -104,17 +104,4 @@ async function isAccepted(client: KubeClient, name: string): Promise<boolean> {
 
 function getCsr(client: KubeClient, name: string): Promise<KubeObject | undefined> {
   return getIfThere<KubeObject>(client, wellKnown.certificateSigningRequests, { name });
-}
-
-async function getIfThere<T>(
-  client: KubeClient,
-  ref: ResourceRef,
-  key: { namespace?: string; name: string },
-): Promise<T | undefined> {
-  try {
-    return await client.get<T>(ref, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
 }

@@ -38,6 +38,7 @@ import { checkExecutor } from './executor.js';
 import { workAuthorRule, workHistoryRule } from './history-rules.js';
 import { nameTaken } from './name-taken.js';
 import { acceptedClusterRule, newClusterTaintRule } from './new-cluster-rules.js';
+import { getIfThere } from './own-reads.js';
 import { annotatedPlanRule, workPlanRule } from './plan-rules.js';
 import { type AdmissionRule, isAllowed } from './rule.js';
 
@@ -88,10 +89,8 @@ const managedClusterRule: AdmissionRule = {
 
 /** A cluster accepted again while the namespace of its former life goes would lose what is sent to it. */
 async function requireNamespaceStays(client: KubeClient, name: string): Promise<void> {
-  const namespaces = await client.list<KubeObject>(wellKnown.namespaces, {
-    fieldSelector: `metadata.name=${name}`,
-  });
-  if (namespaces.items[0]?.metadata.deletionTimestamp === undefined) return;
+  const namespace = await getIfThere<KubeObject>(client, wellKnown.namespaces, { name });
+  if (namespace?.metadata.deletionTimestamp === undefined) return;
   throw newForbidden(
     { group: clusterGroupName, resource: 'managedclusters', name },
     `cluster namespace ${JSON.stringify(name)} is terminating`,
@@ -205,10 +204,7 @@ async function isJoinedByAnother(
   client: KubeClient,
   { id, cluster, agent }: { id: string; cluster: string; agent: string },
 ): Promise<boolean> {
-  const clusters = await client.list<ManagedCluster>(wellKnown.managedClusters, {
-    fieldSelector: `metadata.name=${cluster}`,
-  });
-  const existing = clusters.items[0];
+  const existing = await getIfThere<ManagedCluster>(client, wellKnown.managedClusters, { name: cluster });
   if (existing === undefined) return false;
   if (existing.metadata.annotations?.[clusterTokenAnnotation] !== id)
     return existing.spec?.hubAcceptsClient === true;
