@@ -293,7 +293,8 @@ class Generator {
     if (roll < 0.9) return Math.round(this.#dice.next() * 20_000);
     if (roll < 0.98) return Math.round(this.#dice.next() * 200_000);
     if (roll < 0.999) return Math.round(this.#dice.next() * 40 * minuteMs);
-    return Math.round(this.#dice.next() * dayMs);
+    // A fleet at rest costs what its clusters do: a day of three, in trouble, is minutes of a busy machine.
+    return Math.round((this.#dice.next() * dayMs) / this.#clusters.length);
   }
 
   #downTime(): number {
