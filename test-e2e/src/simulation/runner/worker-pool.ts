@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { cpuMsOf, createHangCheck } from './hang.js';
 import type { Outcome, Task } from './messages.js';
 
 export interface WorkerPoolOptions {
@@ -21,8 +22,7 @@ interface Worker {
 /** A run leaves more behind than the default of 16 MiB takes, most of it garbage. */
 const youngSpace = '--max-semi-space-size=32';
 const runsOfOneProcess = 150;
-/** Real time; a run that takes longer hangs. Shrinking comes on top. */
-const longestRunMs = 300_000;
+const lookMs = 5000;
 const script = fileURLToPath(new URL('./worker.js', import.meta.url));
 
 export class WorkerPool {
@@ -86,7 +86,7 @@ function ask(child: ChildProcess, task: Task): Promise<Outcome> {
       complaint = (complaint + String(chunk)).slice(-4000);
     };
     const end = (outcome: Outcome): void => {
-      clearTimeout(timer);
+      clearInterval(timer);
       child.off('message', onMessage).off('exit', onExit);
       child.stderr?.off('data', hear);
       resolve(outcome);
@@ -96,7 +96,10 @@ function ask(child: ChildProcess, task: Task): Promise<Outcome> {
       const what = `the process of the run ended (${signal ?? code}): ${complaint.trim()}`;
       end(died(task, { what, tookMs: performance.now() - startedMs }));
     };
-    const timer = setTimeout(() => child.kill('SIGKILL'), longestRunMs + task.shrinkForMs);
+    const hangs = createHangCheck(() => cpuMsOf(child.pid), task.shrinkForMs);
+    const timer = setInterval(() => {
+      if (hangs(performance.now())) child.kill('SIGKILL');
+    }, lookMs);
     child.stderr?.on('data', hear);
     child.once('message', onMessage).once('exit', onExit);
     child.send(task);
