@@ -70,6 +70,9 @@ export function hasData({ kind }: Item): boolean {
   return kind === 'configmap' || kind === 'secret';
 }
 
+/** Begins the tokens of what was only asked about. */
+export const planTokenPrefix = 'plan.';
+
 /** The token of an object that a work has applied; what controllers make may carry a copy, which does not count. */
 export function tokenOf(object: KubeObject | undefined): string | undefined {
   const isMadeByController = object?.metadata.ownerReferences?.some(({ controller }) => controller === true);

@@ -7,11 +7,10 @@ import type { StoreEvent } from '@flotilla/apiserver';
 import { ClusterView, inventoriesOf, type SeenObject } from './cluster-view.js';
 import { judgeDeletion } from './deletions.js';
 import { takenAway } from './foreign-fields.js';
-import { tokenOf } from './items.js';
+import { planTokenPrefix, tokenOf } from './items.js';
 import { ownedSince, unrecordedOwners } from './record-first.js';
 import type { Backup } from './server-process.js';
 import { Trace } from './trace.js';
-import { planTokenPrefix } from './user.js';
 import { WorkHistory } from './work-history.js';
 
 export interface ObserverOptions {

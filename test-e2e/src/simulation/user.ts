@@ -14,15 +14,12 @@ import {
   workUidLabel,
 } from '@flotilla/api';
 import { TransportError, wellKnown } from '@flotilla/kube';
-import { itemKey, tokenOf, toWork, type WorkPlan } from './items.js';
+import { itemKey, planTokenPrefix, tokenOf, toWork, type WorkPlan } from './items.js';
 import { isWriter } from './model/editions.js';
 import type { Change, SeenWork } from './model/work-model.js';
 import type { World } from './world.js';
 
 type WorkName = Pick<WorkPlan, 'cluster' | 'name'>;
-
-/** Of what was only asked about. */
-export const planTokenPrefix = 'plan.';
 
 export class User {
   readonly #world: World;

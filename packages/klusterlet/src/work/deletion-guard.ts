@@ -19,6 +19,7 @@ import {
   createController,
   type Env,
   type KubeClient,
+  patchStatus,
   type ReconcileResult,
   TransportError,
   wellKnown,
@@ -216,23 +217,18 @@ class Guard implements DeletionGuard {
   }
 
   async #tell(cluster: ManagedCluster, signal: AbortSignal): Promise<void> {
-    const { env, hub, clusterName } = this.#deps;
+    const { env, hub } = this.#deps;
     const reason = this.#hold?.reason;
     const before = findCondition(cluster.status?.conditions, clusterCondition.deletionHeld);
     if (reason === undefined && before === undefined) return;
     const conditions = setCondition(cluster.status?.conditions, conditionOf(reason), env.clock.now());
     if (conditions === cluster.status?.conditions || before?.message === reason) return;
-    const { uid, resourceVersion } = cluster.metadata;
-    await hub.patch(
-      wellKnown.managedClusters,
-      { name: clusterName },
-      {
-        type: 'merge',
-        subresource: 'status',
-        body: { metadata: { uid, resourceVersion }, status: { conditions } },
-        signal,
-      },
-    );
+    await patchStatus(hub, {
+      resource: wellKnown.managedClusters,
+      object: cluster,
+      status: { conditions },
+      signal,
+    });
   }
 
   /** One question for all works that wait, however many they are. */

@@ -19,6 +19,7 @@ import {
   createController,
   type Env,
   type KubeClient,
+  patchStatus,
   type ReconcileResult,
   TransportError,
   wellKnown,
@@ -80,22 +81,13 @@ async function answer(
   { env, hub, plan }: AnnotatedPlansOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { name = '', namespace = '', uid, resourceVersion, generation } = work.metadata;
+  const { name = '', generation } = work.metadata;
   const answered = findCondition(work.status?.conditions, planCondition.planned);
   if (answered?.observedGeneration === generation) return;
   const plans = fitted(await plan({ name, spec: work.spec ?? {}, signal }));
   const status = planStatus(work, plans, env.clock.now());
   try {
-    await hub.patch(
-      wellKnown.manifestWorks,
-      { namespace, name },
-      {
-        type: 'merge',
-        subresource: 'status',
-        body: { metadata: { uid, resourceVersion }, status },
-        signal,
-      },
-    );
+    await patchStatus(hub, { resource: wellKnown.manifestWorks, object: work, status, signal });
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error;
   }
