@@ -31,6 +31,7 @@ export function renderPlot({ title, x, y, lines, limit }) {
   ];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" ${font} fill="#24292f">`,
+    `<title>${escapeXml(title)}</title>`,
     `<rect width="${size.width}" height="${size.height}" fill="#ffffff"/>`,
     ...body,
     '</svg>\n',
