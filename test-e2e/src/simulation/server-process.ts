@@ -172,7 +172,7 @@ export class ServerProcess {
 
   async #boot(running: Running): Promise<void> {
     const { life, server } = running;
-    const { profile, pki, beside } = this.#options;
+    const { profile, pki, beside, certificateRules } = this.#options;
     await this.#store.watch('', this.#seen, (events) => this.#hear(events));
     await server.start();
     running.answers = true;
@@ -181,6 +181,7 @@ export class ServerProcess {
       profile,
       store: this.#store,
       ca: pki.ca,
+      certificateRules,
       signal: createStopController().signal,
     });
     await beside?.(server, life);

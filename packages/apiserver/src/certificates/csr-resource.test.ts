@@ -246,9 +246,15 @@ describe('CertificateSigningRequests', () => {
 
   describe('with the signer', () => {
     let stop: () => Promise<void>;
+    let refused: string | undefined;
     beforeEach(() => {
+      refused = undefined;
       const abort = new AbortController();
-      const signer = createCsrSigner({ client: api.root, env: api.env, ca: api.ca });
+      const rules = {
+        refuses: ({ subject }: { subject: { commonName?: string } }) =>
+          subject.commonName === refused ? 'revoked' : undefined,
+      };
+      const signer = createCsrSigner({ client: api.root, env: api.env, ca: api.ca, rules });
       signer.start(abort.signal);
       stop = async () => {
         abort.abort();
@@ -274,6 +280,17 @@ describe('CertificateSigningRequests', () => {
       const transport = createInProcessTransport(api.server, { clientCertificates: [der] });
       const error = await failure(createClient(transport).list(csrs));
       expect(String(error)).to.contain('User "agent" cannot list resource');
+    });
+
+    it('waits with a certificate that the server would refuse', async () => {
+      refused = 'agent';
+      const csr = await client.create(csrs, newCsr());
+      await approve(csr);
+      await api.env.clock.advance(60_000);
+      expect((await read(csr)).status).not.to.have.property('certificate');
+      refused = undefined;
+      await api.env.clock.advance(5000);
+      expect((await read(csr)).status).to.have.property('certificate');
     });
 
     it('says Failed of what it may not issue', async () => {

@@ -16,6 +16,7 @@ import {
   PkiError,
   wellKnown,
 } from '@flotilla/kube';
+import type { CertificateRules } from '../authentication/certificate-rules.js';
 import { type Csr, kubeClientSigner, readRequest } from './csr.js';
 
 export type SigningPlan =
@@ -28,6 +29,7 @@ const hourMs = 3_600_000;
 /** A request may ask for less. */
 export const defaultSigningLifeMs = 365 * 24 * hourMs;
 const backdateMs = 5 * 60_000;
+const refusedRetryMs = 5000;
 const decisions = new Set(['Approved', 'Denied', 'Failed']);
 const allowedUsages = new Set(['digital signature', 'key encipherment', 'client auth']);
 
@@ -72,6 +74,8 @@ export interface SignerOptions {
   readonly ca: CertificateAuthority;
   /** Milliseconds; default a year. */
   readonly longestLifeMs?: number | undefined;
+  /** What they refuse is not issued until they do not: a clock that was set back would date it before a revocation. */
+  readonly rules?: CertificateRules | undefined;
 }
 
 export interface CsrSigner {
@@ -124,10 +128,27 @@ async function reconcile(
       await writeStatus(options, failed(csr, plan.message, nowMs));
       options.env.log.warn('certificate refused', { csr: name, why: plan.message });
       return undefined;
-    case 'issue':
+    case 'issue': {
+      const why = refusal(options, csr, plan.notBeforeMs);
+      if (why !== undefined) {
+        options.env.log.warn('certificate not issued yet: it would be refused', { csr: name, why });
+        return { requeueAfterMs: refusedRetryMs };
+      }
       await writeStatus(options, issued(options, csr, plan));
       options.env.log.info('certificate issued', { csr: name, requester: csr.spec.username });
       return undefined;
+    }
+  }
+}
+
+/** Of a request that cannot be read there is none: issuing says what is wrong with it. */
+function refusal({ rules }: SignerOptions, csr: Csr, notBeforeMs: number): string | undefined {
+  if (rules?.refuses === undefined) return undefined;
+  try {
+    return rules.refuses({ subject: readRequest(csr), notBeforeMs });
+  } catch (error) {
+    if (error instanceof PkiError) return undefined;
+    throw error;
   }
 }
 

@@ -281,6 +281,7 @@ async function startLoops(
       store: parts.store,
       ca: pki.current.ca,
       signingLifeMs: options.certificates?.clusterSigningDuration,
+      certificateRules: options.certificateRules,
       signal: until,
       identity,
       compactEveryMs: options.etcd?.etcdCompactionInterval,

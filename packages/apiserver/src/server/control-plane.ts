@@ -4,6 +4,7 @@
  * runs the very same. Called by whoever runs a server, once it answers.
  */
 import { type CertificateAuthority, createClient, type Env, type KubeClient, spawn } from '@flotilla/kube';
+import type { CertificateRules } from '../authentication/certificate-rules.js';
 import { createRoleAggregator } from '../authorization/role-aggregation.js';
 import { createCsrSigner } from '../certificates/signer.js';
 import { type PublishedTrust, trustData } from '../configuration/published-trust.js';
@@ -25,6 +26,8 @@ export interface ControlPlaneOptions {
   readonly ca: CertificateAuthority;
   /** Longest life of a client certificate, milliseconds; default a year. */
   readonly signingLifeMs?: number | undefined;
+  /** The same as the server's: no certificate is signed that it would refuse. */
+  readonly certificateRules?: CertificateRules | undefined;
   /** Which loops run; default all of the profile. */
   readonly controllers?: ControllerSelection;
   /** Whom the server believes, as other servers are told; default: the certificates of `ca` alone. */
@@ -72,7 +75,15 @@ function startLoops(server: ApiServer, options: ControlPlaneOptions, client: Kub
   const isOn = options.controllers ?? allControllers;
   const parts: { start(signal: AbortSignal): void; close(): Promise<void> }[] = [];
   if (isOn('certificatesigningrequest-signing-controller'))
-    parts.push(createCsrSigner({ client, env, ca, longestLifeMs: options.signingLifeMs }));
+    parts.push(
+      createCsrSigner({
+        client,
+        env,
+        ca,
+        longestLifeMs: options.signingLifeMs,
+        rules: options.certificateRules,
+      }),
+    );
   if (isOn('clusterrole-aggregation-controller')) parts.push(createRoleAggregator({ client, env }));
   for (const part of parts) part.start(signal);
   const { registry, cache } = server;

@@ -17,7 +17,7 @@ import {
 export interface CertificateGate {
   /** For the API server's authenticator. */
   readonly rules: {
-    refuses(certificate: Certificate): string | undefined;
+    refuses(certificate: Pick<Certificate, 'subject' | 'notBeforeMs'>): string | undefined;
     whenExpired(certificate: Certificate, nowMs: number): ExpiredAgentUser | undefined;
   };
   /** Resolves when the revocations are known. */
