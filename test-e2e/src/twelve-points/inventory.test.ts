@@ -116,8 +116,12 @@ describe('a klusterlet that is killed between two steps', function () {
       klusterlet().start();
     }
     for (let round = 0; round < 10; round++) await works.untilDeleted(`round-${round}`);
-    expect(await works.k('get', 'configmaps', '-o', 'name')).not.to.contain('loop-');
-    expect(await works.k('get', 'appliedmanifestworks', '-o', 'name')).not.to.contain('round-');
+    // Of a work that went before it had its finalizer the rest is evicted, a second after the last start.
+    await eventually('nothing is left', async () => {
+      expect(await works.k('get', 'configmaps', '-o', 'name')).not.to.contain('loop-');
+      expect(await works.k('get', 'appliedmanifestworks', '-o', 'name')).not.to.contain('round-');
+      return true;
+    });
   });
 
   it('records by UID what it makes anew while the hub cannot be reached', async () => {
