@@ -105,6 +105,15 @@ describe('planSigning', () => {
     ],
   ];
   for (const [name, parts, expected] of cases) {
-    it(name, () => expect(planSigning(csr(parts), { nowMs })).to.deep.equal(expected));
+    it(name, () => expect(planSigning(csr(parts), { nowMs, upMs: hourMs })).to.deep.equal(expected));
   }
+
+  it('keeps what stood still with the server for ten minutes after the start: who starts with it has to read it', () => {
+    const old = csr({ conditions: ['Approved'], certificate: 'x', decidedMs: nowMs - yearMs });
+    expect(planSigning(old, { nowMs, upMs: minuteMs })).to.deep.equal({
+      action: 'none',
+      recheckAfterMs: 9 * minuteMs,
+    });
+    expect(planSigning(old, { nowMs, upMs: 10 * minuteMs })).to.deep.equal({ action: 'delete' });
+  });
 });

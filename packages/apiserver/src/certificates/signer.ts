@@ -30,12 +30,21 @@ const hourMs = 3_600_000;
 export const defaultSigningLifeMs = 365 * 24 * hourMs;
 const backdateMs = 5 * 60_000;
 const refusedRetryMs = 5000;
+/** Who starts with the server, as the hub does, reads what was issued before requests are cleared away, however long all stood still. */
+const keptAfterStartMs = 10 * 60_000;
 const decisions = new Set(['Approved', 'Denied', 'Failed']);
 const allowedUsages = new Set(['digital signature', 'key encipherment', 'client auth']);
 
+export interface SigningTimes {
+  readonly nowMs: number;
+  /** How long this process has been at it, by the monotonic clock. */
+  readonly upMs: number;
+  readonly longestLifeMs?: number | undefined;
+}
+
 export function planSigning(
   csr: Csr,
-  { nowMs, longestLifeMs = defaultSigningLifeMs }: { nowMs: number; longestLifeMs?: number | undefined },
+  { nowMs, upMs, longestLifeMs = defaultSigningLifeMs }: SigningTimes,
 ): SigningPlan {
   const types = new Set((csr.status?.conditions ?? []).map(({ type }) => type));
   const isWaiting =
@@ -45,7 +54,7 @@ export function planSigning(
     !types.has('Failed') &&
     !csr.status?.certificate;
   if (!isWaiting) {
-    const leftMs = endOfUse(csr, nowMs) - nowMs;
+    const leftMs = Math.max(endOfUse(csr, nowMs) - nowMs, keptAfterStartMs - upMs);
     return leftMs <= 0 ? { action: 'delete' } : { action: 'none', recheckAfterMs: leftMs };
   }
   const usages = csr.spec.usages ?? [];
@@ -89,11 +98,15 @@ export function createCsrSigner(options: SignerOptions): CsrSigner {
     env,
     transform: dropManagedFields,
   });
+  const startedMs = env.clock.monotonicMs();
   const controller = createController({
     name: 'csr-signer',
     env,
     concurrency: 4,
-    reconcile: (name) => reconcile(options, informer.cache.get(name) as Csr | undefined), // the informer's kind
+    reconcile: (name) => {
+      const csr = informer.cache.get(name) as Csr | undefined; // the informer's kind
+      return reconcile(options, { csr, upMs: env.clock.monotonicMs() - startedMs });
+    },
   });
   informer.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
   return {
@@ -112,11 +125,11 @@ async function closeAll(controller: Controller, informer: Informer<KubeObject>):
 
 async function reconcile(
   options: SignerOptions,
-  csr: Csr | undefined,
+  { csr, upMs }: { csr: Csr | undefined; upMs: number },
 ): Promise<{ requeueAfterMs: number } | undefined> {
   if (csr === undefined) return undefined;
   const nowMs = options.env.clock.now();
-  const plan = planSigning(csr, { nowMs, longestLifeMs: options.longestLifeMs });
+  const plan = planSigning(csr, { nowMs, upMs, longestLifeMs: options.longestLifeMs });
   const name = csr.metadata.name ?? '';
   switch (plan.action) {
     case 'none':
