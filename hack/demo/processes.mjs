@@ -92,18 +92,17 @@ export async function until(what, check, { timeoutMs = 60_000, watching = [], st
   }
 }
 
-/** The wanted port when it is free on 127.0.0.1, else one that is. */
+/** The wanted port when it is free on 127.0.0.1, else one that is; 0: any. Only after the build. */
 export async function freePort(wanted) {
-  return (await tryPort(wanted)) ?? (await tryPort(0));
+  if (wanted !== 0 && (await isFree(wanted))) return wanted;
+  const testing = await import('@flotilla/apiserver/testing');
+  return testing.freePort();
 }
 
-function tryPort(port) {
+function isFree(port) {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
-      const { port: got } = server.address();
-      server.close(() => resolve(got));
-    });
+    server.once('error', () => resolve(false));
+    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => server.close(() => resolve(true)));
   });
 }

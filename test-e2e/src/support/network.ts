@@ -1,16 +1,7 @@
 /** Ports, and a link that can be cut: a TCP relay between a klusterlet and its hub. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0 }, () => {
-      const { port } = server.address() as AddressInfo; // a TCP server's address is never a string
-      server.close(() => resolve(port));
-    });
-  });
-}
+export { freePort } from '@flotilla/apiserver/testing';
 
 /** Relays TCP from a port of its own to the target; cut, it drops everything and refuses new connections. */
 export class Link {

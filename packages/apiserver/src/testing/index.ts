@@ -4,3 +4,4 @@ export {
   hasEtcd,
   startEtcdCluster,
 } from './etcd-servers.js';
+export { freePort } from './free-port.js';
