@@ -53,7 +53,8 @@ describe('joining through the commands', () => {
     ]);
     await eventually(`${name} asks to join`, async () => {
       if (!cluster.klusterlet.isRunning) throw new Error(cluster.klusterlet.output);
-      return (await fleet.hubCommand('approve', name, '--wait', '0s')).code === 0;
+      // Its certificate request comes a moment after the cluster: who does not wait for it would have to approve again.
+      return (await fleet.hubCommand('approve', name, '--wait', '20s')).code === 0;
     });
     await fleet.available(cluster);
     return cluster;
@@ -152,7 +153,7 @@ describe('joining through the commands', () => {
     cluster.klusterlet.start(join('renamed'));
     await eventually('renamed asks to join', async () => {
       if (!cluster.klusterlet.isRunning) throw new Error(cluster.klusterlet.output);
-      return (await fleet.hubCommand('approve', 'renamed', '--wait', '0s')).code === 0;
+      return (await fleet.hubCommand('approve', 'renamed', '--wait', '20s')).code === 0;
     });
     await fleet.available({ ...cluster, name: 'renamed' });
     expect((await secretOf(cluster))['cluster-name']).to.equal('renamed');
