@@ -1,9 +1,11 @@
 // `npm run soak`: a fleet of real processes under mixed load, and whether memory, handles, disk and event-loop delay are
 // flat after the warm-up. docs/reliability.md shows a run.
-//   npm run soak -- --minutes 30 --out soak.svg
+//   npm run soak -- --minutes 30                   ends with a table, and .flotilla/soak.svg
+//   npm run soak -- --minutes 30 --out FILE
 // The exit code is 1 when a process died, a promise was broken or something is not flat.
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { setUp } from './setup.mjs';
+import { root, setUp } from './setup.mjs';
 
 const options = readOptions();
 if (!options['no-build']) setUp();
@@ -15,7 +17,7 @@ try {
     minutes: Number(options.minutes),
     clusters: Number(options.clusters),
     restarts: options.restarts,
-    ...(options.out !== undefined && { out: options.out }),
+    out: options.out === undefined ? join(root, '.flotilla', 'soak.svg') : resolve(options.out),
     say: (text) => process.stdout.write(`${text}\n`),
     signal: stop.signal,
   });
@@ -53,7 +55,7 @@ function usage(why) {
   --minutes M    how long the load lasts; default 10
   --clusters N   managed clusters, each with its klusterlet; default 3
   --restarts     each minute a klusterlet starts again, but never the first
-  --out FILE     the plot, an SVG
+  --out FILE     the plot, an SVG; default .flotilla/soak.svg
   --no-build     run what is built already
 `);
 }

@@ -14,8 +14,9 @@ const args = process.argv.slice(2);
 const only = args.includes('--unit') ? ['unit'] : args.includes('--e2e') ? ['e2e'] : ['unit', 'e2e'];
 const passed = args.filter((arg) => arg !== '--unit' && arg !== '--e2e');
 const flags = { unit: ['--timeout', '30000'], e2e: ['--timeout', '180000', '--exit'] };
-/** Those that take longest are begun first, or one of them would run alone in the end. */
-const longest = [
+/** Scenarios that once failed are run before all others; then those that take longest, or one would run alone in the end. */
+const begunFirst = [
+  'simulation/simulation',
   'simulation/planted/planted-bugs',
   'identity/short-lives',
   'identity/health',
@@ -80,8 +81,8 @@ function tasksOf(suite) {
   const files = folders.flatMap(testsUnder).filter((file) => !leftOut.has(file));
   if (suite === 'unit' || passed.length > 0) return [{ suite, files, title: `${suite} tests` }];
   const rank = (file) => {
-    const at = longest.findIndex((name) => file === join('test-e2e', 'dist', `${name}.test.js`));
-    return at < 0 ? longest.length : at;
+    const at = begunFirst.findIndex((name) => file === join('test-e2e', 'dist', `${name}.test.js`));
+    return at < 0 ? begunFirst.length : at;
   };
   return files
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))

@@ -4,15 +4,18 @@ import { about, type Judgement, measures } from './series.js';
 export interface SoakSummary {
   readonly title: string;
   readonly warmUpMs: number;
+  /** Those of the courses. */
+  readonly momentsMs: readonly number[];
   readonly isFlat: boolean | undefined;
 }
 
 export function describeSoak(
   judgements: readonly Judgement[],
-  { title, warmUpMs, isFlat }: SoakSummary,
+  { title, warmUpMs, momentsMs, isFlat }: SoakSummary,
 ): string {
   const rows = measures.flatMap((measure) => judgements.filter((one) => one.measure === measure)).map(rowOf);
-  const head = ['what', 'process', 'first', 'median', 'last', 'peak', 'per hour', 'verdict'];
+  const times = momentsMs.map((atMs) => `${(atMs / 60_000).toFixed(1)} min`);
+  const head = ['what', 'process', ...times, 'median', 'peak', 'per hour', 'verdict'];
   const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
@@ -35,8 +38,8 @@ export function describeSoak(
   ].join('\n');
 }
 
-function rowOf({ process, measure, first, middle, last, peak, slopePerHour, verdict }: Judgement): string[] {
+function rowOf({ process, measure, course, middle, peak, slopePerHour, verdict }: Judgement): string[] {
   const { title, unit } = about[measure];
-  const figures = [first, middle, last, peak, slopePerHour].map((value) => value.toFixed(1));
+  const figures = [...course, middle, peak, slopePerHour].map((value) => value.toFixed(1));
   return [unit === '' ? title : `${title}, ${unit}`, process, ...figures, verdict];
 }

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { hasReason, type KubeObject } from '@flotilla/api';
 import { type KubeClient, type Random, wellKnown } from '@flotilla/kube';
@@ -24,7 +24,7 @@ import { historySeconds } from './history.js';
 import { plot } from './plot.js';
 import { describeSoak } from './report.js';
 import { Sampler } from './sampler.js';
-import { type Judgement, judge } from './series.js';
+import { type Judgement, judge, moments } from './series.js';
 
 export interface SoakOptions {
   readonly minutes: number;
@@ -32,7 +32,7 @@ export interface SoakOptions {
   /** Whether a klusterlet starts again every minute; the first never does, so that one is seen over the whole time. */
   readonly restarts: boolean;
   /** Where the plot goes. */
-  readonly out?: string;
+  readonly out: string;
   readonly say: (text: string) => void;
   /** Ends it before its time. */
   readonly signal: AbortSignal;
@@ -47,6 +47,8 @@ export interface SoakResult {
 /** Of the whole time. */
 const warmUpShare = 0.4;
 const stepMs = 1000;
+/** Of the table: moments over time. */
+const columns = 6;
 
 interface Member {
   readonly cluster: Cluster;
@@ -168,15 +170,18 @@ class Soak {
     }
     const warmUpMs = this.#tookMs * warmUpShare;
     const series = this.#sampler?.series ?? [];
-    const judgements = series.map((one) => judge(one, warmUpMs));
+    const momentsMs = moments(this.#tookMs, columns);
+    const judgements = series.map((one) => judge(one, { fromMs: warmUpMs, momentsMs }));
     const { clusters, out, say } = this.#options;
     const minutes = Math.round(this.#tookMs / 6000) / 10;
     const done = `${this.#written()} writes, ${this.#drifts} objects drifted, ${this.#restarts} klusterlets started again`;
     const title = `Soak of ${minutes} min: a hub and ${clusters} clusters, ${done}`;
-    if (out !== undefined) writeFileSync(out, plot(series, { title, warmUpMs }));
+    mkdirSync(dirname(out), { recursive: true });
+    writeFileSync(out, plot(series, { title, warmUpMs }));
     const verdicts = new Set(judgements.map(({ verdict }) => verdict));
     const isFlat = verdicts.has('grows') ? false : verdicts.has('too short') ? undefined : true;
-    say(describeSoak(judgements, { title, warmUpMs, isFlat }));
+    say(describeSoak(judgements, { title, warmUpMs, momentsMs, isFlat }));
+    say(`The plot: ${out}`);
     return { judgements, isFlat };
   }
 

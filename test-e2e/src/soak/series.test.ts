@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { historySeconds } from './history.js';
-import { judge, type Measure, type Point, type Series, type Verdict } from './series.js';
+import { describeSoak } from './report.js';
+import { judge, type Measure, moments, type Point, type Series, type Verdict } from './series.js';
 
 const minuteMs = 60_000;
 const series = (measure: Measure, value: (minute: number) => number, minutes = 30): Series => ({
@@ -30,9 +31,21 @@ describe('what a soak calls flat', () => {
   ];
   for (const [what, measured, verdict] of cases) {
     it(`${verdict}: ${what}`, () => {
-      expect(judge(measured, 10 * minuteMs).verdict).to.equal(verdict);
+      expect(judge(measured, { fromMs: 10 * minuteMs, momentsMs: [] }).verdict).to.equal(verdict);
     });
   }
+});
+
+describe('the table of a soak', () => {
+  it('shows the course from the beginning to the end', () => {
+    const measured = series('memory', (minute) => 100 + minute, 31);
+    const momentsMs = moments(30 * minuteMs + 1000, 4);
+    const judgement = judge(measured, { fromMs: 10 * minuteMs, momentsMs });
+    expect(judgement.course).to.deep.equal([100, 110, 120, 130]);
+    const text = describeSoak([judgement], { title: 'A soak', warmUpMs: 0, momentsMs, isFlat: false });
+    expect(text).to.match(/\| 0\.0 min \| 10\.0 min \| 20\.0 min \| 30\.0 min \| median/);
+    expect(text).to.match(/own memory, MiB \| hub .*100\.0 .*110\.0 .*120\.0 .*130\.0 .*grows/);
+  });
 });
 
 describe('the history of the servers in a soak', () => {

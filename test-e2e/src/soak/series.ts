@@ -40,9 +40,10 @@ export type Verdict = 'flat' | 'grows' | 'too short' | 'starts again';
 export interface Judgement {
   readonly process: string;
   readonly measure: Measure;
-  readonly first: number;
+  /** At as many moments as were asked for, evenly from the beginning to the end; each the point next to it. */
+  readonly course: readonly number[];
+  /** The median after the warm-up. */
   readonly middle: number;
-  readonly last: number;
   readonly peak: number;
   /** Per hour, after the warm-up. */
   readonly slopePerHour: number;
@@ -52,14 +53,18 @@ export interface Judgement {
 /** Points that are needed to speak of a slope. */
 const fewestPoints = 8;
 
-/** `fromMs`: where the warm-up ends. @throws Error when there is no point at all. */
-export function judge(series: Series, fromMs: number): Judgement {
+export interface Judging {
+  /** Where the warm-up ends. */
+  readonly fromMs: number;
+  /** The moments of the course. */
+  readonly momentsMs: readonly number[];
+}
+
+/** @throws Error when there is no point at all. */
+export function judge(series: Series, { fromMs, momentsMs }: Judging): Judgement {
   const { process, measure, points } = series;
   const judged = points.filter(({ atMs }) => atMs >= fromMs);
-  const [first] = points;
-  const last = points.at(-1);
-  if (first === undefined || last === undefined)
-    throw new Error(`nothing was measured: ${measure} of ${process}`);
+  if (points.length === 0) throw new Error(`nothing was measured: ${measure} of ${process}`);
   const slope = judged.length < fewestPoints ? undefined : medianSlope(judged);
   const level = median((judged.length === 0 ? points : judged).map(({ value }) => value));
   const spanMs = (judged.at(-1)?.atMs ?? 0) - (judged[0]?.atMs ?? 0);
@@ -67,9 +72,8 @@ export function judge(series: Series, fromMs: number): Judgement {
   return {
     process,
     measure,
-    first: first.value,
+    course: momentsMs.map((atMs) => nextTo(points, atMs)),
     middle: level,
-    last: last.value,
     peak: Math.max(...points.map(({ value }) => value)),
     slopePerHour: (slope ?? 0) * 3_600_000,
     verdict: verdict(
@@ -77,6 +81,16 @@ export function judge(series: Series, fromMs: number): Judgement {
       slope === undefined ? undefined : { growth: slope * spanMs, noise: Math.max(allowance, level * share) },
     ),
   };
+}
+
+/** Evenly from the beginning to the end. */
+export function moments(endMs: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => (endMs * i) / (count - 1));
+}
+
+function nextTo(points: readonly Point[], atMs: number): number {
+  const away = (point: Point): number => Math.abs(point.atMs - atMs);
+  return points.reduce((best, point) => (away(point) < away(best) ? point : best)).value;
 }
 
 /** A leak has no time to show in a process that does not live long. */
