@@ -1,5 +1,6 @@
 export * from './client/client.js';
 export * from './client/failover-transport.js';
+export * from './client/get-if-there.js';
 export * from './client/kube-client.js';
 export * from './client/patch-status.js';
 export * from './client/rate-limited-transport.js';

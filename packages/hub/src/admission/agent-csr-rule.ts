@@ -11,12 +11,11 @@ import {
   newForbidden,
   parseAgentUserName,
 } from '@flotilla/api';
-import { type KubeClient, parseCertificateRequest, wellKnown } from '@flotilla/kube';
+import { getIfThere, type KubeClient, parseCertificateRequest, wellKnown } from '@flotilla/kube';
 import { type CertificateSigningRequest, readAgentRequest } from '../controllers/csr-approver.js';
 import { agentCluster } from '../identity/agent-identity.js';
 import { agentKeysOf } from '../identity/agent-keys.js';
 import { expiredAgentKeyExtra, parseExpiredAgent } from '../identity/expired-agent.js';
-import { getIfThere } from './own-reads.js';
 import type { AdmissionRequest, AdmissionRule, Requester } from './rule.js';
 
 const csrGroup = 'certificates.k8s.io';

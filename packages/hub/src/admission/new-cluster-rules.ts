@@ -10,11 +10,10 @@ import {
   type ManagedCluster,
   rootCaConfigMapName,
 } from '@flotilla/api';
-import { type KubeClient, wellKnown } from '@flotilla/kube';
+import { getIfThere, type KubeClient, wellKnown } from '@flotilla/kube';
 import { planTaints } from '../controllers/cluster-taints.js';
 import { announcementsOf } from '../controllers/hub-authorities.js';
 import { acceptedFinalizers } from '../controllers/managed-cluster.js';
-import { getIfThere } from './own-reads.js';
 import type { AdmissionRule } from './rule.js';
 
 /** After the rule for the times of taints: what it was given is complete by then. */

@@ -1,7 +1,7 @@
 import { hasReason, type KubeObject, newNotFound } from '@flotilla/api';
-import { type KubeClient, wellKnown } from '@flotilla/kube';
+import { getIfThere, type KubeClient, wellKnown } from '@flotilla/kube';
 import { expect } from 'chai';
-import { getIfThere, readingFrom } from './own-reads.js';
+import { readingFrom } from './own-reads.js';
 
 const key = { namespace: 'kube-system', name: 'bootstrap-token-abcdef' };
 const secret: KubeObject = { apiVersion: 'v1', kind: 'Secret', metadata: { ...key, resourceVersion: '7' } };

@@ -4,7 +4,7 @@
  * would cost much and tell no more. What is read is shared and must not be changed. Called by the rules and the read
  * guard, whose clients are made here; everything but single objects goes the usual way.
  */
-import { formatApiVersion, hasReason, type KubeObject, newNotFound } from '@flotilla/api';
+import { formatApiVersion, type KubeObject, newNotFound } from '@flotilla/api';
 import type { KubeClient, ObjectKey, ResourceRef } from '@flotilla/kube';
 
 /** The server's cache, as far as a rule may look into it. */
@@ -27,18 +27,4 @@ export function readingFrom(client: KubeClient, own: OwnObjects): KubeClient {
       return found as T; // the caller names the kind, as with any GET
     },
   };
-}
-
-/** Undefined when it is not there. @throws StatusError */
-export async function getIfThere<T>(
-  client: KubeClient,
-  ref: ResourceRef,
-  key: ObjectKey,
-): Promise<T | undefined> {
-  try {
-    return await client.get<T>(ref, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
 }

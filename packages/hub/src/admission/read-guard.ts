@@ -10,7 +10,7 @@ import {
   type ManagedCluster,
   newForbidden,
 } from '@flotilla/api';
-import { type KubeClient, wellKnown } from '@flotilla/kube';
+import { getIfThere, type KubeClient, wellKnown } from '@flotilla/kube';
 import { agentCluster } from '../identity/agent-identity.js';
 import { parseExpiredAgent } from '../identity/expired-agent.js';
 import {
@@ -22,7 +22,7 @@ import {
 import { noteSource } from './csr-source-rule.js';
 import type { GuardedRequest } from './guarded-request.js';
 import { nameTaken } from './name-taken.js';
-import { getIfThere, readingFrom } from './own-reads.js';
+import { readingFrom } from './own-reads.js';
 
 /** Refuses by rejecting with a StatusError; undefined for what is none of its business. */
 export type ReadGuard = (request: GuardedRequest) => Promise<void> | undefined;

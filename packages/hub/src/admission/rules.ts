@@ -18,7 +18,7 @@ import {
   virtualPermissions,
   workGroupName,
 } from '@flotilla/api';
-import { type KubeClient, wellKnown } from '@flotilla/kube';
+import { getIfThere, type KubeClient, wellKnown } from '@flotilla/kube';
 import { type CertificateSigningRequest, readAgentRequest } from '../controllers/csr-approver.js';
 import {
   bootstrapTokenId,
@@ -38,7 +38,6 @@ import { checkExecutor } from './executor.js';
 import { workAuthorRule, workHistoryRule } from './history-rules.js';
 import { nameTaken } from './name-taken.js';
 import { acceptedClusterRule, newClusterTaintRule } from './new-cluster-rules.js';
-import { getIfThere } from './own-reads.js';
 import { annotatedPlanRule, workPlanRule } from './plan-rules.js';
 import { type AdmissionRule, isAllowed } from './rule.js';
 

@@ -8,7 +8,7 @@ import {
   type KubeObject,
   type ManagedCluster,
 } from '@flotilla/api';
-import { type Env, type KubeClient, sleep, wellKnown } from '@flotilla/kube';
+import { type Env, getIfThere, type KubeClient, sleep, wellKnown } from '@flotilla/kube';
 import { didYouMean } from '@flotilla/kube/cli';
 import {
   type CertificateSigningRequest,
@@ -184,13 +184,8 @@ function refusal(csr: CertificateSigningRequest): string {
   return `the CSR ${csr.metadata.name} is not approved: ${request.ok ? 'unknown reason' : request.why}`;
 }
 
-async function getCluster(client: KubeClient, name: string): Promise<ManagedCluster | undefined> {
-  try {
-    return await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
+function getCluster(client: KubeClient, name: string): Promise<ManagedCluster | undefined> {
+  return getIfThere(client, wellKnown.managedClusters, { name });
 }
 
 async function notAskedYet(client: KubeClient, cluster: string): Promise<string> {

@@ -5,14 +5,13 @@ import {
   clusterReason,
   defaultLeaseDurationSeconds,
   findCondition,
-  hasReason,
   type KubeObject,
   leaseDurationTimes,
   type ManagedCluster,
   managedClusterLeaseName,
   parseTime,
 } from '@flotilla/api';
-import { type KubeClient, type ResourceRef, wellKnown } from '@flotilla/kube';
+import { getIfThere, type ResourceRef, wellKnown } from '@flotilla/kube';
 import { type Finding, failure, ok, warning } from '@flotilla/kube/cli';
 import { type CertificateSigningRequest, isPending } from '../controllers/csr-approver.js';
 import type { Connection } from './connect.js';
@@ -207,17 +206,4 @@ function atMost(findings: readonly Finding[]): readonly Finding[] {
   const [first] = findings;
   if (more <= 0 || first === undefined) return findings;
   return [...findings.slice(0, mostLines), { verdict: first.verdict, message: `and ${more} more` }];
-}
-
-async function getIfThere(
-  client: KubeClient,
-  ref: ResourceRef,
-  key: { namespace: string; name: string },
-): Promise<KubeObject | undefined> {
-  try {
-    return await client.get<KubeObject>(ref, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 /** `hub why`: the chain from a work to the cause of its trouble and what to do about it. */
-import { hasReason, type ManagedCluster } from '@flotilla/api';
-import { type KubeClient, wellKnown } from '@flotilla/kube';
+import type { ManagedCluster } from '@flotilla/api';
+import { getIfThere, type KubeClient, wellKnown } from '@flotilla/kube';
 import { addCommand } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import { kubeconfigOption } from './connect.js';
@@ -29,11 +29,6 @@ export function addWhyCommand(program: Command, context: CommandContext): void {
     );
 }
 
-async function findCluster(client: KubeClient, name: string): Promise<ManagedCluster | undefined> {
-  try {
-    return await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
+function findCluster(client: KubeClient, name: string): Promise<ManagedCluster | undefined> {
+  return getIfThere(client, wellKnown.managedClusters, { name });
 }

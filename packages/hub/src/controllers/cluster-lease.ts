@@ -18,7 +18,7 @@ import {
   type ManagedCluster,
   managedClusterLeaseName,
 } from '@flotilla/api';
-import { type Controller, createController, wellKnown } from '@flotilla/kube';
+import { type Controller, createController, getIfThere, wellKnown } from '@flotilla/kube';
 import { agentKeysOf } from '../identity/agent-keys.js';
 import {
   type Revocations,
@@ -120,14 +120,9 @@ async function setUnknown(context: HubContext, cluster: ManagedCluster): Promise
   await writeCondition(context, cluster, { type: clusterCondition.available, status: 'Unknown', ...why });
 }
 
-async function getRevocations({ client }: HubContext): Promise<KubeObject | undefined> {
-  try {
-    const key = { namespace: revocationsNamespace, name: revocationsName };
-    return await client.get<KubeObject>(wellKnown.configMaps, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
+function getRevocations({ client }: HubContext): Promise<KubeObject | undefined> {
+  const key = { namespace: revocationsNamespace, name: revocationsName };
+  return getIfThere(client, wellKnown.configMaps, key);
 }
 
 /** Why nothing is heard of an agent, as far as the hub can know. The first reason is OCM's, the others are ours. */

@@ -19,7 +19,7 @@ import {
   resourceCleanupFinalizer,
   workRoleBindingName,
 } from '@flotilla/api';
-import { type Controller, createController, type ResourceRef, wellKnown } from '@flotilla/kube';
+import { type Controller, createController, getIfThere, type ResourceRef, wellKnown } from '@flotilla/kube';
 import { nextCleanupStep } from './cluster-cleanup.js';
 import {
   clusterNamespace,
@@ -202,7 +202,7 @@ async function removeTraces(
   const step = cleanupStep(context, name);
   if (step !== undefined) {
     const key = { namespace: name, name: workRoleBindingName(name) };
-    if ((await getIfThere(context, wellKnown.roleBindings, key)) !== undefined) {
+    if ((await getIfThere(context.client, wellKnown.roleBindings, key)) !== undefined) {
       return clean(context, name, step);
     }
   }
@@ -225,7 +225,7 @@ async function removeWorkBinding(context: HubContext, name: string): Promise<voi
   const key = { namespace: name, name: workRoleBindingName(name) };
   await deleteIfThere(context, wellKnown.roleBindings, key);
   if (context.works.cache.list(name).length > 0) return;
-  const binding = await getIfThere(context, wellKnown.roleBindings, key);
+  const binding = await getIfThere(context.client, wellKnown.roleBindings, key);
   if (binding === undefined) return;
   const finalizers = (binding.metadata.finalizers ?? []).filter(
     (finalizer) => finalizer !== manifestWorkFinalizer,
@@ -287,18 +287,5 @@ async function deleteIfThere({ client }: HubContext, ref: ResourceRef, key: Key)
     await client.delete(ref, key);
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error;
-  }
-}
-
-async function getIfThere(
-  { client }: HubContext,
-  ref: ResourceRef,
-  key: Key,
-): Promise<KubeObject | undefined> {
-  try {
-    return await client.get(ref, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
   }
 }

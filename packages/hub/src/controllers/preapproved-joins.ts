@@ -11,7 +11,7 @@ import {
   type KubeObject,
   type ManagedCluster,
 } from '@flotilla/api';
-import { type Controller, createController, wellKnown } from '@flotilla/kube';
+import { type Controller, createController, getIfThere, wellKnown } from '@flotilla/kube';
 import {
   bootstrapTokenId,
   bootstrapTokenNamespace,
@@ -52,13 +52,15 @@ async function decide(context: HubContext, csr: CertificateSigningRequest): Prom
   const id = bootstrapTokenId(csr.spec.username ?? '');
   const request = readAgentRequest(csr);
   if (id === undefined || !request.ok) return;
-  const token = await find<KubeObject>(context, wellKnown.secrets, {
+  const token = await getIfThere<KubeObject>(client, wellKnown.secrets, {
     namespace: bootstrapTokenNamespace,
     name: bootstrapTokenSecretName(id),
   });
   const isOfToken = token?.metadata.annotations?.[tokenClusterAnnotation] === request.cluster;
   if (token === undefined || !isOfToken || readTerms(token).approve !== true) return;
-  const cluster = await find<ManagedCluster>(context, wellKnown.managedClusters, { name: request.cluster });
+  const cluster = await getIfThere<ManagedCluster>(client, wellKnown.managedClusters, {
+    name: request.cluster,
+  });
   if (cluster === undefined || isDenied(cluster)) return;
   // Before the certificate: the cluster's first requests with it should find their rights.
   if (cluster.spec?.hubAcceptsClient !== true) {
@@ -88,17 +90,4 @@ async function decide(context: HubContext, csr: CertificateSigningRequest): Prom
 
 function isDenied({ status }: ManagedCluster): boolean {
   return findCondition(status?.conditions, clusterCondition.hubAccepted)?.status === 'False';
-}
-
-async function find<T>(
-  { client }: HubContext,
-  ref: (typeof wellKnown)[keyof typeof wellKnown],
-  key: { namespace?: string; name: string },
-): Promise<T | undefined> {
-  try {
-    return await client.get<T>(ref, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
 }

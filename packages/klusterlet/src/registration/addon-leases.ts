@@ -27,6 +27,7 @@ import {
 import {
   createController,
   type Env,
+  getIfThere,
   type Informer,
   type KubeClient,
   patchStatus,
@@ -178,14 +179,9 @@ export function planAddonHealth(
   return { condition, againInMs: lookPeriodMs };
 }
 
-async function readLease(
+function readLease(
   managed: KubeClient,
   key: { namespace: string; name: string },
 ): Promise<Lease | undefined> {
-  try {
-    return await managed.get<Lease>(wellKnown.leases, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  return getIfThere(managed, wellKnown.leases, key);
 }

@@ -3,7 +3,6 @@ import {
   clusterCondition,
   defaultLeaseDurationSeconds,
   formatMicroTime,
-  hasReason,
   isConditionTrue,
   type KubeObject,
   klusterletFieldManager,
@@ -14,6 +13,7 @@ import {
   type Controller,
   createController,
   type Env,
+  getIfThere,
   type Informer,
   type KubeClient,
   wellKnown,
@@ -72,14 +72,9 @@ export async function renewLease({
   return true;
 }
 
-async function getLease(
+function getLease(
   hub: KubeClient,
   key: { namespace: string; name: string },
 ): Promise<KubeObject | undefined> {
-  try {
-    return await hub.get<KubeObject>(wellKnown.leases, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  return getIfThere(hub, wellKnown.leases, key);
 }

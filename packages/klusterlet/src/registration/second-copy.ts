@@ -6,13 +6,12 @@
 import {
   agentNamespace,
   equal,
-  hasReason,
   hubKubeconfigSecretName,
   type KubeObject,
   hubKubeconfigSecretKeys as keys,
   klusterletFieldManager,
 } from '@flotilla/api';
-import { type KubeClient, loadKubeconfig, wellKnown, writeHubKubeconfig } from '@flotilla/kube';
+import { getIfThere, type KubeClient, loadKubeconfig, wellKnown, writeHubKubeconfig } from '@flotilla/kube';
 import { applyMarked } from './managed-definitions.js';
 import { type HubCredentials, isPair, type KlusterletConfig } from './state.js';
 
@@ -151,14 +150,9 @@ async function apply(managed: KubeClient, ref: typeof wellKnown.secrets, object:
   );
 }
 
-async function getSecret(
+function getSecret(
   managed: KubeClient,
   key: { namespace: string; name: string },
 ): Promise<KubeObject | undefined> {
-  try {
-    return await managed.get<KubeObject>(wellKnown.secrets, key);
-  } catch (error) {
-    if (hasReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  return getIfThere(managed, wellKnown.secrets, key);
 }
