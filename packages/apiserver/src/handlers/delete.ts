@@ -8,12 +8,11 @@ import {
   newBadRequest,
 } from '@flotilla/api';
 import { inVersion } from '../registry/converted-objects.js';
-import { storageRef } from '../registry/versions.js';
 import type { DeleteRequest } from '../registry/write-request.js';
 import type { ApiResponse } from '../server/handler.js';
-import { resourcePrefix } from '../storage/keys.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
 import { parseBody } from './body.js';
+import { listCandidates } from './candidates.js';
 import { type DeleteQuery, parseDeleteOptions, parseListQuery } from './options.js';
 import { madeList, objectResponse, type RespondOptions, valueResponse } from './represent.js';
 import { waitForLatest } from './revisions.js';
@@ -61,9 +60,9 @@ export async function removeCollection(
   const query = readOptions(deps, options);
   const selection = parseSelection(definition, list, request.namespace);
   await waitForLatest(deps.cache, request);
-  const { namespace, selectShown } = selection;
+  const { selectShown } = selection;
   const { clock } = options.env;
-  const found = await selectInSlices(deps.cache.list(resourcePrefix(storageRef(definition)), { namespace }), {
+  const found = await selectInSlices(listCandidates(deps.cache, { definition, selection }), {
     select: selectionTest(selection),
     limit: list.limit,
     clock,

@@ -75,6 +75,25 @@ describe('list', () => {
     expect(decodeContinue(token)).to.deep.equal({ revision: 7n, start: 'c1/a\0' });
   });
 
+  it('selects by a label the same of many objects, once there is an index of it', async () => {
+    for (let i = 0; i < 300; i++) await add(`${i % 7 === 0 ? 'd' : 'a'}-${i}`);
+    const expected = Array.from({ length: 43 }, (_, i) => `d-${i * 7}`).sort();
+    const query = 'labelSelector=tier%3Dhigh';
+    expect(names(await list(query))).to.deep.equal(expected);
+    await server.env.clock.advance(0);
+    expect(server.cache.stats().labelIndexes).to.equal(1);
+    expect(names(await list(query))).to.deep.equal(expected);
+    expect(names(await list(`${query}%2Ctier%3Dlow`))).to.deep.equal([]);
+    expect(names(await list(`${query}&limit=3`, ''))).to.deep.equal(expected.slice(0, 3));
+
+    await server.call(configMaps, 'patch', 'c1/d-0', { metadata: { labels: { tier: 'low' } } });
+    await server.call(configMaps, 'delete', 'c1/d-7');
+    expect(names(await list(query))).to.deep.equal(expected.filter((name) => !['d-0', 'd-7'].includes(name)));
+    await server.call(configMaps, 'deletecollection', 'c1/', undefined, { query });
+    expect(names(await list(query))).to.deep.equal([]);
+    expect(names(await list())).to.have.length(258);
+  });
+
   it('selects by labels and fields, without counting what remains', async () => {
     await add('a', 'b', 'c', 'd');
     expect(names(await list('labelSelector=tier%3Dhigh'))).to.deep.equal(['c', 'd']);

@@ -8,10 +8,11 @@ import { inVersion } from '../registry/converted-objects.js';
 import type { ObjectStore } from '../registry/object-store.js';
 import { storageRef } from '../registry/versions.js';
 import type { ApiResponse } from '../server/handler.js';
-import { objectKey, resourcePrefix } from '../storage/keys.js';
+import { resourcePrefix } from '../storage/keys.js';
 import { CompactedError, type Revision } from '../storage/store.js';
 import type { ListOptions, ListResult } from '../watch-cache/types.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
+import { listCandidates } from './candidates.js';
 import { decodeContinue, encodeContinue, newExpiredContinue } from './continue-token.js';
 import { type ListQuery, parseListQuery } from './options.js';
 import { cachedResponse, listResponse, type RespondOptions } from './represent.js';
@@ -129,16 +130,9 @@ async function readList(
   { request, query, selection, prefix, clock }: PageRequest,
   at: Pick<ListOptions, 'revision' | 'startAfter'>,
 ): Promise<ListResult> {
-  const { namespace, name } = selection;
-  const { definition } = request;
-  const select = selectionTest(selection);
-  const isKey = name !== undefined && (!definition.namespaced || namespace !== undefined);
-  if (isKey && at.revision === undefined && at.startAfter === undefined) {
-    const found = cache.get(objectKey({ ...storageRef(definition), namespace, name }));
-    const items = found !== undefined && (select === undefined || select(found)) ? [found] : [];
-    return { items, revision: cache.currentRevision, remaining: 0 };
-  }
   const { limit } = query;
-  if (select === undefined) return cache.list(prefix, { namespace, limit, ...at });
-  return selectInSlices(cache.list(prefix, { namespace, ...at }), { select, limit, clock, request });
+  const select = selectionTest(selection);
+  if (select === undefined) return cache.list(prefix, { namespace: selection.namespace, limit, ...at });
+  const candidates = listCandidates(cache, { definition: request.definition, selection, at });
+  return selectInSlices(candidates, { select, limit, clock, request });
 }

@@ -12,7 +12,7 @@ import {
 } from '@flotilla/api';
 import type { ResourceDefinition } from '../registry/resource.js';
 import { isInVersion, viewObject } from '../registry/versions.js';
-import type { CachedObject } from '../watch-cache/types.js';
+import type { CachedObject, LabelValue } from '../watch-cache/types.js';
 import type { ListQuery } from './options.js';
 
 export interface Selection {
@@ -20,6 +20,8 @@ export interface Selection {
   readonly namespace: string | undefined;
   /** Only objects of this name. */
   readonly name: string | undefined;
+  /** One label and value that all of them have; `select` asks for it, too. */
+  readonly having?: LabelValue;
   /** Everything else that was asked for; absent: all objects in scope. */
   readonly select: ((object: CachedObject) => boolean) | undefined;
   /** What can be asked only once a conversion webhook has brought objects to the version; absent: nothing. */
@@ -59,9 +61,11 @@ export function parseSelection(
     }
   }
   if (contradiction) tests.push(() => false);
+  const having = labels && labelValueOf(labels);
   return {
     namespace: contradiction ? namespace : scope,
     name,
+    ...(having && { having }),
     select: tests.length === 0 ? undefined : withMarks(marksOf(labels), all(tests, definition)),
     ...(shownTests.length > 0 && { selectShown: all(shownTests, definition) }),
     isFiltered,
@@ -97,6 +101,16 @@ function marksOf(labels: ParsedLabelSelector | undefined): readonly Buffer[] {
     const isOne = value !== undefined && others.length === 0;
     return [Buffer.from(isOne ? label + JSON.stringify(value) : label)];
   });
+}
+
+/** The first that is asked for by its value. */
+function labelValueOf({ requirements }: ParsedLabelSelector): LabelValue | undefined {
+  for (const { key, operator, values } of requirements) {
+    const [value, ...others] = values;
+    const isEquality = operator === '=' || operator === '==' || operator === 'in';
+    if (isEquality && value !== undefined && others.length === 0) return { label: key, value };
+  }
+  return undefined;
 }
 
 function withMarks(

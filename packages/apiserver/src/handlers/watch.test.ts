@@ -52,6 +52,19 @@ describe('watch', () => {
     expect(bookmark?.metadata).to.have.property('creationTimestamp', null);
   });
 
+  it('begins with the one object that it names, if that is selected', async () => {
+    await add('a', { on: 'yes' });
+    await add('b', { on: 'yes' });
+    const initial = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+    const watch = (query: string): Promise<TestSink> =>
+      server.watch(configMaps, 'c1/', { query: `${initial}&${query}` });
+    const one = await watch('fieldSelector=metadata.name%3Da&labelSelector=on%3Dyes');
+    const none = await watch('fieldSelector=metadata.name%3Da&labelSelector=on%3Dno');
+    await server.call(configMaps, 'patch', 'c1/a', { metadata: { labels: { on: 'no' } } });
+    expect(seen(one)).to.deep.equal(['ADDED a', 'BOOKMARK', 'DELETED a']);
+    expect(seen(none)).to.deep.equal(['BOOKMARK', 'ADDED a']);
+  });
+
   it('sends only what comes with sendInitialEvents=false', async () => {
     await add('a');
     const query = 'sendInitialEvents=false&resourceVersionMatch=NotOlderThan';

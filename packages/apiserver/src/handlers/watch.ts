@@ -12,6 +12,7 @@ import { resourcePrefix } from '../storage/keys.js';
 import { CompactedError, type Revision } from '../storage/store.js';
 import type { CacheWatch, ListResult, WatchOptions } from '../watch-cache/types.js';
 import type { WatchCache } from '../watch-cache/watch-cache.js';
+import { listCandidates } from './candidates.js';
 import { openConvertingWatch } from './converting-watch.js';
 import { type ListQuery, parseListQuery } from './options.js';
 import type { RespondOptions } from './represent.js';
@@ -100,7 +101,7 @@ function open(cache: WatchCache, opening: Opening, stream: WatchStream): WatchSt
       throw newExpired(`too old resource version: ${after} (${error.compacted})`);
     }
   }
-  const list = cache.list(prefix, { namespace });
+  const list = listCandidates(cache, { definition, selection });
   return {
     initial: initialState(list, opening),
     endOfInitial: query.sendInitialEvents === true ? list.revision : undefined,

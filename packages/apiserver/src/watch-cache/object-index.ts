@@ -4,6 +4,7 @@
  * replacing an object, the common write, moves nothing.
  */
 import { compareKeys } from '../storage/keys.js';
+import { keyOf, lowerBound, upperBound } from './key-order.js';
 import type { CachedObject } from './types.js';
 
 interface Bucket<T> {
@@ -97,29 +98,6 @@ export class ObjectIndex<T extends CachedObject> {
   }
 }
 
-function keyOf(item: CachedObject): string {
-  return item.key;
-}
-
 function scopeOf(bucket: Bucket<unknown>): string {
   return bucket.scope;
-}
-
-/** Index of the first item whose key is greater than `key`. */
-function upperBound(items: readonly CachedObject[], key: string): number {
-  const at = lowerBound(items, key, keyOf);
-  return items[at]?.key === key ? at + 1 : at;
-}
-
-/** Index of the first item whose key is not less than `key`. */
-function lowerBound<T>(items: readonly T[], key: string, keyOfItem: (item: T) => string): number {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const item = items[middle] as T; // in bounds
-    if (compareKeys(keyOfItem(item), key) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -6,6 +6,7 @@ import { compareKeys, type ParsedKey, parseKey } from '../storage/keys.js';
 import type { Revision } from '../storage/store.js';
 import type { CacheEntry } from './cached-object.js';
 import type { EventWindow } from './event-window.js';
+import { upperBound } from './key-order.js';
 import type { ObjectIndex } from './object-index.js';
 import type { CachedObject, ListOptions, ListResult } from './types.js';
 
@@ -13,6 +14,8 @@ export interface SnapshotSource {
   readonly objects: ObjectIndex<CacheEntry>;
   readonly window: EventWindow;
   readonly currentRevision: Revision;
+  /** Those of `objects` that are asked for, in key order; absent: all. */
+  readonly current?: readonly CacheEntry[] | undefined;
 }
 
 /** The caller has checked that `options.revision` is inside the window. */
@@ -20,7 +23,9 @@ export function listObjects(source: SnapshotSource, options: ListOptions): ListR
   const revision = options.revision ?? source.currentRevision;
   const undone = undoneSince(source.window, revision, options.namespace);
   const { namespace, startAfter, limit = 0 } = options;
-  const current = source.objects.iterate(namespace, startAfter);
+  const current = source.current
+    ? inRange(source.current, namespace, startAfter)
+    : source.objects.iterate(namespace, startAfter);
   const items: CachedObject[] = [];
   for (const item of undone.size === 0 ? current : merge(current, undone, startAfter)) {
     items.push(item);
@@ -30,6 +35,17 @@ export function listObjects(source: SnapshotSource, options: ListOptions): ListR
   const isComplete = limit === 0 || items.length < limit || last === undefined;
   const remaining = isComplete ? 0 : countAfter(source, { namespace, after: last.key, undone });
   return { items, revision, remaining };
+}
+
+function* inRange(
+  items: readonly CacheEntry[],
+  namespace: string | undefined,
+  startAfter: string | undefined,
+): Generator<CacheEntry> {
+  for (let at = startAfter === undefined ? 0 : upperBound(items, startAfter); at < items.length; at++) {
+    const item = items[at];
+    if (item !== undefined && (namespace === undefined || item.namespace === namespace)) yield item;
+  }
 }
 
 /** What each key changed since `revision` held at `revision`; undefined for keys that did not exist. */

@@ -84,6 +84,16 @@ export interface ListOptions {
   readonly limit?: number | undefined;
 }
 
+/** A label and the value that it is to have. */
+export interface LabelValue {
+  readonly label: string;
+  readonly value: string;
+}
+
+export interface CandidateOptions extends Omit<ListOptions, 'limit'> {
+  readonly having: LabelValue;
+}
+
 export interface ListResult {
   /** In key order. */
   readonly items: readonly CachedObject[];
@@ -115,7 +125,15 @@ export interface WatchCacheOptions {
   readonly eventsPerDelivery: number;
   /** And no more bytes of objects than about these, or a peer that reads well would still be given too much at once. */
   readonly bytesPerDelivery: number;
-  /** How often age and blocked watches are looked at. */
+  /** A resource with fewer objects is searched: that takes less than an index of its labels. */
+  readonly labelIndexFrom: number;
+  /** Labels of one resource that have an index at a time; who asks for others makes the cache search. */
+  readonly maxLabelIndexes: number;
+  /** After how long an index goes that nobody asks. */
+  readonly labelIndexIdleMs: number;
+  /** Objects that an index takes up in one turn of the event loop while it is built. */
+  readonly labelIndexObjectsPerTurn: number;
+  /** How often age, blocked watches and unused indexes are looked at. */
   readonly sweepIntervalMs: number;
   /** Freezes parsed objects deeply. For tests: it costs as much as parsing. */
   readonly freezeObjects: boolean;
@@ -129,6 +147,8 @@ export interface WatchCacheStats {
   readonly encodedBytes: number;
   readonly watches: number;
   readonly blockedWatches: number;
+  /** Of all resources. */
+  readonly labelIndexes: number;
   /** Watches ended as 'expired' or 'slow' so far. */
   readonly droppedWatches: number;
 }

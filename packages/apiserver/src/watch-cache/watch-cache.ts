@@ -19,6 +19,7 @@ import { Change, EncodedBytes } from './cache-event.js';
 import { CacheEntry, type EntryIdentity } from './cached-object.js';
 import { type Channel, Delivery, type Watch } from './delivery.js';
 import { EventWindow } from './event-window.js';
+import { LabelIndexes } from './label-indexes.js';
 import { ObjectIndex } from './object-index.js';
 import { defaultWatchCacheOptions } from './options.js';
 import { planResync } from './plan-resync.js';
@@ -26,6 +27,7 @@ import { listObjects } from './snapshot.js';
 import type {
   CachedObject,
   CacheWatch,
+  CandidateOptions,
   ListOptions,
   ListResult,
   WaitOptions,
@@ -44,6 +46,7 @@ export interface WatchCacheDependencies {
 
 interface Resource extends Channel {
   readonly objects: ObjectIndex<CacheEntry>;
+  readonly labels: LabelIndexes<CacheEntry>;
 }
 
 const none = 0n as Revision;
@@ -96,6 +99,7 @@ export class WatchCache {
     this.#sweepTimer?.cancel();
     this.#resyncTimer?.cancel();
     this.endAllWatches();
+    for (const { labels } of this.#resources.values()) labels.close();
     this.#waiters.end(new Error('the watch cache is closed'));
   }
 
@@ -114,6 +118,19 @@ export class WatchCache {
     const { objects, window } = this.#resource(prefix);
     if (options.revision !== undefined) assertHeld(window, options.revision);
     return listObjects({ objects, window, currentRevision: this.#revision }, options);
+  }
+
+  /**
+   * As `list`, without those that cannot have the label, as far as the cache can tell without looking at each: who asks
+   * still has to ask each object. Throws CompactedError likewise.
+   */
+  candidates(prefix: string, { having, ...options }: CandidateOptions): ListResult {
+    const { objects, labels, window } = this.#resource(prefix);
+    if (options.revision !== undefined) assertHeld(window, options.revision);
+    // Of a small namespace all are looked at sooner than all that have the label anywhere.
+    const isWorthIt = objects.count(options.namespace) >= this.#options.labelIndexFrom;
+    const current = isWorthIt ? labels.find(having) : undefined;
+    return listObjects({ objects, window, currentRevision: this.#revision, current }, options);
   }
 
   /** `prefix` is a resourcePrefix. Throws CompactedError when `after` has left the window. */
@@ -154,6 +171,7 @@ export class WatchCache {
       encodedBytes: this.#encoded.bytes,
       watches: this.#delivery.watches,
       blockedWatches: this.#delivery.blocked,
+      labelIndexes: [...this.#resources.values()].reduce((sum, { labels }) => sum + labels.size, 0),
       droppedWatches: this.#delivery.dropped,
     };
   }
@@ -261,9 +279,10 @@ export class WatchCache {
   }
 
   #place(identity: EntryIdentity, object: CacheEntry | undefined, previous: CacheEntry | undefined): void {
-    const { objects } = this.#resource(identity.prefix);
+    const { objects, labels } = this.#resource(identity.prefix);
     if (object !== undefined) objects.set(object);
     else objects.delete(identity.namespace, identity.key);
+    labels.replace(previous, object);
     this.#objectCount += (object === undefined ? 0 : 1) - (previous === undefined ? 0 : 1);
     this.#objectBytes += (object?.json.length ?? 0) - (previous?.json.length ?? 0);
   }
@@ -310,8 +329,9 @@ export class WatchCache {
 
   #sweep(): void {
     const deadline = this.#clock.monotonicMs() - this.#options.maxEventAgeMs;
-    for (const { window } of this.#resources.values()) {
+    for (const { window, labels } of this.#resources.values()) {
       while (window.oldest !== undefined && window.oldest.timeMs < deadline) this.#dropOldest(window);
+      labels.sweep();
     }
     this.#encoded.rotate();
     this.#delivery.sweep();
@@ -321,7 +341,9 @@ export class WatchCache {
     let resource = this.#resources.get(prefix);
     if (resource === undefined) {
       const window = new EventWindow(this.#startRevision);
-      resource = { objects: new ObjectIndex(), window, watches: new WatchSet<Watch>() };
+      const objects = new ObjectIndex<CacheEntry>();
+      const labels = new LabelIndexes({ objects, clock: this.#clock, options: this.#options });
+      resource = { objects, labels, window, watches: new WatchSet<Watch>() };
       this.#resources.set(prefix, resource);
     }
     return resource;
