@@ -101,6 +101,7 @@ function assemble(setup: WorkAgentSetup): Assembled {
       works.enqueue(name);
       remains.enqueue(inventories.nameFor(name));
     },
+    onDeleted: (work) => reconciler.deleted(work),
     onComplete: () => {
       for (const { metadata } of inventories.list()) remains.enqueue(metadata.name ?? '');
     },

@@ -46,6 +46,8 @@ interface Finalizing {
   readonly uid: string;
   /** Asked for before the first pass: if the work is gone by then, nothing but this pass has left anything. */
   readonly isFirst: boolean;
+  /** The hub has told the end of the work. One that only does not have it any more may have been restored. */
+  isDeleted?: true;
   readonly sinceMs: number;
   /** Resolves with what stood in the way, if anything did; never rejects. */
   readonly asked: Promise<unknown>;
@@ -72,6 +74,12 @@ export class WorkReconciler {
 
   constructor(deps: WorkReconcilerDependencies) {
     this.#deps = deps;
+  }
+
+  /** The hub has told of the end of a work; before `reconcile` for it. */
+  deleted({ metadata: { name = '', uid } }: ManifestWork): void {
+    const finalizing = this.#finalizing.get(name);
+    if (finalizing !== undefined && finalizing.uid === uid) finalizing.isDeleted = true;
   }
 
   async reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
@@ -112,7 +120,8 @@ export class WorkReconciler {
       if (told === undefined) return { requeueAfterMs: unreachableMs };
       const inventory = inventories.get(inventories.nameFor(name));
       // Deleted before it could wait for us, which the hub said only after the first pass.
-      if (inventory !== undefined && isAbsence(told.value)) await inventories.remove(inventory, signal);
+      if (inventory !== undefined && finalizing.isDeleted && isAbsence(told.value))
+        await inventories.remove(inventory, signal);
     }
     this.#finalizing.delete(name);
     this.#unheld.delete(name);
@@ -237,8 +246,11 @@ export class WorkReconciler {
     if (result.complete) await saved.settle(name);
     const obstacle = told?.value;
     if (obstacle !== undefined) {
+      // Deleted before it could wait for us, or lost by a hub that was restored: the watch will tell.
+      if (finalizing.isFirst && !finalizing.isDeleted && isAbsence(obstacle))
+        return { requeueAfterMs: unreachableMs };
       this.#finalizing.delete(name);
-      // Deleted before it could wait for us. What was there before this pass is left to the eviction.
+      // What was there before this pass is left to the eviction.
       if (finalizing.isFirst && isAbsence(obstacle)) await inventories.remove(pass.inventory, pass.signal);
       throw obstacle;
     }

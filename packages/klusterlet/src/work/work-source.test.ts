@@ -17,6 +17,7 @@ function work(generation: number, resourceVersion: string): ManifestWork {
 async function createSource() {
   const env = createTestEnv();
   const events: WatchEvent<ManifestWork>[] = [];
+  const deleted: string[] = [];
   let wake = (): void => undefined;
   const hub = {
     list: async () => ({ metadata: { resourceVersion: '10' }, items: [work(1, '10')] }),
@@ -37,16 +38,17 @@ async function createSource() {
     hub,
     clusterName: 'c',
     onChange: () => undefined,
+    onDeleted: ({ metadata: { name = '' } }) => deleted.push(name),
     onComplete: () => undefined,
   });
   source.start(createStopController().signal);
   await env.clock.settle();
-  const show = async (object: ManifestWork): Promise<void> => {
-    events.push({ type: 'MODIFIED', object });
+  const show = async (object: ManifestWork, type: 'MODIFIED' | 'DELETED' = 'MODIFIED'): Promise<void> => {
+    events.push({ type, object });
     wake();
     await env.clock.settle();
   };
-  return { source, show };
+  return { source, show, deleted };
 }
 
 describe('work source', () => {
@@ -76,5 +78,14 @@ describe('work source', () => {
     await show(work(2, '11'));
     source.acknowledge(work(2, '11'), work(5, '50'));
     expect(source.newest('web')?.metadata.resourceVersion).to.equal('11');
+  });
+
+  it('says which works the hub has deleted', async () => {
+    const { source, show, deleted } = await createSource();
+    await show(work(1, '11'));
+    expect(deleted).to.deep.equal([]);
+    await show(work(1, '12'), 'DELETED');
+    expect(source.get('web')).to.equal(undefined);
+    expect(deleted).to.deep.equal(['web']);
   });
 });

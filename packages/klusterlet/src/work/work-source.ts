@@ -44,6 +44,8 @@ export interface HubWorkSourceOptions {
   readonly clusterName: string;
   /** Called with the name of each work that appeared, changed or went; `status`: in nothing but its status. */
   readonly onChange: (name: string, what: 'work' | 'status') => void;
+  /** Called before `onChange` for a work whose deletion the hub has told, rather than not listing it any more. */
+  readonly onDeleted: (work: ManifestWork) => void;
   /** Called each time the whole list of the hub has become known. */
   readonly onComplete: () => void;
 }
@@ -71,8 +73,9 @@ class HubWorkSource implements WorkSource {
       namespace: options.clusterName,
       transform: (work) => this.#share(dropManagedFields(work)),
     });
-    this.#informer.onChange(({ type, object }) => {
+    this.#informer.onChange(({ type, object, isTold }) => {
       const name = object.metadata.name ?? '';
+      if (isTold) options.onDeleted(object);
       if (type !== 'deleted') options.onChange(name, this.#set(object));
       else if (this.#forget(object)) options.onChange(name, 'work');
     });

@@ -20,6 +20,8 @@ export interface Change<T> {
   readonly object: T;
   /** What an update replaced. */
   readonly old?: T;
+  /** Of a deletion: the server has told of it. Absent: a list did not show the object any more, for whatever reason. */
+  readonly isTold?: true;
 }
 
 export type ChangeHandler<T> = (change: Change<T>) => void;
@@ -326,7 +328,7 @@ class ResourceInformer<T extends KubeObject> implements Informer<T> {
     const old = this.#cache.delete(key);
     // The end of one that is wanted, but was never shown, is news to who has read it elsewhere.
     const object = last !== undefined && this.#options.keep !== undefined ? last : old && (last ?? old);
-    if (object !== undefined) this.#tellAll({ type: 'deleted', object });
+    if (object !== undefined) this.#tellAll({ type: 'deleted', object, ...(last && { isTold: true }) });
   }
 
   #tellAll(change: Change<T>): void {
