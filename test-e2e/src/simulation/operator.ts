@@ -9,7 +9,13 @@ import {
   findCondition,
   type ManagedCluster,
 } from '@flotilla/api';
-import { approveCluster, bootstrapTokenSecret, createBootstrapToken, revokeAgents } from '@flotilla/hub';
+import {
+  agentKeysOf,
+  approveCluster,
+  bootstrapTokenSecret,
+  createBootstrapToken,
+  revokeAgents,
+} from '@flotilla/hub';
 import { fromPem, parseCertificate, sleep, wellKnown } from '@flotilla/kube';
 import type { FleetCluster } from './fleet-cluster.js';
 import type { HubSnapshot } from './model/hub-model.js';
@@ -81,21 +87,27 @@ export class Operator {
     await this.#alone(cluster, async () => {
       const { clock, hub } = this.#world;
       const before = (await cluster.klusterlet.credentials())?.certificatePem;
-      let revokedMs = 0;
+      let isVoid = (_certificatePem: string): boolean => true;
+      let mustBeRefused = false;
       await this.#untilDone(async () => {
         const client = this.#world.adminClient();
-        revokedMs = await revokeAgents(client, { cluster: cluster.name, nowMs: clock.now() + hub.skewMs });
+        const key = { name: cluster.name };
+        const known = agentKeysOf(await client.get<ManagedCluster>(wellKnown.managedClusters, key));
+        const options = { cluster: cluster.name, nowMs: clock.now() + hub.skewMs };
+        const { fromMs, keys } = await revokeAgents(client, options);
+        isVoid = (pem) => datedMs(pem) < fromMs || keys.has(keyOf(pem));
+        // A restored hub may have dated one later that it knows nothing of.
+        const isKnown = before !== undefined && known.some(({ hash }) => hash === keyOf(before));
+        mustBeRefused = before !== undefined && (isKnown || datedMs(before) < fromMs);
       });
       await sleep(clock, Math.max(1000, awayMs));
-      // Of a clock that was ahead of its present self the hub may have a later time in the certificate.
-      if (before !== undefined && datedMs(before) < revokedMs) await tryRevoked(this.#world, cluster, before);
+      if (before !== undefined && mustBeRefused) await tryRevoked(this.#world, cluster, before);
       const { klusterlet } = cluster;
       const invite = (token: string): Promise<void> => klusterlet.giveToken(token);
       await this.#untilDone(async () => invite(await this.#newToken(cluster)));
       const isIn = async (): Promise<boolean> => {
         const now = (await klusterlet.credentials())?.certificatePem;
-        const isNew = now !== undefined && now !== before;
-        return isNew && (await this.#world.clusterProblems(cluster)).length === 0;
+        return now !== undefined && !isVoid(now) && (await this.#world.clusterProblems(cluster)).length === 0;
       };
       await this.#approve(cluster, { isIn, invite });
     });
@@ -251,6 +263,10 @@ export class Operator {
 }
 
 /** When the certificate was issued, by the hub's clock. */
+function keyOf(certificatePem: string): string {
+  return parseCertificate(fromPem('CERTIFICATE', certificatePem)).publicKeyHash;
+}
+
 function datedMs(certificatePem: string): number {
   return parseCertificate(fromPem('CERTIFICATE', certificatePem)).notBeforeMs + backdateMs;
 }

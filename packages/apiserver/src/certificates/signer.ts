@@ -158,7 +158,8 @@ async function reconcile(
 function refusal({ rules }: SignerOptions, csr: Csr, notBeforeMs: number): string | undefined {
   if (rules?.refuses === undefined) return undefined;
   try {
-    return rules.refuses({ subject: readRequest(csr), notBeforeMs });
+    const { publicKeyHash, ...subject } = readRequest(csr);
+    return rules.refuses({ subject, publicKeyHash, notBeforeMs });
   } catch (error) {
     if (error instanceof PkiError) return undefined;
     throw error;

@@ -1,10 +1,17 @@
 /** `hub deny`, `hub clusters remove` and `hub clusters revoke`: an operator's word on who is no member any more. */
-import { clusterNameLabel, hasReason, hubFieldManager, type KubeObject } from '@flotilla/api';
-import { type KubeClient, parseCertificate, type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
+import {
+  clusterNameLabel,
+  hasReason,
+  hubFieldManager,
+  type KubeObject,
+  type ManagedCluster,
+} from '@flotilla/api';
+import { type KubeClient, type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
 import { addCommand, confirm, ExitCode, parseDuration, UsageError } from '@flotilla/kube/cli';
 import { type Command, Option } from 'commander';
 import { type CertificateSigningRequest, isPending } from '../controllers/csr-approver.js';
-import { issuedAtMs, revokeAgents } from '../identity/revocations.js';
+import { agentKeysOf, certifiedKey } from '../identity/agent-keys.js';
+import { isRevoked, revokeAgents } from '../identity/revocations.js';
 import { decideCsr } from './approve.js';
 import type { Connection } from './connect.js';
 import { kubeconfigOption } from './connect.js';
@@ -82,9 +89,9 @@ function addRevokeCommand(clusters: Command, context: CommandContext): void {
     .addOption(kubeconfigOption())
     .action((name: string, options: HubOption & { yes?: boolean }) =>
       withHub(context, options, async (hub) => {
-        await mustFindCluster(hub.client, name);
+        const cluster = await mustFindCluster(hub.client, name);
         await mustWant(options, `void all certificates of ${name}?`);
-        await revoke(hub, name, 'hub clusters revoke');
+        await revoke(hub, cluster, 'hub clusters revoke');
         context.print(
           `${name}: all its certificates are void; to let it in again: "hub token create --cluster ${name}" and "klusterlet join" there`,
         );
@@ -98,16 +105,20 @@ async function mustWant({ yes }: { yes?: boolean }, question: string): Promise<v
 }
 
 /** Resolves when certificates that are issued from now on count. */
-async function revoke({ client, env }: Connection, cluster: string, by: string): Promise<void> {
+async function revoke({ client, env }: Connection, { metadata }: ManagedCluster, by: string): Promise<void> {
+  const cluster = metadata.name ?? '';
+  const former = agentKeysOf({ metadata });
   for (;;) {
-    const fromMs = await revokeAgents(client, { cluster, nowMs: await hubTimeMs(client, env) });
+    const nowMs = await hubTimeMs(client, env);
+    const revocation = await revokeAgents(client, { cluster, nowMs, former });
     await denyPending(client, { cluster, by, nowMs: env.clock.now() });
-    while ((await hubTimeMs(client, env)) < fromMs) await sleep(env.clock, pollMs / 5);
+    while ((await hubTimeMs(client, env)) < revocation.fromMs) await sleep(env.clock, pollMs / 5);
     // What was approved before may have been signed since.
-    const isLate = ({ metadata, status }: CertificateSigningRequest): boolean =>
-      status?.certificate !== undefined &&
-      Date.parse(metadata.creationTimestamp ?? '') < fromMs &&
-      issuedAtMs(parseCertificate(Buffer.from(status.certificate, 'base64').toString())) >= fromMs;
+    const isLate = (csr: CertificateSigningRequest): boolean => {
+      const key = certifiedKey(csr);
+      if (key === undefined || isRevoked(key, revocation)) return false;
+      return Date.parse(csr.metadata.creationTimestamp ?? '') < revocation.fromMs;
+    };
     if (!(await listCsrs(client, cluster)).some(isLate)) return;
   }
 }
@@ -135,13 +146,13 @@ function addRemoveCommand(clusters: Command, context: CommandContext): void {
     .addOption(kubeconfigOption())
     .action((name: string, options: HubOption & { force?: boolean; wait: number; yes?: boolean }) =>
       withHub(context, options, async (hub) => {
-        await mustFindCluster(hub.client, name);
+        const cluster = await mustFindCluster(hub.client, name);
         await mustWant(options, `remove ${name}, and delete what its works applied?`);
         if (options.force === true) {
           context.note(
             `warning: ${name} is removed without its klusterlet: what its works applied stays in the cluster, and nobody watches over it`,
           );
-          await revoke(hub, name, 'hub clusters remove');
+          await revoke(hub, cluster, 'hub clusters remove');
         }
         await hub.client.delete(wellKnown.managedClusters, { name });
         await untilGone(hub, {
@@ -152,7 +163,7 @@ function addRemoveCommand(clusters: Command, context: CommandContext): void {
         });
         if (options.wait === 0) context.print(`${name}: is being removed`);
         else {
-          await revoke(hub, name, 'hub clusters remove');
+          await revoke(hub, cluster, 'hub clusters remove');
           context.print(`${name}: removed`);
         }
       }),

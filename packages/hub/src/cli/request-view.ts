@@ -1,6 +1,5 @@
 /** What an operator has to see of a certificate request before saying yes: whose key, from where, instead of which. Pure. */
 
-import { createHash } from 'node:crypto';
 import { type KubeObject, keyFingerprint } from '@flotilla/api';
 import { PkiError, parseCertificateRequest } from '@flotilla/kube';
 import { sourceAddressAnnotation } from '../admission/csr-source-rule.js';
@@ -30,8 +29,7 @@ export function viewRequest(csr: CertificateSigningRequest, cluster: KubeObject 
 
 function hashOf(csr: CertificateSigningRequest): string | undefined {
   try {
-    const { publicKeyDer } = parseCertificateRequest(Buffer.from(csr.spec.request, 'base64').toString());
-    return `sha256:${createHash('sha256').update(publicKeyDer).digest('hex')}`;
+    return parseCertificateRequest(Buffer.from(csr.spec.request, 'base64').toString()).publicKeyHash;
   } catch (error) {
     if (error instanceof PkiError) return undefined;
     throw error;

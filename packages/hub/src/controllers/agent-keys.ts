@@ -4,9 +4,8 @@
  * cleared away before the next attempt, and nobody else knows the key.
  */
 import { hubFieldManager, parseTime } from '@flotilla/api';
-import { type Controller, createController, PkiError, parseCertificate, wellKnown } from '@flotilla/kube';
-import { type AgentKey, agentKeysAnnotation, agentKeysOf, withAgentKey } from '../identity/agent-keys.js';
-import { issuedAtMs } from '../identity/revocations.js';
+import { type Controller, createController, wellKnown } from '@flotilla/kube';
+import { agentKeysAnnotation, agentKeysOf, certifiedKey, withAgentKey } from '../identity/agent-keys.js';
 import { yieldingToOthers } from './cluster-write.js';
 import type { HubContext } from './context.js';
 import { type CertificateSigningRequest, readAgentRequest } from './csr-approver.js';
@@ -53,19 +52,4 @@ async function record({ client, clusters }: HubContext, csr: CertificateSigningR
       fieldManager: hubFieldManager,
     },
   );
-}
-
-function certifiedKey({ status }: CertificateSigningRequest): AgentKey | undefined {
-  if (!status?.certificate) return undefined;
-  try {
-    const certificate = parseCertificate(Buffer.from(status.certificate, 'base64').toString());
-    return {
-      hash: certificate.publicKeyHash,
-      issuedAtMs: issuedAtMs(certificate),
-      notAfterMs: certificate.notAfterMs,
-    };
-  } catch (error) {
-    if (error instanceof PkiError) return undefined; // what somebody else has signed is no certificate
-    throw error;
-  }
 }

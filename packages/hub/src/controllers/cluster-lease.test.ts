@@ -1,6 +1,7 @@
 import type { ManagedCluster } from '@flotilla/api';
 import { expect } from 'chai';
 import { agentKeysAnnotation } from '../identity/agent-keys.js';
+import type { Revocations } from '../identity/revocations.js';
 import { leaseRemainingMs, planSilence } from './cluster-lease.js';
 
 function cluster(keys = '', leaseDurationSeconds?: number): ManagedCluster {
@@ -25,9 +26,11 @@ describe('why nothing is heard of an agent', () => {
   const nowMs = Date.UTC(2026, 5, 1);
   const key = (issued: string, end: string): string => `sha256:ab@${issued}T00:00:00Z@${end}T00:00:00Z`;
   const good = key('2026-01-01', '2027-01-01');
-  const none = new Map<string, number>();
+  const revoked = (name: string, fromMs: number): Revocations =>
+    new Map([[name, { fromMs, keys: new Set<string>() }]]);
+  const none: Revocations = new Map();
 
-  const cases: readonly (readonly [string, string, ReadonlyMap<string, number>, string])[] = [
+  const cases: readonly (readonly [string, string, Revocations, string])[] = [
     ['nothing is known of its keys', '', none, 'ManagedClusterLeaseUpdateStopped'],
     ['its certificate is in time', good, none, 'ManagedClusterLeaseUpdateStopped'],
     ['it has ended', key('2025-01-01', '2026-05-31'), none, 'ManagedClusterAgentCertificateExpired'],
@@ -37,19 +40,9 @@ describe('why nothing is heard of an agent', () => {
       none,
       'ManagedClusterLeaseUpdateStopped',
     ],
-    ['it was revoked', good, new Map([['c1', Date.UTC(2026, 4, 1)]]), 'ManagedClusterAgentRevoked'],
-    [
-      'another cluster was',
-      good,
-      new Map([['c2', Date.UTC(2026, 4, 1)]]),
-      'ManagedClusterLeaseUpdateStopped',
-    ],
-    [
-      'it was before this one',
-      good,
-      new Map([['c1', Date.UTC(2025, 4, 1)]]),
-      'ManagedClusterLeaseUpdateStopped',
-    ],
+    ['it was revoked', good, revoked('c1', Date.UTC(2026, 4, 1)), 'ManagedClusterAgentRevoked'],
+    ['another cluster was', good, revoked('c2', Date.UTC(2026, 4, 1)), 'ManagedClusterLeaseUpdateStopped'],
+    ['it was before this one', good, revoked('c1', Date.UTC(2025, 4, 1)), 'ManagedClusterLeaseUpdateStopped'],
   ];
   for (const [name, keys, revocations, reason] of cases) {
     it(`${name}: ${reason}`, () => {

@@ -21,6 +21,7 @@ import {
 import { type Controller, createController, getIfThere, wellKnown } from '@flotilla/kube';
 import { agentKeysOf } from '../identity/agent-keys.js';
 import {
+  isRevoked,
   type Revocations,
   readRevocations,
   revocationsName,
@@ -132,9 +133,9 @@ export function planSilence(
 ): { readonly reason: string; readonly message: string } {
   const stopped = 'Registration agent stopped updating its lease.';
   const [newest] = agentKeysOf(cluster);
-  const revokedMs = revocations.get(cluster.metadata.name ?? '');
-  if (newest !== undefined && revokedMs !== undefined && newest.issuedAtMs < revokedMs) {
-    const message = `${stopped} The hub revoked its certificates at ${formatTime(revokedMs)}: it has to join again.`;
+  const revocation = revocations.get(cluster.metadata.name ?? '');
+  if (newest !== undefined && revocation !== undefined && isRevoked(newest, revocation)) {
+    const message = `${stopped} The hub revoked its certificates at ${formatTime(revocation.fromMs)}: it has to join again.`;
     return { reason: clusterReason.agentRevoked, message };
   }
   if (newest?.notAfterMs !== undefined && newest.notAfterMs <= nowMs) {

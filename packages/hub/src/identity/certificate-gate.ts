@@ -17,7 +17,7 @@ import {
 export interface CertificateGate {
   /** For the API server's authenticator. */
   readonly rules: {
-    refuses(certificate: Pick<Certificate, 'subject' | 'notBeforeMs'>): string | undefined;
+    refuses(certificate: Pick<Certificate, 'subject' | 'notBeforeMs' | 'publicKeyHash'>): string | undefined;
     whenExpired(certificate: Certificate, nowMs: number): ExpiredAgentUser | undefined;
   };
   /** Resolves when the revocations are known. */

@@ -1,19 +1,22 @@
 import { type KubeObject, newAlreadyExists, newNotFound } from '@flotilla/api';
 import type { KubeClient } from '@flotilla/kube';
 import { expect } from 'chai';
-import { readRevocations, revokeAgents, revokedAtMs } from './revocations.js';
+import { agentKeysAnnotation } from './agent-keys.js';
+import { type Revocations, readRevocations, revokeAgents, revokedAtMs } from './revocations.js';
 
 const subject = { group: '', resource: 'configmaps', name: 'flotilla-revoked-agents' };
 const atMs = Date.UTC(2026, 0, 1, 12);
 
 function certificate(issuedAtMs: number, commonName = 'system:open-cluster-management:c1:a1') {
-  return { subject: { commonName }, notBeforeMs: issuedAtMs - 300_000 } as unknown as Parameters<
-    typeof revokedAtMs
-  >[0]; // the rest is not read
+  return {
+    subject: { commonName },
+    notBeforeMs: issuedAtMs - 300_000,
+    publicKeyHash: 'sha256:aa',
+  } as unknown as Parameters<typeof revokedAtMs>[0]; // the rest is not read
 }
 
 describe('revoked certificates', () => {
-  const revocations = new Map([['c1', atMs]]);
+  const revocations: Revocations = new Map([['c1', { fromMs: atMs, keys: new Set<string>() }]]);
 
   it('are those of the cluster that were issued before', () => {
     expect(revokedAtMs(certificate(atMs - 1000), revocations)).to.equal(atMs);
@@ -25,12 +28,29 @@ describe('revoked certificates', () => {
     expect(revokedAtMs(certificate(atMs - 1000), new Map())).to.equal(undefined);
   });
 
+  it('are those of a key that was named, whatever their date', () => {
+    const named = (key: string): Revocations => new Map([['c1', { fromMs: atMs, keys: new Set([key]) }]]);
+    expect(revokedAtMs(certificate(atMs + 3_600_000), named('sha256:aa'))).to.equal(atMs);
+    expect(revokedAtMs(certificate(atMs + 3_600_000), named('sha256:bb'))).to.equal(undefined);
+  });
+
   it('are read from the ConfigMap, without what is no time', () => {
-    const data = { c1: '2026-01-01T12:00:00Z', c2: 'soon' };
+    const data = {
+      ...{ c1: '2026-01-01T12:00:00Z', 'c1.keys': 'sha256:aa,sha256:bb' },
+      ...{ c2: 'soon', 'c3.keys': '2026-01-01T12:00:00Z' },
+    };
     const configMap: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: {}, data };
-    expect([...readRevocations(configMap)]).to.deep.equal([['c1', atMs]]);
+    expect([...readRevocations(configMap)]).to.deep.equal([
+      ['c1', { fromMs: atMs, keys: new Set(['sha256:aa', 'sha256:bb']) }],
+    ]);
     expect(readRevocations(undefined).size).to.equal(0);
   });
+
+  const dated = (hash: string, time: string): string => `sha256:${hash}@${time}@2027-01-01T00:00:00Z`;
+  const annotations = {
+    [agentKeysAnnotation]: [dated('cc', '2026-01-01T14:00:00Z'), dated('dd', '2026-01-01T11:00:00Z')].join(),
+  };
+  const cluster: KubeObject = { apiVersion: 'x/v1', kind: 'ManagedCluster', metadata: { annotations } };
 
   /** Refuses the first patches and creations with these. */
   function fake(patchErrors: Error[], createErrors: Error[] = []) {
@@ -42,8 +62,10 @@ describe('revoked certificates', () => {
       return Promise.resolve({});
     };
     const client = {
+      get: async () => cluster,
+      list: async () => ({ items: [] }),
       patch: (_ref: unknown, _key: unknown, { body }: { body: object }) => act(patchErrors, body),
-      create: (_ref: unknown, body: { data: object }) => act(createErrors, { data: body.data }),
+      create: (_ref: unknown, { data = 'made' }: { data?: object | string }) => act(createErrors, { data }),
     } as unknown as KubeClient; // nothing else is asked for
     return { client, writes };
   }
@@ -56,10 +78,13 @@ describe('revoked certificates', () => {
       [newAlreadyExists(subject)],
     ),
   };
+  const data = { c1: '2026-01-01T12:00:01Z', 'c1.keys': 'sha256:cc' };
   for (const [name, { client, writes }] of Object.entries(paths)) {
-    it(`count from the next whole second, ${name}`, async () => {
-      expect(await revokeAgents(client, { cluster: 'c1', nowMs: atMs + 400 })).to.equal(atMs + 1000);
-      expect(writes).to.deep.equal([{ data: { c1: '2026-01-01T12:00:01Z' } }]);
+    it(`are void from the next whole second on, and what the hub has dated later, ${name}`, async () => {
+      const { fromMs, keys } = await revokeAgents(client, { cluster: 'c1', nowMs: atMs + 400 });
+      expect(fromMs).to.equal(atMs + 1000);
+      expect([...keys]).to.deep.equal(['sha256:cc']);
+      expect(writes.at(-1)).to.deep.equal({ data });
     });
   }
 

@@ -3,6 +3,7 @@
  * that the requester holds the key. What a request asks for is only a wish; the signer decides. Pure.
  */
 import type { KeyObject } from 'node:crypto';
+import { hashOf } from './certificate.js';
 import {
   contextTag,
   type DerNode,
@@ -58,6 +59,8 @@ export interface CertificateRequestOptions {
 export interface CertificateRequest extends DistinguishedName, AlternativeNames {
   /** SubjectPublicKeyInfo. */
   readonly publicKeyDer: Uint8Array;
+  /** As of a certificate. */
+  readonly publicKeyHash: string;
   readonly keyType: KeyType;
   /** It asks to be a certificate authority. */
   readonly isCa: boolean;
@@ -117,6 +120,7 @@ function readRequest(pem: string): CertificateRequest {
     ...readAlternativeNames(extensions.get(oid.subjectAltName)),
     isCa: readBasicConstraints(extensions.get(oid.basicConstraints)).isCa,
     publicKeyDer: spki,
+    publicKeyHash: hashOf(spki),
     keyType,
   };
 }

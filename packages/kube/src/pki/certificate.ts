@@ -99,7 +99,8 @@ export function publicKeyHash(certificate: string | Uint8Array): string {
   return parseCertificate(certificate).publicKeyHash;
 }
 
-function hashOf(spki: Uint8Array): string {
+/** Of a SubjectPublicKeyInfo: `sha256:<hex>`. */
+export function hashOf(spki: Uint8Array): string {
   return `sha256:${createHash('sha256').update(spki).digest('hex')}`;
 }
 
