@@ -11,9 +11,7 @@ export interface CertificateRules {
    * Why the certificate is not believed although it is in order: a sentence for its holder. None is issued that would
    * not be believed: its request waits.
    */
-  refuses?(
-    certificate: Pick<Certificate, 'subject' | 'notBeforeMs' | 'publicKeyHash'>,
-  ): string | undefined;
+  refuses?(certificate: Pick<Certificate, 'subject' | 'notBeforeMs' | 'publicKeyHash'>): string | undefined;
   /**
    * Whom a certificate that was in order until it expired stands for; undefined: nobody. The connection has proved
    * that its peer holds the key. The user should be able to do nothing but get a new certificate.
