@@ -178,6 +178,7 @@ describe('fuzzed schemas', () => {
   fuzz({
     name: 'structural schemas',
     cases: fc.tuple(mutated([schema], 4), mutated([object], 2)),
+    past: [[{ type: 'array', 'x-kubernetes-list-type': 'set', items: null }, {}]],
     check: ([candidate, value]) => {
       const problems = validateStructuralSchema(candidate as Schema, { path: 'schema' } as never);
       if (problems.length > 0) return;
@@ -191,6 +192,7 @@ describe('fuzzed schemas', () => {
   fuzz({
     name: 'works at admission',
     cases: mutated([work], 4),
+    past: [{ ...work, metadata: { name: { length: { toString: null } } } }],
     check: (value) => {
       const candidate = asMap(value);
       const { schema: workSchema } = manifestWorkKind as unknown as { schema: Schema };

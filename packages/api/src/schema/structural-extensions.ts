@@ -1,7 +1,7 @@
 /**
  * The part of the structural check that deals with list types, map types and defaults. Called by structural.ts.
  */
-import { clone } from '../json.js';
+import { clone, isObject } from '../json.js';
 import type { FieldError } from '../status.js';
 import { hasDefault } from './compile.js';
 import { applyDefaultsToValue } from './default.js';
@@ -31,7 +31,7 @@ export function checkListType(schema: Schema, { path, errors }: Sink): void {
     errors.push(invalid(`${path}.type`, schema.type ?? '', detail));
     return;
   }
-  if (schema.items === undefined || Array.isArray(schema.items)) return;
+  if (!isObject(schema.items)) return; // what else it may be is told elsewhere
   if (type === 'set') checkSetItems(schema.items, { path: `${path}.items`, errors });
   if (type === 'map') checkMapKeys(schema, { path, errors });
 }

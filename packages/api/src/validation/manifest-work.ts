@@ -37,8 +37,8 @@ export function validateManifestWork(
 }
 
 /** The klusterlet could not record such a work in its cluster, and OCM's agent would only log that. */
-function validateName(name: string): void {
-  if (name.length <= manifestWorkNameMaxLength) return;
+function validateName(name: unknown): void {
+  if (typeof name === 'string' && name.length <= manifestWorkNameMaxLength) return;
   throw newBadRequest(
     `metadata.name: Invalid value: ${JSON.stringify(name)}: must be no more than ${manifestWorkNameMaxLength} characters, since it becomes part of the name of an AppliedManifestWork`,
   );

@@ -152,7 +152,12 @@ function compareValues(a: unknown, b: unknown): number {
   if (isObject(a) && isObject(b)) return compareFields(Object.entries(a), Object.entries(b));
   if (typeof a !== typeof b) return typeOrder.indexOf(typeof a) - typeOrder.indexOf(typeof b);
   if (typeof a === 'number' && typeof b === 'number') return a - b;
-  return compareText(String(a), String(b));
+  return compareText(textOf(a), textOf(b));
+}
+
+/** Of whatever JSON holds; `String` would ask an object for its own `toString`. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 function compareFields(a: readonly [string, unknown][], b: readonly [string, unknown][]): number {

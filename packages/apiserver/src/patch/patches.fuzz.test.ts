@@ -83,6 +83,10 @@ const object = mutated([live], 2).map((value) =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {},
 );
 
+function withFinalizers(...finalizers: unknown[]): object {
+  return { ...live, metadata: { ...live.metadata, finalizers } };
+}
+
 describe('fuzzed patches', () => {
   fuzz({
     name: 'JSON patches',
@@ -119,6 +123,15 @@ describe('fuzzed patches', () => {
         },
       ),
     ),
+    past: [
+      [
+        withFinalizers({ toString: null }),
+        [
+          [withFinalizers([]), 'one', 'apply'],
+          [live, 'one', 'put'],
+        ],
+      ],
+    ],
     check: ([first, writes]) => {
       let object: KubeObject | undefined;
       for (const [at, [value, manager, how]] of [[first, 'one', 'put'] as const, ...writes].entries()) {
