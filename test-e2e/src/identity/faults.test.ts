@@ -25,20 +25,22 @@ describe('faults of identity', () => {
   beforeEach(async () => {
     world = new World({ seed: seed++, clusters: [{ name, minor: 32 }] });
     await world.start();
-    await passing(
-      world.user.create(wellKnown.manifestWorks, {
-        apiVersion: 'work.open-cluster-management.io/v1',
-        kind: 'ManifestWork',
-        metadata: { name: 'w', namespace: name },
-        spec: { workload: { manifests: [configMap('1')] } },
-      }),
-    );
+    await passing(world.user.create(wellKnown.manifestWorks, work('1')));
     await until('the work is applied', async () => (await value()) === '1');
   });
   afterEach(() => {
     world.close();
     expect(world.breaches.filter(({ promise }) => promise === 'start')).to.deep.equal([]);
   });
+
+  function work(v: string): KubeObject {
+    return {
+      apiVersion: 'work.open-cluster-management.io/v1',
+      kind: 'ManifestWork',
+      metadata: { name: 'w', namespace: name },
+      spec: { workload: { manifests: [configMap(v)] } },
+    };
+  }
 
   function configMap(v: string): KubeObject {
     return {
@@ -158,6 +160,39 @@ describe('faults of identity', () => {
     );
     await drift();
     await corrected();
+  });
+
+  it('certificate expired while the cluster was being removed: it is renewed, and what works applied goes first', async () => {
+    c1().klusterlet.crash();
+    await passing(world.user.delete(wellKnown.managedClusters, { name }));
+    await sleepFor(366 * dayMs);
+    await startHub();
+    expect(await value()).to.equal('1');
+    c1().klusterlet.revive();
+    const isKnown = async (): Promise<boolean> => {
+      const { items } = await world.user.list<ManagedCluster>(wellKnown.managedClusters);
+      return items.some(({ metadata }) => metadata.name === name);
+    };
+    await until('the cluster is gone', async () => !(await isKnown()));
+    expect(await value()).to.equal(undefined);
+  });
+
+  it('its namespace on the hub deleted: works go, and namespace, rights and heartbeat come back', async () => {
+    const { metadata: before } = await passing(world.user.get(wellKnown.namespaces, { name }));
+    c1().klusterlet.crash();
+    await passing(world.user.delete(wellKnown.namespaces, { name }));
+    await world.clock.advance(60_000);
+    // It has to clean up before all of its rights go.
+    expect(await value()).to.equal('1');
+    c1().klusterlet.revive();
+    await until('there is another namespace', async () => {
+      const { metadata } = await world.user.get<KubeObject>(wellKnown.namespaces, { name });
+      return metadata.uid !== before.uid && metadata.deletionTimestamp === undefined;
+    });
+    expect(await value()).to.equal(undefined);
+    await passing(world.user.create(wellKnown.manifestWorks, work('2')));
+    await until('a new work is applied', async () => (await value()) === '2');
+    await until('the hub calls it available', async () => (await world.clusterProblems(c1())).length === 0);
   });
 
   it('key file truncated: goes on from the copy in its cluster', async () => {

@@ -84,7 +84,6 @@ async function whyNotRenewed(
   const managed = await getIfThere<ManagedCluster>(client, wellKnown.managedClusters, { name: cluster });
   if (managed === undefined)
     return `the hub does not know the cluster ${cluster} any more: join again with a new join string`;
-  if (managed.metadata.deletionTimestamp !== undefined) return `the cluster ${cluster} is being removed`;
   if (managed.spec?.hubAcceptsClient !== true) return `the hub does not accept the cluster ${cluster}`;
   const [key = ''] = user.extra?.[expiredAgentKeyExtra] ?? [];
   return agentKeysOf(managed).some(({ hash }) => hash === key)

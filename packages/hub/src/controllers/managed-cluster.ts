@@ -53,6 +53,11 @@ export function createManagedClusterController(context: HubContext): Controller 
     reconcile: yieldingToOthers((name) => reconcile(context, { name, settled })),
   });
   context.clusters.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
+  // A namespace that somebody deletes loses its lease at once; what else was in it has to come back, too.
+  context.leases.onChange(({ type, object }) => {
+    const name = object.metadata.namespace ?? '';
+    if (type === 'deleted' && settled.delete(name)) controller.enqueue(name);
+  });
   for (const informer of [context.works, context.addons]) {
     informer.onChange(({ type, object }) => {
       if (type === 'deleted') controller.enqueue(object.metadata.namespace ?? '');
@@ -79,7 +84,7 @@ async function reconcile(
     if (isAccepted && known !== undefined && known.uid === cluster.metadata.uid && now < known.untilMs) {
       return undefined;
     }
-    await accept(context, cluster, name);
+    if (!(await accept(context, cluster, name))) return { requeueAfterMs: removalRetryMs };
     settled.set(name, { uid: cluster.metadata.uid ?? '', untilMs: now + resyncMs });
     return { requeueAfterMs: resyncMs };
   }
@@ -92,14 +97,18 @@ async function reconcile(
   return undefined;
 }
 
-async function accept(context: HubContext, cluster: ManagedCluster, name: string): Promise<void> {
+/** False while its namespace is going, without which it has no rights. */
+async function accept(context: HubContext, cluster: ManagedCluster, name: string): Promise<boolean> {
   const held = await addFinalizers(context, cluster, acceptedFinalizers);
   const { labels } = context.policies;
   // Its first request needs the role. What can be written together shares the disk's sync.
+  let isThere = false;
   await allOf([
     apply(context, wellKnown.clusterRoles, clusterRole(name, { accepted: true, labels })),
     apply(context, wellKnown.clusterRoleBindings, clusterRoleBinding(name, labels)),
-    applyNamespace(context, name),
+    applyNamespace(context, name).then((is) => {
+      isThere = is;
+    }),
   ]);
   await writeCondition(context, newestAccepted(context, held), {
     type: clusterCondition.hubAccepted,
@@ -107,6 +116,7 @@ async function accept(context: HubContext, cluster: ManagedCluster, name: string
     reason: clusterReason.accepted,
     message: 'Accepted by hub cluster admin',
   });
+  return isThere;
 }
 
 /** Others have written to it meanwhile, as a rule: its key was recorded, or a taint. */
@@ -119,16 +129,22 @@ function newestAccepted({ clusters }: HubContext, held: ManagedCluster): Managed
   return isAccepted ? newest : held;
 }
 
-async function applyNamespace(context: HubContext, name: string): Promise<void> {
+/** False: somebody has deleted it, and it waits for what is in it, as the klusterlet's right to clean up its works. */
+async function applyNamespace(context: HubContext, name: string): Promise<boolean> {
   const { labels } = context.policies;
-  await apply(context, wellKnown.namespaces, clusterNamespace(name, labels));
+  const { metadata } = await apply(context, wellKnown.namespaces, clusterNamespace(name, labels));
+  if (metadata.deletionTimestamp !== undefined) {
+    await removeWorkBinding(context, name);
+    return false;
+  }
   await allOf(
     clusterRoleBindings(name, labels).map((binding) => apply(context, wellKnown.roleBindings, binding)),
   );
+  return true;
 }
 
 /** Waits for all, so that none is left running, and fails as the first that failed. */
-async function allOf(writes: readonly Promise<void>[]): Promise<void> {
+async function allOf(writes: readonly Promise<unknown>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(writes)) {
     if (outcome.status === 'rejected') throw outcome.reason;
   }
@@ -268,9 +284,9 @@ async function apply(
   { client }: Pick<HubContext, 'client'>,
   ref: ResourceRef,
   object: KubeObject,
-): Promise<void> {
+): Promise<KubeObject> {
   const { name = '', namespace } = object.metadata;
-  await client.patch(
+  return client.patch<KubeObject>(
     ref,
     { name, ...(namespace !== undefined && { namespace }) },
     { type: 'apply', body: object, fieldManager: hubFieldManager, force: true },
