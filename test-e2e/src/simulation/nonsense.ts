@@ -12,6 +12,10 @@ interface Nonsense {
   readonly says: RegExp;
 }
 
+/** Before anything else: the namespace is going, or not there. */
+const isAway =
+  /namespaces? "?[^ ]* (not found|because it is being terminated)|because it is being terminated/;
+
 const apiVersion = 'work.open-cluster-management.io/v1';
 const good = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'nonsense', namespace: 'default' } };
 const workOf = (...manifests: unknown[]): object => ({ spec: { workload: { manifests } } });
@@ -54,7 +58,9 @@ async function ask(world: World, namespace: string, { body, says }: Nonsense): P
     world.breach('P9', `a work was taken that cannot be: ${JSON.stringify(body).slice(0, 200)}`);
   } catch (error) {
     if (error instanceof TransportError) return error.message;
-    const isWell = error instanceof StatusError && (error.code >= 500 || says.test(error.message));
+    const isWell =
+      error instanceof StatusError &&
+      (error.code >= 500 || says.test(error.message) || isAway.test(error.message));
     if (!isWell) world.breach('P9', `refused with a word that helps nobody: ${String(error)}`);
   }
   if (world.observer.works.has(`${namespace}/${name}`))

@@ -20,6 +20,8 @@ export interface ObserverOptions {
   readonly onCheck: (promise: string) => void;
   /** Whether an edition of a work may change an object that is there. */
   readonly mayWrite: (token: string, key: string) => boolean;
+  /** Whether an edition of a work is more than a plan. */
+  readonly mayBeDone: (token: string) => boolean;
   /** Whether the cluster's klusterlet has this edition of a work on disk. */
   readonly hasSaved: (cluster: string, token: string) => boolean;
 }
@@ -135,7 +137,7 @@ export class Observer {
     view.objects.set(event.key, { object, ownedSince: ownedSince(object, ownersBefore, nowMs) });
     view.keys.add(event.key);
     const token = tokenOf(object);
-    if (token?.startsWith(planTokenPrefix)) {
+    if (token !== undefined && (token.startsWith(planTokenPrefix) || !this.#options.mayBeDone(token))) {
       this.#options.onBreach('P9', `${name} ${event.key}: what was only asked about was done (${token})`);
     }
     if (token !== undefined) this.#judgeOrder(name, event.key, token);

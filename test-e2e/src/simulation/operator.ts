@@ -1,5 +1,5 @@
 /**
- * Whoever runs the hub and the clusters: lets clusters in, revokes and lets in again, leaves and comes back, builds
+ * Whoever runs the hub and the clusters: lets clusters in, revokes and lets in again, removes, leaves and comes back, builds
  * clusters anew, restores the hub from a back-up, confirms deletions that klusterlets hold. What fails on the way is
  * done again until it is done. Called by the world and by the run of a scenario.
  */
@@ -7,6 +7,7 @@ import {
   clusterCondition,
   confirmDeletionAnnotation,
   findCondition,
+  type KubeObject,
   type ManagedCluster,
 } from '@flotilla/api';
 import {
@@ -16,12 +17,15 @@ import {
   createBootstrapToken,
   revokeAgents,
 } from '@flotilla/hub';
-import { fromPem, parseCertificate, sleep, wellKnown } from '@flotilla/kube';
+import { fromPem, parseCertificate, type ResourceRef, sleep, wellKnown } from '@flotilla/kube';
 import type { FleetCluster } from './fleet-cluster.js';
 import type { HubSnapshot } from './model/hub-model.js';
 import type { Backup } from './server-process.js';
 import { tryRevoked } from './thief.js';
+import { judgeWorks } from './user.js';
 import type { World } from './world.js';
+
+type AgentKey = ReturnType<typeof agentKeysOf>[number];
 
 const retryMs = 3000;
 const approvalMs = 20_000;
@@ -44,8 +48,8 @@ export class Operator {
   readonly #world: World;
   /** Clusters that an operator is at work with. */
   readonly #busy = new Set<string>();
-  /** Of them those that only the hub's mind is changed about: nothing is done to their klusterlet. */
-  readonly #denied = new Set<string>();
+  /** Of them those that only the hub is told something about: nothing is done to their klusterlet. */
+  readonly #remote = new Set<string>();
   /** Clusters whose klusterlet is not there at present, on purpose. */
   readonly #absent = new Set<string>();
   #backup: { readonly store: Backup; readonly model: HubSnapshot } | undefined;
@@ -60,7 +64,7 @@ export class Operator {
 
   /** Something is done to its klusterlet. */
   disturbs(cluster: string): boolean {
-    return this.#busy.has(cluster) && !this.#denied.has(cluster);
+    return this.#busy.has(cluster) && !this.#remote.has(cluster);
   }
 
   /** Nobody else is to start its klusterlet. */
@@ -84,32 +88,88 @@ export class Operator {
 
   /** Voids its certificates, and after a while gives it a token to come in again. */
   async revoke(cluster: FleetCluster, awayMs: number): Promise<void> {
+    await this.#alone(cluster, () => this.#revokeAndInvite(cluster, awayMs));
+  }
+
+  /** `former`: keys of a cluster that the hub does not know any more. */
+  async #revokeAndInvite(cluster: FleetCluster, awayMs: number, former?: readonly AgentKey[]): Promise<void> {
+    const { clock, hub } = this.#world;
+    const before = (await cluster.klusterlet.credentials())?.certificatePem;
+    let isVoid = (_certificatePem: string): boolean => true;
+    let mustBeRefused = false;
+    await this.#untilDone(async () => {
+      const client = this.#world.adminClient();
+      const key = { name: cluster.name };
+      const known = former ?? agentKeysOf(await client.get<ManagedCluster>(wellKnown.managedClusters, key));
+      const options = { cluster: cluster.name, nowMs: clock.now() + hub.skewMs, former: known };
+      const { fromMs, keys } = await revokeAgents(client, options);
+      isVoid = (pem) => datedMs(pem) < fromMs || keys.has(keyOf(pem));
+      // A restored hub may have dated one later that it knows nothing of.
+      const isKnown = before !== undefined && known.some(({ hash }) => hash === keyOf(before));
+      mustBeRefused = before !== undefined && (isKnown || datedMs(before) < fromMs);
+    });
+    await sleep(clock, Math.max(1000, awayMs));
+    if (before !== undefined && mustBeRefused) await tryRevoked(this.#world, cluster, before);
+    const { klusterlet } = cluster;
+    const invite = (token: string): Promise<void> => klusterlet.giveToken(token);
+    await this.#untilDone(async () => invite(await this.#newToken(cluster)));
+    const isIn = async (): Promise<boolean> => {
+      const now = (await klusterlet.credentials())?.certificatePem;
+      return now !== undefined && !isVoid(now) && (await this.#world.clusterProblems(cluster)).length === 0;
+    };
+    await this.#approve(cluster, { isIn, invite });
+  }
+
+  /** As `hub clusters remove`; after a while it is given a new token. */
+  async remove(cluster: FleetCluster, awayMs: number): Promise<void> {
     await this.#alone(cluster, async () => {
-      const { clock, hub } = this.#world;
-      const before = (await cluster.klusterlet.credentials())?.certificatePem;
-      let isVoid = (_certificatePem: string): boolean => true;
-      let mustBeRefused = false;
-      await this.#untilDone(async () => {
-        const client = this.#world.adminClient();
-        const key = { name: cluster.name };
-        const known = agentKeysOf(await client.get<ManagedCluster>(wellKnown.managedClusters, key));
-        const options = { cluster: cluster.name, nowMs: clock.now() + hub.skewMs };
-        const { fromMs, keys } = await revokeAgents(client, options);
-        isVoid = (pem) => datedMs(pem) < fromMs || keys.has(keyOf(pem));
-        // A restored hub may have dated one later that it knows nothing of.
-        const isKnown = before !== undefined && known.some(({ hash }) => hash === keyOf(before));
-        mustBeRefused = before !== undefined && (isKnown || datedMs(before) < fromMs);
+      const { name } = cluster;
+      this.#backup = undefined; // the cluster of that time is not the one that joins then
+      await this.#clearing(cluster, async () => {
+        const keys = new Map<string, AgentKey>();
+        await this.#delete(wellKnown.managedClusters, name, (seen) => {
+          for (const key of agentKeysOf(seen)) keys.set(key.hash, key);
+        });
+        this.#world.model.hub.forgetLabel(name);
+        await this.#revokeAndInvite(cluster, awayMs, [...keys.values()]);
       });
-      await sleep(clock, Math.max(1000, awayMs));
-      if (before !== undefined && mustBeRefused) await tryRevoked(this.#world, cluster, before);
-      const { klusterlet } = cluster;
-      const invite = (token: string): Promise<void> => klusterlet.giveToken(token);
-      await this.#untilDone(async () => invite(await this.#newToken(cluster)));
-      const isIn = async (): Promise<boolean> => {
-        const now = (await klusterlet.credentials())?.certificatePem;
-        return now !== undefined && !isVoid(now) && (await this.#world.clusterProblems(cluster)).length === 0;
-      };
-      await this.#approve(cluster, { isIn, invite });
+    });
+  }
+
+  /** As `kubectl delete namespace`; the hub makes it anew, in its own time. */
+  async wipeNamespace(cluster: FleetCluster): Promise<void> {
+    await this.#alone(cluster, async () => {
+      this.#remote.add(cluster.name);
+      await this.#clearing(cluster, () => this.#delete(wellKnown.namespaces, cluster.name));
+      this.#remote.delete(cluster.name);
+    });
+  }
+
+  /** All works of the cluster go with what `act` removes; it looks at the last of them. */
+  async #clearing({ name }: FleetCluster, act: () => Promise<void>): Promise<void> {
+    const { model } = this.#world;
+    model.hub.clear(name, true);
+    await act();
+    await this.#untilDone(async () => judgeWorks(this.#world, await this.#world.listWorks()));
+    model.hub.clear(name, false);
+  }
+
+  /** Until it is gone, or another one is in its place. */
+  async #delete(
+    ref: ResourceRef,
+    name: string,
+    onSeen: (object: KubeObject) => void = () => undefined,
+  ): Promise<void> {
+    let uid: string | undefined;
+    await this.#untilDone(async () => {
+      const client = this.#world.adminClient();
+      const { items } = await client.list<KubeObject>(ref, { metadataOnly: true });
+      const found = items.find(({ metadata }) => metadata.name === name);
+      uid ??= found?.metadata.uid;
+      if (found === undefined || found.metadata.uid !== uid) return;
+      onSeen(found);
+      if (found.metadata.deletionTimestamp === undefined) await client.delete(ref, { name });
+      throw new Error('not gone yet');
     });
   }
 
@@ -123,11 +183,11 @@ export class Operator {
           const client = this.#world.adminClient();
           await client.patch(wellKnown.managedClusters, { name }, { type: 'merge', body });
         });
-      this.#denied.add(name);
+      this.#remote.add(name);
       await accept(false);
       await sleep(this.#world.clock, Math.max(1000, awayMs));
       await accept(true);
-      this.#denied.delete(name);
+      this.#remote.delete(name);
     });
   }
 
@@ -199,8 +259,9 @@ export class Operator {
   async confirmHeldDeletions(): Promise<void> {
     if (!this.#world.hub.isReady) return;
     const client = this.#world.adminClient();
-    for (const { name } of this.#world.clusters) {
-      const { status, metadata } = await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
+    const { items } = await client.list<ManagedCluster>(wellKnown.managedClusters);
+    for (const { status, metadata } of items) {
+      const { name = '' } = metadata;
       const held = findCondition(status?.conditions, clusterCondition.deletionHeld);
       const id = held?.status === 'True' ? /^hold ([0-9a-f]+):/.exec(held.message)?.[1] : undefined;
       if (id === undefined || metadata.annotations?.[confirmDeletionAnnotation] === id) continue;
@@ -262,11 +323,11 @@ export class Operator {
   }
 }
 
-/** When the certificate was issued, by the hub's clock. */
 function keyOf(certificatePem: string): string {
   return parseCertificate(fromPem('CERTIFICATE', certificatePem)).publicKeyHash;
 }
 
+/** When the certificate was issued, by the hub's clock. */
 function datedMs(certificatePem: string): number {
   return parseCertificate(fromPem('CERTIFICATE', certificatePem)).notBeforeMs + backdateMs;
 }

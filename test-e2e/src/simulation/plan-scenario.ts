@@ -4,6 +4,7 @@ import { apiFaults } from './api-faults.js';
 import { Dice } from './dice.js';
 import type { WorkPlan } from './items.js';
 import { orphanedWork, ownedWorks, planItems, plannedWork } from './plan-items.js';
+import { rareDoing } from './rare-doings.js';
 import {
   type Action,
   clusterLink,
@@ -19,7 +20,7 @@ import { stories } from './stories.js';
 type Choice = readonly [weight: number, make: () => Action];
 
 export function planScenario(seed: number): Scenario {
-  return withStories(new Generator(seed).plan());
+  return withRareDoings(withStories(new Generator(seed).plan()));
 }
 
 /** Chance for them is another stream: what else happens does not depend on which stories there are. */
@@ -31,6 +32,18 @@ function withStories({ seed, clusters, steps }: Scenario): Scenario {
     const { name: cluster } = dice.pick(clusters);
     const scene = { dice, cluster, clusters: clusters.map(({ name }) => name) };
     all.splice(dice.int(0, all.length), 0, ...story(scene));
+  }
+  return { seed, clusters, steps: all };
+}
+
+/** A third stream of chance: most scenarios are what they would be without these. */
+function withRareDoings({ seed, clusters, steps }: Scenario): Scenario {
+  const random = createSeededRandom(seed + 3_000_000_000);
+  const dice = new Dice(() => random.next());
+  const all = [...steps];
+  for (let i = dice.chance(0.25) ? dice.int(1, 2) : 0; i > 0; i--) {
+    const names = clusters.map(({ name }) => name);
+    all.splice(dice.int(0, all.length), 0, ...rareDoing(dice, names));
   }
   return { seed, clusters, steps: all };
 }

@@ -32,6 +32,8 @@ type Doing =
   | { readonly do: 'plan'; readonly plan: WorkPlan }
   /** The same as a work that is annotated as a plan. */
   | { readonly do: 'apply as plan'; readonly plan: WorkPlan }
+  /** Of such a work, which is to be applied after all. */
+  | { readonly do: 'carry out'; readonly cluster: string; readonly name: string }
   | { readonly do: 'label work'; readonly cluster: string; readonly name: string; readonly value: string }
   | { readonly do: 'label cluster'; readonly cluster: string; readonly value: string }
   /** All certificates of the cluster are void; after `awayMs` it is given a new token. */
@@ -40,6 +42,10 @@ type Doing =
   | { readonly do: 'leave'; readonly cluster: string; readonly awayMs: number; readonly removes?: boolean }
   /** The hub does not accept the cluster any more; after `awayMs` it does again. */
   | { readonly do: 'deny'; readonly cluster: string; readonly awayMs: number }
+  /** `hub clusters remove`, and after `awayMs` it is given a new token and joins again. */
+  | { readonly do: 'remove cluster'; readonly cluster: string; readonly awayMs: number }
+  /** Somebody deletes the cluster's namespace on the hub, with all that is in it. */
+  | { readonly do: 'wipe namespace'; readonly cluster: string }
   | { readonly do: 'upgrade'; readonly cluster: string; readonly minor: number }
   | { readonly do: 'back up hub' }
   /** Somebody tries what is not allowed or makes no sense. */
@@ -135,6 +141,7 @@ export function faultOf(step: Action): string | undefined {
     case 'undo':
     case 'plan':
     case 'apply as plan':
+    case 'carry out':
     case 'label work':
     case 'label cluster':
     case 'back up hub':

@@ -34,6 +34,9 @@ export function takeStep(step: Action, stage: Stage): Promise<string> | undefine
     case 'apply as plan':
       user.applyAsPlan(step.plan);
       return undefined;
+    case 'carry out':
+      user.carryOut(step);
+      return undefined;
     case 'label work':
       user.label(step, step.value);
       return undefined;
@@ -70,6 +73,7 @@ type Fault = Exclude<
       | 'undo'
       | 'plan'
       | 'apply as plan'
+      | 'carry out'
       | 'label work'
       | 'label cluster'
       | 'steal'
@@ -156,6 +160,8 @@ type ProcessFault = Extract<
       | 'rebuild'
       | 'revoke'
       | 'deny'
+      | 'remove cluster'
+      | 'wipe namespace'
       | 'leave'
       | 'ambush';
   }
@@ -197,6 +203,12 @@ function breakProcess(step: ProcessFault, { world, drifts }: Stage): Promise<str
       return undefined;
     case 'deny':
       world.inBackground(operator.deny(world.cluster(step.cluster), step.awayMs));
+      return undefined;
+    case 'remove cluster':
+      world.inBackground(operator.remove(world.cluster(step.cluster), step.awayMs));
+      return undefined;
+    case 'wipe namespace':
+      world.inBackground(operator.wipeNamespace(world.cluster(step.cluster)));
       return undefined;
     case 'leave': {
       const { cluster, awayMs, removes = false } = step;

@@ -87,7 +87,7 @@ export class User {
 
   /** A work that is annotated as a plan: it is answered in its status, and nothing of it may ever be in a cluster. */
   applyAsPlan(plan: WorkPlan): void {
-    const token = `${planTokenPrefix}${++this.#edition}`;
+    const token = `${plan.name}.${++this.#edition}`;
     const edition = this.#world.model.editions.add({ token, plan, isPlan: true });
     const { metadata, ...rest } = toWork(plan, token);
     const body = { ...rest, metadata: { ...metadata, annotations: { [planAnnotation]: 'true' } } };
@@ -101,6 +101,17 @@ export class User {
         }),
       ),
     );
+  }
+
+  /** Takes the annotation away: what the plan says is to be done. */
+  carryOut(work: WorkName): void {
+    const body = { metadata: { annotations: { [planAnnotation]: null } } };
+    this.#inOrder(work, () => {
+      this.#world.model.editions.carryOut(work);
+      return this.#change(work, { do: 'carry out' }, (key) =>
+        this.#world.user.patch<ManifestWork>(wellKnown.manifestWorks, key, { type: 'merge', body }),
+      );
+    });
   }
 
   label(work: WorkName, value: string): void {
@@ -132,11 +143,7 @@ export class User {
 
   /** Compares what the hub says with what it has acknowledged. */
   judge(works: readonly ManifestWork[]): void {
-    this.#world.checks.add('P1', works.length);
-    const seen = new Map(
-      works.map((work) => [`${work.metadata.namespace}/${work.metadata.name}`, seenOf(work)]),
-    );
-    for (const wrong of this.#world.model.hub.look(seen)) this.#world.breach('P1', wrong);
+    judgeWorks(this.#world, works);
   }
 
   /** One request; the model is told how it ends. */
@@ -172,13 +179,28 @@ export class User {
   }
 }
 
-/** What may happen to whoever asks; a cluster that has just joined has not yet said what its agent knows. */
+/** Compares what the hub says with what it has acknowledged. */
+export function judgeWorks(world: World, works: readonly ManifestWork[]): void {
+  world.checks.add('P1', works.length);
+  const seen = new Map(
+    works.map((work) => [`${work.metadata.namespace}/${work.metadata.name}`, seenOf(work)]),
+  );
+  for (const wrong of world.model.hub.look(seen)) world.breach('P1', wrong);
+}
+
+/**
+ * What may happen to whoever asks: a cluster that has just joined has not yet said what its agent knows, what was a plan
+ * may have been carried out, and the namespace may be going.
+ */
 function isExpected(error: unknown): boolean {
   if (error instanceof TransportError) return true;
   if (!(error instanceof StatusError)) return false;
   const { code, message } = error;
   const isTooEarly = code === 400 && message.includes('has not said that it knows plans');
-  return code === 404 || code === 409 || code === 429 || code >= 500 || isTooEarly;
+  const isTooLate = code === 400 && message.includes('a work that is applied cannot become a plan');
+  const isOfItsPlace = code === 403 && message.includes('because it is being terminated');
+  const isRefusedForThis = isTooEarly || isTooLate || isOfItsPlace;
+  return code === 404 || code === 409 || code === 429 || code >= 500 || isRefusedForThis;
 }
 
 const labelKey = 'sim.example/label';
@@ -198,13 +220,14 @@ function isRefusal(error: unknown): boolean {
 }
 
 function seenOf({ metadata, spec }: ManifestWork): SeenWork {
-  const { uid = '', generation = 0, deletionTimestamp, labels, resourceVersion = '' } = metadata;
+  const { uid = '', generation = 0, deletionTimestamp, labels, annotations, resourceVersion = '' } = metadata;
   return {
     uid,
     generation,
     isGoing: deletionTimestamp !== undefined,
     spec,
     label: labels?.[labelKey],
+    isPlan: annotations?.[planAnnotation] === 'true',
     version: resourceVersion,
   };
 }

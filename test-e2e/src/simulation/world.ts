@@ -67,6 +67,7 @@ export class World {
       onBreach: (promise, what) => this.breach(promise, what),
       onCheck: (promise) => this.checks.add(promise),
       mayWrite: (token, key) => this.model.editions.mayWrite(token, key),
+      mayBeDone: (token) => this.model.editions.mayBeDone(token),
       hasSaved: (cluster, token) => this.cluster(cluster).klusterlet.hasSaved(token),
     });
     this.hub = this.#createHub();
@@ -146,7 +147,10 @@ export class World {
   /** What the hub does not know, or not rightly, of a cluster that has joined. */
   async clusterProblems({ name }: FleetCluster): Promise<string[]> {
     const client = this.adminClient();
-    const { status, metadata } = await client.get<ManagedCluster>(wellKnown.managedClusters, { name });
+    const { items } = await client.list<ManagedCluster>(wellKnown.managedClusters);
+    const known = items.find(({ metadata }) => metadata.name === name);
+    if (known === undefined) return [`${name}: the hub does not know it`];
+    const { status, metadata } = known;
     const label = metadata.labels?.['sim.example/label'];
     const problems = ['ManagedClusterJoined', 'ManagedClusterConditionAvailable']
       .filter((type) => !isConditionTrue({ status: status ?? {} }, type))

@@ -12,6 +12,16 @@ export interface Edition {
   readonly isPlan?: boolean;
 }
 
+const done = new WeakMap<Edition, Edition>();
+
+/** The same one, once it is to be applied. */
+export function carriedOut(edition: Edition): Edition {
+  if (edition.isPlan !== true) return edition;
+  const known = done.get(edition) ?? { token: edition.token, plan: edition.plan };
+  done.set(edition, known);
+  return known;
+}
+
 /** Whether objects are held to what such manifests say. */
 export function isWriter(strategy: Strategy): boolean {
   return strategy === 'Update' || strategy === 'ServerSideApply';
@@ -21,6 +31,8 @@ export class Editions {
   readonly #byToken = new Map<string, Edition>();
   /** Strategies that a work has asked for, by work and key. */
   readonly #strategies = new Map<string, Set<Strategy>>();
+  /** Tokens of plans that somebody has asked to carry out. */
+  readonly #carriedOut = new Set<string>();
   /** Keys that a work of the cluster has claimed, and whether it was to be orphaned. */
   readonly #claimed = new Map<string, Map<string, boolean>>();
 
@@ -40,6 +52,18 @@ export class Editions {
 
   of(token: string | undefined): Edition | undefined {
     return token === undefined ? undefined : this.#byToken.get(token);
+  }
+
+  /** Somebody asks for what the plans of this work say. */
+  carryOut({ cluster, name }: Pick<WorkPlan, 'cluster' | 'name'>): void {
+    for (const { token, plan, isPlan } of this.#byToken.values()) {
+      if (isPlan === true && plan.cluster === cluster && plan.name === name) this.#carriedOut.add(token);
+    }
+  }
+
+  /** Whether anything with this token may be in a cluster: what is a plan may not, before it is carried out. */
+  mayBeDone(token: string): boolean {
+    return this.#byToken.get(token)?.isPlan !== true || this.#carriedOut.has(token);
   }
 
   /** Whether the edition may change an object that is there; of a token that is no edition's nothing is known. */

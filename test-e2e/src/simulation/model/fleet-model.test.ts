@@ -29,7 +29,7 @@ class Fleet {
     const request = this.model.hub.begin(`c1/${name}`, { do: 'apply', edition });
     const { spec } = toWork(plan, edition.token);
     const version = String(this.#edition);
-    const seen = { uid: name, generation, isGoing: false, spec, label: undefined, version };
+    const seen = { uid: name, generation, isGoing: false, spec, label: undefined, isPlan: false, version };
     expect(this.model.hub.answered(request, seen)).to.equal(undefined);
     return this;
   }

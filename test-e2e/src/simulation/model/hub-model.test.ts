@@ -11,6 +11,7 @@ const seen: SeenWork = {
   isGoing: false,
   spec: toWork(plan, 'alpha.1').spec,
   label: undefined,
+  isPlan: false,
   version: '1',
 };
 

@@ -31,6 +31,8 @@ export class HubModel {
   readonly #works = new Map<string, WorkModel>();
   #labels = new Map<string, Label>();
   #restores = 0;
+  /** Clusters of which all works are being removed. */
+  readonly #cleared = new Set<string>();
 
   /** `work`: `<cluster>/<name>`. */
   begin(work: string, change: Change): Request {
@@ -85,6 +87,19 @@ export class HubModel {
     };
   }
 
+  /** All works of the cluster are being removed, by whoever removes their cluster or their namespace; until it is told otherwise. */
+  clear(cluster: string, isOn: boolean): void {
+    if (isOn) this.#cleared.add(cluster);
+    else this.#cleared.delete(cluster);
+    for (const [id, work] of this.#works) if (id.startsWith(`${cluster}/`)) work.isBeingCleared = isOn;
+  }
+
+  /** The cluster is another one now, which nobody has labelled; whoever just tries to may mean the one or the other. */
+  forgetLabel(cluster: string): void {
+    this.#restores++;
+    this.#labels.set(cluster, { ...unlabelled, open: this.#labels.get(cluster)?.open ?? [] });
+  }
+
   /** Whether the cluster may have this label on the hub. */
   mayBeLabelled(cluster: string, value: string | undefined): boolean {
     const { acknowledged, open } = this.#labels.get(cluster) ?? unlabelled;
@@ -116,9 +131,12 @@ export class HubModel {
   }
 
   #work(id: string): WorkModel {
-    const known = this.#works.get(id) ?? new WorkModel();
-    this.#works.set(id, known);
-    return known;
+    const known = this.#works.get(id);
+    if (known !== undefined) return known;
+    const work = new WorkModel();
+    if (this.#cleared.has(id.slice(0, id.indexOf('/')))) work.isBeingCleared = true;
+    this.#works.set(id, work);
+    return work;
   }
 }
 

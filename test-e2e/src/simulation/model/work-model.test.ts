@@ -21,6 +21,7 @@ function seen(n: number, generation: number, more: Partial<SeenWork> = {}): Seen
     isGoing: false,
     spec,
     label: undefined,
+    isPlan: false,
     version: String(++versions),
     ...more,
   };
@@ -38,6 +39,12 @@ function made(): WorkModel {
 function lose(work: WorkModel, change: Change): void {
   work.begin(change);
   work.lost(change);
+}
+
+const plan1 = seen(1, 1, { isPlan: true });
+
+function cleared(work: WorkModel): void {
+  work.isBeingCleared = true;
 }
 
 describe('model of a work', () => {
@@ -140,6 +147,40 @@ describe('model of a work', () => {
       seen: seen(2, 1),
       wrong: /uid u1/,
     },
+    { what: 'a plan in place of what is applied', before: () => undefined, seen: plan1, wrong: /a plan/ },
+    {
+      what: 'a plan that what is applied was asked to become',
+      before: (work) => lose(work, { do: 'apply', edition: { ...edition(2), isPlan: true } }),
+      seen: seen(2, 2, { isPlan: true }),
+      wrong: /alpha\.2, a plan/,
+    },
+    { what: 'the end of a work whose cluster is removed', before: cleared, seen: undefined },
+    { what: 'a work that goes with its cluster', before: cleared, seen: seen(1, 1, { isGoing: true }) },
+    { what: 'a work whose cluster is yet to go', before: cleared, seen: seen(1, 1) },
+    {
+      what: 'another generation of a work whose cluster is removed',
+      before: cleared,
+      seen: seen(1, 2),
+      wrong: /generation 2/,
+    },
+    {
+      what: 'a work that was made again while its cluster goes',
+      before: (work) => {
+        cleared(work);
+        lose(work, apply(2));
+      },
+      seen: seen(2, 1, { uid: 'u2' }),
+    },
+    {
+      what: 'no end of a work once its cluster is there again',
+      before: (work) => {
+        cleared(work);
+        work.look(seen(1, 1));
+        work.isBeingCleared = false;
+      },
+      seen: undefined,
+      wrong: /no such work/,
+    },
   ];
   for (const { what, before, seen: shown, wrong } of looks) {
     it(`${wrong === undefined ? 'takes' : 'refuses'} ${what}`, () => {
@@ -186,6 +227,19 @@ describe('model of a work', () => {
       expect(work.answered(edit, seen(3, generation))).to.equal(undefined);
       expect(work.generation('u1', 2)?.token).to.equal(generation === 2 ? 'alpha.3' : 'alpha.2');
     }
+  });
+
+  it('knows a plan from a work, and when it has become one', () => {
+    const work = new WorkModel();
+    const change: Change = { do: 'apply', edition: { ...edition(1), isPlan: true } };
+    work.begin(change);
+    expect(work.answered(change, seen(1, 1))).to.match(/must have generation 1 as of alpha\.1, a plan/);
+    work.begin(change);
+    expect(work.answered(change, plan1)).to.equal(undefined);
+    lose(work, { do: 'carry out' });
+    expect(work.look({ ...plan1, version: 'other' })).to.equal(undefined);
+    expect(work.look(seen(1, 1))).to.equal(undefined);
+    expect(work.look({ ...plan1, version: 'another' })).to.match(/a plan/);
   });
 
   it('says what an undo brings back, and that it is bound to what was read', () => {

@@ -4,7 +4,7 @@
  * are made one after the other. Pure; `hub-model.ts` keeps one for each work.
  */
 import { toWork } from '../items.js';
-import type { Edition } from './editions.js';
+import { carriedOut, type Edition } from './editions.js';
 import { firstDifference } from './first-difference.js';
 
 /** A work as the hub shows it, to whoever wrote it or asks for it. */
@@ -15,6 +15,8 @@ export interface SeenWork {
   readonly isGoing: boolean;
   readonly spec: unknown;
   readonly label: string | undefined;
+  /** It is annotated as a plan. */
+  readonly isPlan: boolean;
   /** The same text: the same work in every field. */
   readonly version: string;
 }
@@ -24,6 +26,8 @@ export type Change =
   /** Back to a generation that the work with this uid had; bound to the generation that was read. */
   | { readonly do: 'undo'; readonly uid: string; readonly from: number; readonly edition: Edition }
   | { readonly do: 'label'; readonly value: string }
+  /** It is a plan no longer. */
+  | { readonly do: 'carry out' }
   | { readonly do: 'remove' };
 
 export interface Live {
@@ -62,6 +66,13 @@ export class WorkModel {
   #history = new Map<string, Edition>();
   readonly #uids = new Set<string>();
   #lastSeen: string | undefined;
+  #isBeingCleared = false;
+
+  /** Somebody removes whatever work of its name there is, as soon as it can be: it may be gone at any moment, or not yet. */
+  set isBeingCleared(isSo: boolean) {
+    this.#isBeingCleared = isSo;
+    this.#lastSeen = undefined;
+  }
 
   /** Undefined while it is not certain. */
   get state(): State | undefined {
@@ -149,19 +160,29 @@ export class WorkModel {
 
   /** Of ways that end in the same state, the one with the fewest changes: else there were 2 to the power of them. */
   #ways(changes: readonly Change[]): Way[] {
-    let ways: readonly Way[] = [{ state: this.#state, changes: [], passed: [] }];
+    let ways = this.#perhapsCleared([{ state: this.#state, changes: [], passed: [] }]);
     for (const change of changes) {
       const byState = new Map<string, Way>();
       for (const way of ways) {
         const more = effectsOf(way.state, change).map((state) => next(way, change, state));
-        for (const each of [way, ...more]) {
+        for (const each of this.#perhapsCleared([way, ...more])) {
           const id = idOf(each.state);
           if (!byState.has(id)) byState.set(id, each);
         }
       }
       ways = [...byState.values()];
     }
-    return [...ways];
+    return ways;
+  }
+
+  #perhapsCleared(ways: readonly Way[]): Way[] {
+    if (!this.#isBeingCleared) return [...ways];
+    return ways.flatMap((way) => {
+      const { state, passed } = way;
+      if (state.is !== 'live') return [way];
+      const going = { is: 'going', uid: state.uid } as const;
+      return [way, { ...way, state: going, passed: [...passed, going] }];
+    });
   }
 
   #matches(state: State, seen: SeenWork | undefined): boolean {
@@ -174,6 +195,7 @@ export class WorkModel {
     return (
       generation === seen.generation &&
       label === seen.label &&
+      (edition.isPlan === true) === seen.isPlan &&
       firstDifference(specOf(edition), seen.spec) === undefined
     );
   }
@@ -201,7 +223,7 @@ export class WorkModel {
 function idOf(state: State): string {
   if (state.is === 'absent') return state.is;
   if (state.is === 'going') return `${state.is} ${state.uid}`;
-  return `${state.is} ${state.uid} ${state.generation} ${state.edition.token} ${state.label}`;
+  return `${state.is} ${state.uid} ${state.generation} ${state.edition.token} ${state.edition.isPlan} ${state.label}`;
 }
 
 function next(way: Way, change: Change, state: State): Way {
@@ -220,6 +242,9 @@ function effectsOf(state: State, change: Change): State[] {
   switch (change.do) {
     case 'apply':
       if (state.is === 'absent') return [made(change.edition)];
+      // What is applied does not become a plan.
+      if (state.is === 'live' && change.edition.isPlan === true && state.edition.isPlan !== true)
+        return [state];
       // What goes may be gone in the meantime; what is changed while it goes, goes all the same.
       return state.is === 'going' ? [state, made(change.edition)] : [edited(state, change.edition)];
     case 'undo': {
@@ -229,6 +254,8 @@ function effectsOf(state: State, change: Change): State[] {
         state.generation === change.from;
       return isBound ? [edited(state, change.edition)] : [state];
     }
+    case 'carry out':
+      return [state.is === 'live' ? { ...state, edition: carriedOut(state.edition) } : state];
     case 'label':
       return [state.is === 'live' ? { ...state, label: change.value } : state];
     case 'remove':
@@ -253,13 +280,14 @@ function specOf(edition: Edition): unknown {
 function describe(state: State): string {
   if (state.is !== 'live') return state.is === 'absent' ? 'no such work' : 'one that is being deleted';
   const label = state.label === undefined ? '' : `, label ${state.label}`;
-  return `generation ${state.generation} as of ${state.edition.token}${label}`;
+  const plan = state.edition.isPlan === true ? ', a plan' : '';
+  return `generation ${state.generation} as of ${state.edition.token}${label}${plan}`;
 }
 
 function describeSeen(seen: SeenWork | undefined): string {
   if (seen === undefined) return 'no such work';
   const token = /"sim\.example\/token":"([^"]*)"/.exec(JSON.stringify(seen.spec))?.[1] ?? 'nothing known';
   const label = seen.label === undefined ? '' : `, label ${seen.label}`;
-  const state = seen.isGoing ? ', being deleted' : '';
+  const state = `${seen.isPlan ? ', a plan' : ''}${seen.isGoing ? ', being deleted' : ''}`;
   return `generation ${seen.generation} as of ${token}${label}${state} (uid ${seen.uid})`;
 }

@@ -35,4 +35,16 @@ export const registrationBugs: readonly PlantedBug[] = [
       ],
     ],
   },
+  {
+    name: 'wiped-namespace-stays',
+    what: 'a namespace that somebody deletes on the hub never goes: nobody takes the last finalizer away, and the cluster has no rights any more',
+    file: 'packages/hub/src/controllers/managed-cluster.ts',
+    edits: [['await removeWorkBinding(context, name); return false;', 'return false;']],
+  },
+  {
+    name: 'carried-out-unheard',
+    what: 'a plan stays a plan when its annotation is taken away, until its spec changes',
+    file: 'packages/klusterlet/src/work/work-source.ts',
+    edits: [['isPlan({ metadata: a }) === isPlan({ metadata: b }) &&', '']],
+  },
 ];
