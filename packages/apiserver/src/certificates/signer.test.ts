@@ -1,7 +1,7 @@
 import { formatTime } from '@flotilla/api';
 import { expect } from 'chai';
 import { type Csr, type CsrCondition, kubeClientSigner } from './csr.js';
-import { planSigning } from './signer.js';
+import { planSigning, remembered } from './signer.js';
 
 const nowMs = Date.UTC(2026, 0, 2);
 const minuteMs = 60_000;
@@ -105,8 +105,19 @@ describe('planSigning', () => {
     ],
   ];
   for (const [name, parts, expected] of cases) {
-    it(name, () => expect(planSigning(csr(parts), { nowMs, upMs: hourMs })).to.deep.equal(expected));
+    it(name, () => {
+      expect(planSigning(csr(parts), { nowMs, upMs: hourMs })).to.deep.equal(expected);
+      const kept = remembered(csr(parts)) as Csr; // of the same kind
+      expect(planSigning(kept, { nowMs, upMs: hourMs })).to.deep.equal(expected);
+    });
   }
+
+  it('remembers of what it issued neither the request nor the certificate', () => {
+    const spec = { request: 'r'.repeat(100) };
+    const text = (parts: CsrParts): string => JSON.stringify(remembered(csr({ spec, ...parts })));
+    expect(text({ conditions: ['Approved'] })).to.include(spec.request);
+    expect(text({ conditions: ['Approved'], certificate: 'c'.repeat(100) })).not.to.match(/r{100}|c{100}/);
+  });
 
   it('keeps what stood still with the server for ten minutes after the start: who starts with it has to read it', () => {
     const old = csr({ conditions: ['Approved'], certificate: 'x', decidedMs: nowMs - yearMs });

@@ -67,6 +67,23 @@ export function planSigning(
   return { action: 'issue', notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + life };
 }
 
+/**
+ * What is kept in memory: of a request that has its certificate only what says when it may go. All those of an hour are
+ * kept, and a fleet that joins has one for each cluster.
+ */
+export function remembered(object: KubeObject): KubeObject {
+  const { apiVersion, kind, metadata, status } = object as Csr; // the informer's kind
+  if (!status?.certificate) return dropManagedFields(object);
+  const { name = '', uid = '', resourceVersion = '', creationTimestamp = '' } = metadata;
+  const conditions = (status.conditions ?? []).map(({ type, lastUpdateTime, lastTransitionTime }) => ({
+    type,
+    lastUpdateTime,
+    lastTransitionTime,
+  }));
+  const kept = { name, uid, resourceVersion, creationTimestamp };
+  return { apiVersion, kind, metadata: kept, spec: {}, status: { conditions, certificate: 'issued' } };
+}
+
 /** When a request may be cleared away: an hour after it was decided, a day after it was made if nobody did. */
 function endOfUse({ metadata, status }: Csr, nowMs: number): number {
   const now = formatTime(nowMs);
@@ -96,7 +113,7 @@ export function createCsrSigner(options: SignerOptions): CsrSigner {
   const { client, env } = options;
   const informer = createInformer<KubeObject>(client, wellKnown.certificateSigningRequests, {
     env,
-    transform: dropManagedFields,
+    transform: remembered,
   });
   const startedMs = env.clock.monotonicMs();
   const controller = createController({

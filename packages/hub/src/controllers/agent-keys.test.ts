@@ -124,6 +124,36 @@ describe('the record of the keys that the hub has certified', () => {
     expect(agentKeysOf(written[0] as KubeObject).length).to.equal(1);
   });
 
+  it('is made of several clusters at a time, so that a slow write holds up no other', async () => {
+    const env = createTestEnv();
+    const begun: string[] = [];
+    let tell: ChangeHandler<KubeObject> = () => undefined;
+    const recorder = createAgentKeyRecorder({
+      env,
+      client: {
+        patch: (_ref: unknown, { name }: { name: string }) => {
+          begun.push(name);
+          return name === 'c1' ? new Promise(() => undefined) : Promise.resolve({});
+        },
+      },
+      clusters: {
+        cache: { get: (name: string) => ({ ...cluster(), metadata: { ...cluster().metadata, name } }) },
+      },
+      csrs: {
+        onChange: (fn: ChangeHandler<KubeObject>) => {
+          tell = fn;
+        },
+      },
+    } as unknown as HubContext); // the rest is not asked
+    recorder.start();
+    for (const name of ['c1', 'c2', 'c3']) {
+      const csr = request({ cluster: name });
+      tell({ type: 'updated', object: { ...csr, metadata: { ...csr.metadata, name } } });
+    }
+    await env.clock.settle();
+    expect(begun).to.deep.equal(['c1', 'c2', 'c3']);
+  });
+
   const nothing: [what: string, KubeObject, ManagedCluster | undefined][] = [
     ['what has no certificate yet', request({ certificate: undefined }), cluster()],
     ['what somebody signed that is no certificate', request({ certificate: 'nonsense' }), cluster()],

@@ -15,6 +15,8 @@ export function createAgentKeyRecorder(context: HubContext): Controller {
   const controller = createController({
     name: 'agent-keys',
     env: context.env,
+    // One at a time would fall behind a fleet that joins: each waits for its write.
+    concurrency: 4,
     reconcile: yieldingToOthers(async (name) => {
       const csr = issued.get(name);
       if (csr !== undefined) await record(context, csr);

@@ -33,6 +33,7 @@ export function createPreapprovedJoins(context: HubContext): Controller {
   const controller = createController({
     name: 'preapproved-joins',
     env: context.env,
+    concurrency: 4,
     reconcile: async (name) => {
       const csr = context.csrs.cache.get(name) as CertificateSigningRequest | undefined; // the informer's kind
       if (csr !== undefined && isPending(csr)) await decide(context, csr);

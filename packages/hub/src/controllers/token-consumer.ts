@@ -45,7 +45,7 @@ export function createTokenConsumer(context: HubContext): Controller {
   const controller = createController({
     name: 'token-consumer',
     env: context.env,
-    concurrency: 1,
+    concurrency: 4,
     reconcile: async (key) => {
       const [what = '', cluster = '', csr = ''] = key.split('/');
       if (what === 'cluster') {
