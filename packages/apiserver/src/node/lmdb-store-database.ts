@@ -39,6 +39,11 @@ type Counter = keyof typeof counters;
 const smallSpaceBytes = 128 * 1024;
 /** For each change: its way through two trees and the list of free pages, every page copied. */
 const treeSpaceBytes = 32 * 1024;
+/**
+ * Address space for the file, as long as it is not larger. Without it lmdb begins with little and maps the file anew each
+ * time it has outgrown that, keeping the former maps, so that the same pages count twice and more in what is resident.
+ */
+const mapBytes = 16 * 1024 ** 3;
 /** Records looked at in one turn: a millisecond or two. */
 const snapshotBatch = 200;
 
@@ -77,6 +82,7 @@ export class LmdbDatabase {
         keyEncoding: 'binary',
         maxDbs: 4,
         overlappingSync: false,
+        mapSize: mapBytes,
         // Batches are made by the commit queue; lmdb's own would leave a failure's promise to nobody.
         eventTurnBatching: false,
       });

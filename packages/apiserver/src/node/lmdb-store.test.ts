@@ -82,6 +82,27 @@ describe('opening an lmdb store', () => {
     expect((await stat(join(inner, 'lock.1'))).size).to.equal(0);
   });
 
+  it('maps its file once, however much that grows', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const maps = async (): Promise<number> => {
+      const lines = (await readFile('/proc/self/maps', 'utf8')).split('\n');
+      return lines.filter((line) => line.endsWith(join(directory, 'store.mdb'))).length;
+    };
+    const store = await openLmdbStore({ directory });
+    for (let i = 0; i < 8; i++) {
+      const key = `/registry/core/configmaps/a/${i}`;
+      await store.write({ type: 'put', key, value: randomBytes(512 * 1024), expected: none });
+    }
+    expect((await stat(join(directory, 'store.mdb'))).size).to.be.greaterThan(4 * 1024 * 1024);
+    expect(await maps()).to.equal(1);
+    await store.close();
+    expect(await maps()).to.equal(0);
+    const again = await openLmdbStore({ directory });
+    await again.get('/registry/core/configmaps/a/0');
+    expect(await maps()).to.equal(1);
+    await again.close();
+  });
+
   it('refuses a directory that is open already, and leaves its lock alone', async () => {
     const store = await openLmdbStore({ directory });
     const error = await openingError(directory);
