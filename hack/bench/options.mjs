@@ -18,6 +18,7 @@ const flags = {
   json: { type: 'string' },
   curves: { type: 'string' },
   'cpu-prof': { type: 'string' },
+  'heap-snapshot': { type: 'string' },
   'hub-kubeconfig': { type: 'string' },
   agent: { type: 'string', default: 'own' },
   cluster: { type: 'string' },
@@ -38,6 +39,7 @@ const usage = `usage: npm run bench -- [options]
   --curves DIR    with --only saturation: its curves as CSV and SVG
   --json FILE     also write everything measured to FILE
   --cpu-prof DIR  a CPU profile of each hub, API server and klusterlet; the figures suffer
+  --heap-snapshot DIR  a heap snapshot of each of them before it is stopped
   --no-build      measure what is built already
 
 another system under the same load (${foreignParts.join(', ')}):
@@ -92,6 +94,7 @@ function checked(values) {
     json: path('json'),
     curvesDirectory: path('curves'),
     profileDirectory: path('cpu-prof'),
+    snapshotDirectory: path('heap-snapshot'),
     build: !values['no-build'],
   };
 }

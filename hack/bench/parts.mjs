@@ -6,20 +6,21 @@ import { createClient, wellKnown } from '@flotilla/kube';
 import { createNodeEnv, transportFromKubeconfig } from '@flotilla/kube/node';
 import { freePort, ours, pause, start, stop, until } from '../demo/processes.mjs';
 import { deleteWorks, ensureNamespace, marked } from './foreign.mjs';
+import { profiling } from './profiles.mjs';
 
 export const env = createNodeEnv({ logLevel: 'error' });
 const started = [];
-let profileDirectory;
+let look = { nodeArgs: () => [], beforeStop: () => undefined };
 
-/** From now on each process that stays writes a CPU profile there when it ends, for Chrome's or VS Code's viewer. */
-export function profileInto(directory) {
-  profileDirectory = directory;
+/** Each process that is started from now on leaves what these directories are for (`profiles.mjs`). */
+export function lookInto(directories) {
+  look = profiling(directories);
 }
 
 function startProfiled(name, command, { args, directory }) {
-  const nodeArgs =
-    profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profileDirectory, name)}`];
+  const nodeArgs = look.nodeArgs(name);
   const entry = start(name, command, args, { logDir: join(directory, 'logs'), nodeArgs });
+  entry.beforeStop = () => look.beforeStop(name, entry);
   started.push(entry);
   return entry;
 }

@@ -13,7 +13,7 @@ import { joins } from './joins.mjs';
 import { describeMachine, loadNow } from './machine.mjs';
 import { manifests } from './manifests.mjs';
 import { manyClusters } from './many-clusters.mjs';
-import { connect, profileInto, startFleet } from './parts.mjs';
+import { connect, lookInto, startFleet } from './parts.mjs';
 import { saturation } from './saturation.mjs';
 import { scale } from './scale.mjs';
 import { startAndMemory } from './start-and-memory.mjs';
@@ -49,8 +49,8 @@ const foreignPatience = 10;
  * where they are not started here; `pids` what of those is to be measured, by side.
  */
 export async function runBenchmark(options) {
-  const { only, runs, target, profileDirectory, curvesDirectory } = options;
-  if (profileDirectory !== undefined) profileInto(profileDirectory);
+  const { only, runs, target, profileDirectory, snapshotDirectory, curvesDirectory } = options;
+  lookInto({ cpu: profileDirectory, heap: snapshotDirectory });
   const state = join(root, '.flotilla', `bench-${process.pid}`);
   mkdirSync(state, { recursive: true });
   process.on('exit', () => rmSync(state, { recursive: true, force: true })); // also after a crash

@@ -42,6 +42,7 @@ export async function stopAll({ graceMs = 10_000 } = {}) {
 
 export async function stop(entry, { graceMs = 10_000, signal = 'SIGTERM' } = {}) {
   if (entry.exited !== undefined) return;
+  await entry.beforeStop?.();
   entry.child.kill(signal);
   const deadline = Date.now() + graceMs;
   while (entry.exited === undefined && Date.now() < deadline) await pause(20);
