@@ -35,7 +35,7 @@ const carryOut: Doing = (dice, cluster) => {
 
 const awayForDays: Doing = (dice, cluster, share) => {
   const mode = dice.pick(['refuse', 'drop'] as const);
-  const part = (): number => Math.round(dice.int(8, 16) * 60 * minuteMs * share);
+  const part = (): number => Math.round(dice.int(7, 11) * 60 * minuteMs * share);
   return [
     after(part(), { do: 'cut', link: hubLink(cluster), mode }),
     after(part(), { do: 'drift', cluster, drift: dice.pick(['delete', 'edit']), pick: dice.int(0, 999) }),
@@ -48,6 +48,6 @@ const doings: readonly Doing[] = [removeCluster, wipeNamespace, carryOut];
 
 /** One of them. */
 export function rareDoing(dice: Dice, clusters: readonly string[]): readonly Step[] {
-  const doing = dice.chance(0.04) ? awayForDays : dice.pick(doings);
+  const doing = dice.chance(0.02) ? awayForDays : dice.pick(doings);
   return doing(dice, dice.pick(clusters), 1 / clusters.length);
 }

@@ -128,4 +128,18 @@ export const applyBugs: readonly PlantedBug[] = [
       ],
     ],
   },
+  {
+    name: 'once-a-plan',
+    what: 'a work that was a plan once stays one, whatever becomes of its annotation, until the klusterlet starts anew',
+    file: 'packages/klusterlet/src/work/work-reconciler.ts',
+    edits: [
+      [
+        'if (isPlan(work)) {',
+        `const self = this as any;
+         self.planned ??= new Set<string>();
+         if (isPlan(work)) self.planned.add(work.metadata.uid);
+         if (self.planned.has(work.metadata.uid)) {`,
+      ],
+    ],
+  },
 ];

@@ -41,10 +41,4 @@ export const registrationBugs: readonly PlantedBug[] = [
     file: 'packages/hub/src/controllers/managed-cluster.ts',
     edits: [['await removeWorkBinding(context, name); return false;', 'return false;']],
   },
-  {
-    name: 'carried-out-unheard',
-    what: 'a plan stays a plan when its annotation is taken away, until its spec changes',
-    file: 'packages/klusterlet/src/work/work-source.ts',
-    edits: [['isPlan({ metadata: a }) === isPlan({ metadata: b }) &&', '']],
-  },
 ];

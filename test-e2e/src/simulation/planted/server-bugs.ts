@@ -110,7 +110,7 @@ export const serverBugs: readonly PlantedBug[] = [
     name: 'revocation-without-effect',
     what: 'a certificate that the hub has revoked is as good as before',
     file: `${hub}/identity/revocations.ts`,
-    edits: [['issuedAtMs(certificate) < time ? time', 'issuedAtMs(certificate) < time - Infinity ? time']],
+    edits: [['return isRevoked(key, revocation) ? revocation.fromMs : undefined;', 'return undefined;']],
   },
   {
     name: 'empty-work-is-taken',
