@@ -160,6 +160,12 @@ async function foreignVersions({ hubKubeconfig, managedKubeconfig }) {
   return Object.fromEntries((await Promise.all(answers)).flat());
 }
 
+/** The budgets of a fleet are among them. */
+function leftOut({ only, target }) {
+  if (only.length > 0 || target.hubKubeconfig !== undefined) return [];
+  return ['', `measured only when asked for by --only: ${onRequest.map(({ name }) => name).join(', ')}`];
+}
+
 function usesFleet(part) {
   return [klusterletMemory, commands, oneWork, manyWorks].includes(part);
 }
@@ -186,6 +192,7 @@ function render({ machine, rows, done, bench, files }) {
     `peaks of memory are ${machine.peaks}`,
     '',
     renderTable(rows),
+    ...leftOut(bench),
     ...files.map((file) => `written: ${file}`),
     ...bench.failures.map(({ run, part, why }) => `NOT MEASURED in run ${run}: ${part}: ${why}`),
   ];
