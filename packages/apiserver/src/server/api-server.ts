@@ -350,12 +350,13 @@ class AssembledServer implements ApiServer {
   }
 
   #gauges() {
-    const { objects, watches, droppedWatches } = this.cache.stats();
+    const { objects, watches, droppedWatches, labelIndexes } = this.cache.stats();
     const { reads, writes } = this.#queues.counts;
     return {
       objects,
       watches,
       droppedWatches,
+      labelIndexes,
       readsInFlight: reads,
       writesInFlight: writes,
       ...(this.#options.audit && { audit: this.#options.audit.sink.counts }),

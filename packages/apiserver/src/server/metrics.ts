@@ -11,6 +11,8 @@ export interface Gauges {
   readonly objects: number;
   readonly watches: number;
   readonly droppedWatches: number;
+  /** Labels by which the watch cache keeps objects, of all resources. */
+  readonly labelIndexes: number;
   readonly readsInFlight: number;
   readonly writesInFlight: number;
   /** Absent when no audit log is kept. */
@@ -57,6 +59,7 @@ export class ServerMetrics {
     gauge('apiserver_resource_objects', gauges.objects);
     gauge('apiserver_registered_watchers', gauges.watches);
     gauge('apiserver_terminated_watchers_total', gauges.droppedWatches);
+    gauge('apiserver_watch_cache_label_indexes', gauges.labelIndexes);
     lines.push('# TYPE apiserver_current_inflight_requests gauge');
     lines.push(`apiserver_current_inflight_requests{request_kind="readOnly"} ${gauges.readsInFlight}`);
     lines.push(`apiserver_current_inflight_requests{request_kind="mutating"} ${gauges.writesInFlight}`);
