@@ -9,15 +9,21 @@ import {
   installHubApi,
   startHubControllers,
 } from '@flotilla/hub';
-import { createClient, createStopController, type Env } from '@flotilla/kube';
+import { type Clock, createClient, createStopController, type Env, type Transport } from '@flotilla/kube';
 import { ServerProcess, type ServerProcessOptions } from './server-process.js';
 
 export interface HubProcessOptions
   extends Pick<ServerProcessOptions, 'name' | 'env' | 'pki' | 'onEvent' | 'onFailure'> {
   readonly policies?: Partial<HubPolicies>;
+  /** The way of its controllers to its server, once they have started; default: that is never in trouble for them. */
+  readonly troubled?: (server: ServerProcess, transport: Transport, clock: Clock) => Transport;
 }
 
-export function createHubProcess({ policies: given, ...options }: HubProcessOptions): ServerProcess {
+export function createHubProcess({
+  policies: given,
+  troubled = (_, transport) => transport,
+  ...options
+}: HubProcessOptions): ServerProcess {
   const { env } = options;
   const policies = { ...defaultHubPolicies, ...given };
   const newGate = (life: Env) =>
@@ -39,7 +45,18 @@ export function createHubProcess({ policies: given, ...options }: HubProcessOpti
       await installHubApi(client, life.env, signal);
       gate = newGate(life.env);
       await gate.start(client, signal);
-      await startHubControllers(client, life.env, { signal, policies });
+      const calm = server.transport();
+      const shaken = troubled(hub, calm, life.env.clock);
+      let hasStarted = false;
+      const transport: Transport = {
+        request: (request) => (hasStarted ? shaken : calm).request(request),
+        close: () => calm.close(),
+      };
+      await startHubControllers(createClient(transport, { userAgent: 'hub' }), life.env, {
+        signal,
+        policies,
+      });
+      hasStarted = true;
     },
   });
   return hub;

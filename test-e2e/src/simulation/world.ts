@@ -4,7 +4,7 @@
  * sees every durable change. Nothing here touches the real world.
  */
 import { isConditionTrue, type ManagedCluster, type ManifestWork } from '@flotilla/api';
-import { createClient, type KubeClient, type Transport, wellKnown } from '@flotilla/kube';
+import { type Clock, createClient, type KubeClient, type Transport, wellKnown } from '@flotilla/kube';
 import {
   createSimulatedNetwork,
   createTestEnv,
@@ -243,6 +243,7 @@ export class World {
       name: 'hub',
       env: this.#envOf('hub'),
       pki: simulatedPki(this.clock),
+      troubled: (server, transport, clock) => this.#troubled(server, transport, clock),
       onEvent: (event) => this.observer.hearHub(event),
       onFailure: (error) => this.breach('start', `the hub: ${String(error)}`),
     });
@@ -266,9 +267,9 @@ export class World {
     });
   }
 
-  #troubled(server: ServerProcess, transport: Transport): Transport {
+  #troubled(server: ServerProcess, transport: Transport, clock: Clock = this.clock): Transport {
     return withApiFaults(transport, {
-      clock: this.clock,
+      clock,
       random: this.env.random,
       trouble: () => server.trouble,
       onInjected: (fault) => this.faults.add(`answers: ${fault}`),

@@ -43,6 +43,15 @@ function lose(work: WorkModel, change: Change): void {
 
 const plan1 = seen(1, 1, { isPlan: true });
 
+/** Deleted, perhaps made again, and whatever there was deleted again. */
+function removedTwice(work: WorkModel): void {
+  lose(work, { do: 'remove' });
+  lose(work, apply(2));
+  const change: Change = { do: 'remove' };
+  work.begin(change);
+  expect(work.answered(change)).to.equal(undefined);
+}
+
 function cleared(work: WorkModel): void {
   work.isBeingCleared = true;
 }
@@ -101,6 +110,10 @@ describe('model of a work', () => {
       seen: seen(2, 3),
       wrong: /alpha\.2/,
     },
+    { what: 'the first one going', before: removedTwice, seen: seen(1, 1, { isGoing: true }) },
+    { what: 'one after it going', before: removedTwice, seen: seen(2, 1, { uid: 'u2', isGoing: true }) },
+    { what: 'neither, after both were removed', before: removedTwice, seen: undefined },
+    { what: 'one that was to go', before: removedTwice, seen: seen(2, 2), wrong: /being deleted/ },
     {
       what: 'an edit that was refused',
       before: (work) => {

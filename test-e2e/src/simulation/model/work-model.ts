@@ -43,7 +43,12 @@ export type State =
   | { readonly is: 'absent' }
   | Live
   /** Its user has deleted it; it is there until its klusterlet lets it go. */
-  | { readonly is: 'going'; readonly uid: string | undefined };
+  | {
+      readonly is: 'going';
+      readonly uid: string | undefined;
+      /** Or it is this one: nobody knows whether another came after it before that was deleted, too. */
+      readonly orUid?: string;
+    };
 
 /** A way in which the hub may have come to a state. */
 interface Way {
@@ -108,7 +113,7 @@ export class WorkModel {
     this.#pending = undefined;
     if (!this.#open.includes(change)) return undefined; // what it did was seen before its answer came
     const before = this.#open.filter((each) => each !== change);
-    if (seen === undefined) return this.#settleOn([...before, change]);
+    if (seen === undefined) return this.#settleOnEnd(before, change);
     const ways = this.#ways(before).flatMap((way) =>
       effectsOf(way.state, change).map((state) => next(way, change, state)),
     );
@@ -151,9 +156,16 @@ export class WorkModel {
     this.#lastSeen = undefined;
   }
 
-  /** After an answer without the work in it: everything was carried out. */
-  #settleOn(changes: readonly Change[]): undefined {
-    for (const change of changes) this.#state = effectsOf(this.#state, change).at(-1) ?? this.#state;
+  /** After an answer without the work in it: there was one, and now it is on its way out. */
+  #settleOnEnd(before: readonly Change[], change: Change): undefined {
+    const states = this.#ways(before).flatMap(({ state }) => effectsOf(state, change));
+    const going = states.filter((state) => state.is === 'going');
+    const known = going.find(({ uid }) => uid !== undefined)?.uid;
+    const isPerhapsNew = going.some(({ uid }) => uid === undefined);
+    this.#state =
+      isPerhapsNew && known !== undefined
+        ? { is: 'going', uid: undefined, orUid: known }
+        : { is: 'going', uid: known };
     this.#open = [];
     this.#lastSeen = undefined;
   }
@@ -189,7 +201,8 @@ export class WorkModel {
     if (seen === undefined) return state.is !== 'live';
     if (state.is === 'absent') return false;
     const isRightOne = state.uid === undefined ? !this.#uids.has(seen.uid) : state.uid === seen.uid;
-    if (!isRightOne || seen.isGoing !== (state.is === 'going')) return false;
+    const isOther = state.is === 'going' && state.orUid === seen.uid;
+    if (!(isRightOne || isOther) || seen.isGoing !== (state.is === 'going')) return false;
     if (state.is === 'going') return true;
     const { generation, label, edition } = state;
     return (
@@ -206,7 +219,8 @@ export class WorkModel {
       return;
     }
     this.#uids.add(seen.uid);
-    this.#state = state.is === 'absent' ? state : { ...state, uid: seen.uid };
+    if (state.is === 'absent') this.#state = state;
+    else this.#state = state.is === 'going' ? { is: 'going', uid: seen.uid } : { ...state, uid: seen.uid };
     for (const each of [...passed, state]) {
       if (each.is !== 'live' || (each.uid ?? seen.uid) !== seen.uid) continue;
       this.#history.set(`${seen.uid} ${each.generation}`, each.edition);
@@ -222,7 +236,7 @@ export class WorkModel {
 /** The same text: the same state. */
 function idOf(state: State): string {
   if (state.is === 'absent') return state.is;
-  if (state.is === 'going') return `${state.is} ${state.uid}`;
+  if (state.is === 'going') return `${state.is} ${state.uid} ${state.orUid}`;
   return `${state.is} ${state.uid} ${state.generation} ${state.edition.token} ${state.edition.isPlan} ${state.label}`;
 }
 
