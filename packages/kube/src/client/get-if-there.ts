@@ -7,9 +7,10 @@ export async function getIfThere<T = KubeObject>(
   client: Pick<KubeClient, 'get'>,
   ref: ResourceRef,
   key: ObjectKey,
+  options?: Parameters<KubeClient['get']>[2],
 ): Promise<T | undefined> {
   try {
-    return await client.get<T>(ref, key);
+    return await client.get<T>(ref, key, options);
   } catch (error) {
     if (hasReason(error, 'NotFound')) return undefined;
     throw error;

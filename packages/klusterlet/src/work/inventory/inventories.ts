@@ -14,11 +14,13 @@ import {
   hasReason,
   type JsonObject,
   type ManifestWork,
+  StatusError,
 } from '@flotilla/api';
 import {
   createInformer,
   dropManagedFields,
   type Env,
+  getIfThere,
   type Informer,
   type KubeClient,
   wellKnown,
@@ -92,6 +94,8 @@ class InventoryStore implements Inventories {
   readonly #options: InventoriesOptions;
   readonly #informer: Informer<AppliedManifestWork>;
   readonly #known = new Map<string, AppliedManifestWork>();
+  /** Names of those whose list may be another than is known: a write of it failed, and may have been carried out. */
+  readonly #doubtful = new Set<string>();
 
   constructor(options: InventoriesOptions) {
     this.#options = options;
@@ -133,6 +137,7 @@ class InventoryStore implements Inventories {
   ): Promise<AppliedManifestWork> {
     const wanted = this.#wanted(work);
     const name = wanted.metadata.name ?? '';
+    if (this.#doubtful.has(name)) await this.#reread(name, signal);
     const known = this.#known.get(name);
     if (known === undefined) {
       const annotations = { ...wanted.metadata.annotations, ...intentAnnotations(intent()) };
@@ -167,7 +172,26 @@ class InventoryStore implements Inventories {
   ): Promise<AppliedManifestWork> {
     if (equal(recordedResources(inventory), resources)) return inventory;
     const body = { status: { appliedResources: resources } };
-    return this.#patch(inventory, body, { signal, subresource: 'status' });
+    try {
+      return await this.#patch(inventory, body, { signal, subresource: 'status' });
+    } catch (error) {
+      const isRefused = error instanceof StatusError && error.code < 500;
+      if (!isRefused) this.#doubtful.add(inventory.metadata.name ?? '');
+      throw error;
+    }
+  }
+
+  /** An object that the list is wrongly believed to name would be made before it is named. */
+  async #reread(name: string, signal: AbortSignal): Promise<void> {
+    const found = await getIfThere<AppliedManifestWork>(this.#options.client, ref, { name }, { signal });
+    const known = this.#known.get(name);
+    this.#doubtful.delete(name);
+    if (found === undefined) this.#known.delete(name);
+    else {
+      const plain = dropManagedFields(found);
+      const isSame = known !== undefined && known.metadata.uid === plain.metadata.uid;
+      this.#known.set(name, isSame ? withDeletion(plain, known) : plain);
+    }
   }
 
   async setEvictionStart(
@@ -291,7 +315,10 @@ class InventoryStore implements Inventories {
     const known = this.#known.get(name);
     const same = known?.metadata.uid === uid ? known : undefined;
     if (type !== 'deleted') this.#known.set(name, same === undefined ? seen : withOurWrites(seen, same));
-    else if (same !== undefined) this.#known.delete(name);
+    else if (same !== undefined) {
+      this.#known.delete(name);
+      this.#doubtful.delete(name);
+    }
     this.#options.onChange(seen, type);
   }
 
