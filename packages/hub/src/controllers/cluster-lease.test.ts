@@ -1,8 +1,11 @@
-import type { ManagedCluster } from '@flotilla/api';
+import { type KubeObject, type ManagedCluster, newNotFound } from '@flotilla/api';
+import type { ChangeHandler } from '@flotilla/kube';
+import { createTestEnv } from '@flotilla/kube/testing';
 import { expect } from 'chai';
 import { agentKeysAnnotation } from '../identity/agent-keys.js';
 import type { Revocations } from '../identity/revocations.js';
-import { leaseRemainingMs, planSilence } from './cluster-lease.js';
+import { createClusterLeaseController, leaseRemainingMs, planSilence } from './cluster-lease.js';
+import type { HubContext } from './context.js';
 
 function cluster(keys = '', leaseDurationSeconds?: number): ManagedCluster {
   return {
@@ -51,4 +54,62 @@ describe('why nothing is heard of an agent', () => {
       expect(silence.message.startsWith('Registration agent stopped updating its lease.')).to.equal(true);
     });
   }
+});
+
+describe('the silence of a cluster', () => {
+  const lease = (renewTime: string): KubeObject => ({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'managed-cluster-lease', namespace: 'c1' },
+    spec: { renewTime },
+  });
+
+  /** Watches that showed the lease once; `stored` is what the server has at a time. How often the hub has said Unknown. */
+  async function watched(stored: (ms: number) => string, { forMs }: { forMs: number }): Promise<number> {
+    const env = createTestEnv();
+    const startMs = env.clock.monotonicMs();
+    let said = 0;
+    let told: ChangeHandler<KubeObject> = () => undefined;
+    const known: ManagedCluster = {
+      ...cluster('', 60),
+      status: { conditions: [{ type: 'HubAcceptedManagedCluster', status: 'True' } as never] },
+    };
+    const context = {
+      env,
+      policies: { heartbeatGrace: 5 },
+      client: {
+        get: async ({ resource }: { resource: string }) => {
+          if (resource !== 'leases') throw newNotFound({ group: '', resource, name: 'x' });
+          return lease(stored(env.clock.monotonicMs() - startMs));
+        },
+        patch: async () => void said++,
+      },
+      clusters: { cache: { get: () => known }, onChange: () => undefined },
+      leases: {
+        cache: { get: () => lease('first') },
+        onChange: (fn: ChangeHandler<KubeObject>) => {
+          told = fn;
+        },
+      },
+    } as unknown as HubContext; // the rest is not asked
+    const controller = createClusterLeaseController(context);
+    controller.start();
+    told({ type: 'added', object: lease('first') });
+    controller.enqueue('c1');
+    await env.clock.advance(forMs);
+    await controller.close();
+    return said;
+  }
+
+  it('is told when no renewal has come for five lease durations', async () => {
+    expect(await watched(() => 'first', { forMs: 299_000 })).to.equal(0);
+    expect(await watched(() => 'first', { forMs: 301_000 })).to.equal(1);
+  });
+
+  it('is not told of one whose renewals only the watch has not shown, and is of one that has stopped since', async () => {
+    expect(await watched((ms) => `at ${ms}`, { forMs: 3_600_000 })).to.equal(0);
+    const untilStopped = (ms: number): string => (ms < 200_000 ? 'first' : 'second');
+    expect(await watched(untilStopped, { forMs: 599_000 })).to.equal(0);
+    expect(await watched(untilStopped, { forMs: 601_000 })).to.equal(1);
+  });
 });

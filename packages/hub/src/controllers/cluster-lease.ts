@@ -30,25 +30,43 @@ import {
 import { writeCondition, yieldingToOthers } from './cluster-write.js';
 import type { HubContext } from './context.js';
 
+/** The last renewal of a cluster's lease. */
+interface Arrival {
+  readonly renewTime: string | undefined;
+  /** On the monotonic clock: the hub's own may be set, too. */
+  readonly atMs: number;
+}
+
 export function createClusterLeaseController(context: HubContext): Controller {
-  /** When the last renewal of each cluster's lease arrived, on the monotonic clock: the hub's own may be set, too. */
-  const arrivals = new Map<string, number>();
+  /** By cluster. */
+  const arrivals = new Map<string, Arrival>();
+  const hear = (name: string, lease: KubeObject): Arrival => {
+    const known = arrivals.get(name);
+    const renewTime = renewTimeOf(lease);
+    if (known !== undefined && known.renewTime === renewTime) return known;
+    const arrival = { renewTime, atMs: context.env.clock.monotonicMs() };
+    arrivals.set(name, arrival);
+    return arrival;
+  };
   const controller = createController({
     name: 'cluster-lease',
     env: context.env,
     concurrency: 4,
-    reconcile: yieldingToOthers((name) => reconcile(context, { name, arrivedMs: arrivals.get(name) })),
+    reconcile: yieldingToOthers((name) => {
+      const last = arrivals.get(name);
+      return reconcile(context, { name, last, hear: (lease) => hear(name, lease) });
+    }),
   });
   context.clusters.onChange(({ object }) => controller.enqueue(object.metadata.name ?? ''));
   // A renewed lease is looked at when it would run out, not when it is renewed: only its absence matters at once.
-  context.leases.onChange(({ type, object, old }) => {
+  context.leases.onChange(({ type, object }) => {
     const name = object.metadata.namespace ?? '';
-    if (type === 'deleted') {
-      arrivals.delete(name);
-      controller.enqueue(name);
-    } else if (type === 'added' || renewTimeOf(object) !== renewTimeOf(old)) {
-      arrivals.set(name, context.env.clock.monotonicMs());
+    if (type !== 'deleted') {
+      hear(name, object);
+      return;
     }
+    arrivals.delete(name);
+    controller.enqueue(name);
   });
   return controller;
 }
@@ -67,7 +85,7 @@ export function leaseRemainingMs(
 
 async function reconcile(
   context: HubContext,
-  { name, arrivedMs }: { name: string; arrivedMs: number | undefined },
+  { name, last, hear }: { name: string; last: Arrival | undefined; hear: (lease: KubeObject) => Arrival },
 ): Promise<{ requeueAfterMs: number } | undefined> {
   const cluster = context.clusters.cache.get(name);
   if (
@@ -78,15 +96,24 @@ async function reconcile(
   }
   const lease = context.leases.cache.get(`${name}/${managedClusterLeaseName}`);
   if (lease === undefined) {
-    if (cluster.metadata.deletionTimestamp !== undefined) return setUnknown(context, cluster);
+    if (cluster.metadata.deletionTimestamp !== undefined)
+      return isKnownSilent(cluster) ? undefined : setUnknown(context, cluster);
     await createLease(context, cluster, name);
     return undefined;
   }
   const now = context.env.clock.monotonicMs();
-  const silentMs = now - (arrivedMs ?? now);
-  const remainingMs = leaseRemainingMs(cluster, { silentMs, graceTimes: context.policies.heartbeatGrace });
-  if (remainingMs > 0) return { requeueAfterMs: remainingMs };
-  return setUnknown(context, cluster);
+  const remainingMs = (arrival: Arrival | undefined): number => {
+    const silentMs = Math.max(0, now - (arrival?.atMs ?? now));
+    return leaseRemainingMs(cluster, { silentMs, graceTimes: context.policies.heartbeatGrace });
+  };
+  const leftMs = remainingMs(last);
+  if (leftMs > 0) return { requeueAfterMs: leftMs };
+  if (isKnownSilent(cluster)) return undefined;
+  // The watch may be behind: whoever was heard in truth would contradict at once, again and again.
+  const key = { namespace: name, name: managedClusterLeaseName };
+  const newest = await getIfThere<KubeObject>(context.client, wellKnown.leases, key);
+  const stillMs = newest === undefined ? 0 : remainingMs(hear(newest));
+  return stillMs > 0 ? { requeueAfterMs: stillMs } : setUnknown(context, cluster);
 }
 
 async function createLease(
@@ -111,11 +138,14 @@ async function createLease(
   }
 }
 
+/** It is called Unknown already, or said goodbye: then it is not missed. */
+function isKnownSilent({ status }: ManagedCluster): boolean {
+  const known = findCondition(status?.conditions, clusterCondition.available);
+  return known?.status === 'Unknown' || known?.reason === clusterReason.left;
+}
+
 /** The reason says whether the lease or the agent's certificate is at fault; that of the API server is the agent's word. */
 async function setUnknown(context: HubContext, cluster: ManagedCluster): Promise<undefined> {
-  const known = findCondition(cluster.status?.conditions, clusterCondition.available);
-  // A klusterlet that said goodbye is not missed.
-  if (known?.status === 'Unknown' || known?.reason === clusterReason.left) return;
   const revocations = readRevocations(await getRevocations(context));
   const why = planSilence(cluster, { revocations, nowMs: context.env.clock.now() });
   await writeCondition(context, cluster, { type: clusterCondition.available, status: 'Unknown', ...why });
