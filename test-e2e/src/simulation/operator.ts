@@ -11,6 +11,7 @@ import {
   type ManagedCluster,
 } from '@flotilla/api';
 import {
+  type AgentKey,
   agentKeysOf,
   approveCluster,
   bootstrapTokenSecret,
@@ -24,8 +25,6 @@ import type { Backup } from './server-process.js';
 import { tryRevoked } from './thief.js';
 import { judgeWorks } from './user.js';
 import type { World } from './world.js';
-
-type AgentKey = ReturnType<typeof agentKeysOf>[number];
 
 const retryMs = 3000;
 const approvalMs = 20_000;
