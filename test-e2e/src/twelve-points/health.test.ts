@@ -140,7 +140,7 @@ describe('the health of works', function () {
       cure: () =>
         works
           .send('health', [workload('StatefulSet', {}, { serviceName: 'sick' })])
-          .then(() => works.k('delete', 'pod', 'sick-0', '--wait=false')),
+          .then(() => works.k('delete', 'pod', 'sick-0')),
     },
     {
       kind: 'DaemonSet',

@@ -58,6 +58,10 @@ describe('workload simulator', () => {
       ready: true,
     });
     await standIn.cluster.client.delete(pods, web);
+    await standIn.cluster.pass(50);
+    expect((await get(pods))?.metadata.deletionTimestamp, 'a container takes a moment to end').to.be.a(
+      'string',
+    );
     await standIn.cluster.pass(100);
     expect(await get(pods)).to.equal(undefined);
   });

@@ -86,7 +86,9 @@ describe('simulated Deployments', () => {
         if (type === 'BOOKMARK') continue;
         if (type === 'DELETED') seen.delete(object.metadata.uid ?? '');
         else seen.set(object.metadata.uid ?? '', object);
-        const ready = [...seen.values()].filter((pod) => condition(pod, 'Ready').startsWith('True'));
+        const ready = [...seen.values()].filter(
+          (pod) => pod.metadata.deletionTimestamp === undefined && condition(pod, 'Ready').startsWith('True'),
+        );
         counts.push(ready.length);
       }
     })().catch((error: unknown) => error);

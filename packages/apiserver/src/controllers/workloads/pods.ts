@@ -32,6 +32,11 @@ import { isClaimHeld } from './volume-claims.js';
 
 /** Long enough to be seen running. */
 const jobPodRunMs = 50;
+/**
+ * Containers take a moment to end. If they took none, a StatefulSet had its pod again before `kubectl delete pod` waits:
+ * kubectl reads the pod and then lists it, and waits without end for one that was made between the two.
+ */
+const terminationMs = 100;
 
 export interface PodLoopOptions {
   readonly commands: CommandRuns | undefined;
@@ -52,8 +57,10 @@ export function createPodLoop(
     maxDelayMs: 10_000,
     reconcile: (key) => kubelet.sync(key),
   });
-  pods.informer.onChange(({ type, object }) => {
-    if (type !== 'deleted') controller.enqueue(keyOf(object));
+  pods.informer.onChange(({ type, object, old }) => {
+    if (type === 'deleted') return;
+    if (isTerminating(object) && !isTerminating(old)) controller.enqueueAfter(keyOf(object), terminationMs);
+    else controller.enqueue(keyOf(object));
   });
   if (commands !== undefined) {
     const stop = commands.onChange((key) => controller.enqueue(key));
@@ -109,7 +116,7 @@ class StandInKubelet {
     const cluster = this.#cluster;
     const pod = this.#pods.informer.cache.get(key);
     if (pod === undefined) return undefined;
-    if (pod.metadata.deletionTimestamp !== undefined) return this.#terminate(pod);
+    if (isTerminating(pod)) return this.#terminate(pod);
     if (isFinished(pod)) return undefined;
     if (textAt(pod, 'spec', 'nodeName') === '') {
       await this.#schedule(pod);
@@ -254,6 +261,10 @@ class StandInKubelet {
 /** A node selector matches by equality. */
 export function matchesNode(selector: Readonly<Record<string, unknown>>, { metadata }: KubeObject): boolean {
   return Object.entries(selector).every(([key, value]) => metadata.labels?.[key] === value);
+}
+
+function isTerminating(pod: KubeObject | undefined): boolean {
+  return pod?.metadata.deletionTimestamp !== undefined;
 }
 
 function belongsToJob(pod: KubeObject): boolean {
