@@ -207,6 +207,9 @@ describe('hub works plan', () => {
       reason: 'Planned',
       message: 'nothing is applied: 1 create',
     });
+    const patch = ['--subresource=status', '--type=merge', '-p', '{"status":{"conditions":[]}}'];
+    must(await fleet.kubectl('patch', 'manifestwork', 'draft', '-n', 'edge', ...patch));
+    await planned('draft', 2); // what is lost is told again
     expect(await versions()).to.deep.equal(before);
     expect(must(await fleet.hubCommand('why', 'draft', '-n', 'edge'))).to.match(
       /^edge\/draft is a plan: nothing is applied: 1 create\n {2}-> take the annotation flotilla\.dev\/plan away/,

@@ -26,6 +26,8 @@ export class ClusterView {
   readonly doomed = new Set<string>();
   /** The klusterlet leaves, and takes along what works own. */
   isBeingLeft = false;
+  /** Inventories (uid) that a klusterlet gave up when it left without what they own, and when it began to. */
+  readonly givenUp = new Map<string, number>();
 }
 
 /** The inventories of a managed cluster, by the name of their work. */

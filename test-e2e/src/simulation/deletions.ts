@@ -30,11 +30,14 @@ export function judgeDeletion(view: ClusterView, { key, before, nowMs, history }
   if (owners.length === 0) return ['deleted although no work owned it'];
   if (view.isBeingLeft) return [];
   return owners.flatMap((owner) => {
+    const since = ownedSince.get(owner.uid) ?? nowMs;
+    // Made by a request that was on its way when its klusterlet was stopped to leave: the one who left did not see it.
+    if (since >= (view.givenUp.get(owner.uid) ?? Number.POSITIVE_INFINITY)) return [];
     const name = owner.name.slice(owner.name.indexOf('-') + 1);
     const demands = history(name);
     // A klusterlet that is behind may still be at an edition that came before the object was named again.
     const askedMs = demands?.askedAtMs(view.reached.get(name) ?? '') ?? nowMs;
-    const period = { fromMs: Math.min(ownedSince.get(owner.uid) ?? nowMs, askedMs), toMs: nowMs };
+    const period = { fromMs: Math.min(since, askedMs), toMs: nowMs };
     const isWanted = demands?.namedThroughout(key, period) === true;
     return isWanted ? [`deleted although work ${name} has named it all the time`] : [];
   });

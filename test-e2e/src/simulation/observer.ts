@@ -60,6 +60,15 @@ export class Observer {
     });
   }
 
+  /** The klusterlet of a cluster leaves, and what its works own is to stay. */
+  giveUp(name: string): void {
+    const view = this.cluster(name);
+    for (const { metadata } of inventoriesOf(view).values()) {
+      const { uid = '' } = metadata;
+      view.givenUp.set(uid, view.givenUp.get(uid) ?? this.#options.nowMs());
+    }
+  }
+
   hearHub(event: StoreEvent): void {
     this.trace.add('hub', event, this.#options.nowMs());
     if (event.key.startsWith(planPrefix)) {

@@ -32,8 +32,8 @@ const comeBackMs = 45_000;
 /** Last retries, of corrections for instance, that change nothing that is promised. */
 const calmMs = 120_000;
 const restMs = 8 * 60_000;
-/** What may be written while nothing happens. */
-const heartbeats = /\/leases\/|\/certificatesigningrequests\//;
+/** What may be written while nothing happens: leases, renewals of certificates, and the end of join tokens that nobody needed. */
+const heartbeats = /\/leases\/|\/certificatesigningrequests\/|\/secrets\/kube-system\/bootstrap-token-/;
 /** Checked at least so often while time passes. */
 const checkEveryMs = 30_000;
 

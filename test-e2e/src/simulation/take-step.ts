@@ -214,8 +214,12 @@ function breakProcess(step: ProcessFault, { world, drifts }: Stage): Promise<str
       const { cluster, awayMs, removes = false } = step;
       const view = world.observer.cluster(cluster);
       const leaves = (): void => {
-        if (removes) view.isBeingLeft = true;
-        else world.model.cluster(cluster).kept(world.observer.ownedIn(cluster));
+        if (removes) {
+          view.isBeingLeft = true;
+          return;
+        }
+        world.observer.giveUp(cluster);
+        world.model.cluster(cluster).kept(world.observer.ownedIn(cluster));
       };
       const comesBack = (): void => {
         view.isBeingLeft = false;

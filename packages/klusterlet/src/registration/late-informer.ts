@@ -41,11 +41,17 @@ export function createLateInformer<T extends KubeObject>(
     list: () => informer.cache.list(),
     start: (signal) => {
       looking = (async () => {
+        let said = '';
         while (!signal.aborted) {
-          if (await isServed(client, ref, env)) {
+          const missing = await whyMissing(client, ref);
+          if (missing === undefined) {
             informer.start(signal);
             return;
           }
+          if (missing !== said) {
+            env.log.debug('the server does not have a kind yet', { resource: ref.resource, error: missing });
+          }
+          said = missing;
           await sleep(env.clock, lookPeriodMs, signal).catch(() => undefined); // only an abort, which ends the loop
         }
       })();
@@ -57,17 +63,12 @@ export function createLateInformer<T extends KubeObject>(
   };
 }
 
-/** A server that does not answer is asked again as one that does not serve it. */
-async function isServed(
-  client: KubeClient,
-  { group, version, resource }: ResourceRef,
-  { log }: Env,
-): Promise<boolean> {
+/** Undefined: it is served. A server that does not answer is asked again as one that does not serve it. */
+async function whyMissing(client: KubeClient, { group, version }: ResourceRef): Promise<string | undefined> {
   try {
     await client.getText(`/apis/${group}/${version}`);
-    return true;
+    return undefined;
   } catch (error) {
-    log.debug('the server does not have a kind yet', { resource, error: String(error) });
-    return false;
+    return String(error);
   }
 }

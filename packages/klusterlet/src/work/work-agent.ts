@@ -97,7 +97,10 @@ function assemble(setup: WorkAgentSetup): Assembled {
     clusterName,
     onChange: (name, what) => {
       hubWriter.wake(name);
-      if (what === 'status') return;
+      if (what === 'status') {
+        annotated.answer(name); // a hub that was restored may have lost it
+        return;
+      }
       works.enqueue(name);
       remains.enqueue(inventories.nameFor(name));
     },

@@ -37,7 +37,7 @@ export interface AnnotatedPlansOptions {
 }
 
 export interface AnnotatedPlans {
-  /** Plans the work of this name, each generation once, as soon as cluster and hub can be asked. */
+  /** Plans the work of this name if it is a plan and its status has no answer, as soon as cluster and hub can be asked. */
   answer(work: string): void;
   start(signal: AbortSignal): void;
   close(): Promise<void>;
@@ -57,8 +57,7 @@ export function createAnnotatedPlans(options: AnnotatedPlansOptions): AnnotatedP
     maxDelayMs: 60_000,
     reconcile: async (name, { signal }): Promise<ReconcileResult | undefined> => {
       const work = options.source.get(name);
-      if (work === undefined || !isPlan(work) || work.metadata.deletionTimestamp !== undefined)
-        return undefined;
+      if (!isOpen(work)) return undefined;
       try {
         await answer(work, options, signal);
         return undefined;
@@ -70,7 +69,9 @@ export function createAnnotatedPlans(options: AnnotatedPlansOptions): AnnotatedP
     },
   });
   return {
-    answer: (work) => controller.enqueue(work),
+    answer: (name) => {
+      if (isOpen(options.source.get(name))) controller.enqueue(name);
+    },
     start: (signal) => controller.start(signal),
     close: () => controller.close(),
   };
@@ -81,9 +82,7 @@ async function answer(
   { env, hub, plan }: AnnotatedPlansOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { name = '', generation } = work.metadata;
-  const answered = findCondition(work.status?.conditions, planCondition.planned);
-  if (answered?.observedGeneration === generation) return;
+  const { name = '' } = work.metadata;
   const plans = fitted(await plan({ name, spec: work.spec ?? {}, signal }));
   const status = planStatus(work, plans, env.clock.now());
   try {
@@ -91,6 +90,13 @@ async function answer(
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error;
   }
+}
+
+/** A plan whose status does not tell about its newest generation. */
+function isOpen(work: ManifestWork | undefined): work is ManifestWork {
+  if (work === undefined || !isPlan(work) || work.metadata.deletionTimestamp !== undefined) return false;
+  const answered = findCondition(work.status?.conditions, planCondition.planned);
+  return answered?.observedGeneration !== work.metadata.generation;
 }
 
 function planStatus(
