@@ -43,6 +43,13 @@ export interface Leaving {
   readonly comesBack: () => void;
 }
 
+interface Invitation {
+  readonly isIn: () => Promise<boolean>;
+  readonly invite: (token: string) => Promise<void>;
+  /** When its last token began to be made: by the time that it is there, time may have gone on by a year. */
+  readonly invitedMs: number;
+}
+
 export class Operator {
   readonly #world: World;
   /** Clusters that an operator is at work with. */
@@ -74,6 +81,7 @@ export class Operator {
   /** For a cluster that is new, or whose klusterlet has nothing any more. */
   async join(cluster: FleetCluster): Promise<void> {
     const { klusterlet } = cluster;
+    const invitedMs = this.#world.clock.monotonicMs();
     await this.#untilDone(async () => {
       await klusterlet.configure(await this.#newToken(cluster));
     });
@@ -82,6 +90,7 @@ export class Operator {
     await this.#approve(cluster, {
       isIn: () => klusterlet.hasJoined(),
       invite: (token) => klusterlet.giveToken(token),
+      invitedMs,
     });
   }
 
@@ -111,12 +120,13 @@ export class Operator {
     if (before !== undefined && mustBeRefused) await tryRevoked(this.#world, cluster, before);
     const { klusterlet } = cluster;
     const invite = (token: string): Promise<void> => klusterlet.giveToken(token);
+    const invitedMs = clock.monotonicMs();
     await this.#untilDone(async () => invite(await this.#newToken(cluster)));
     const isIn = async (): Promise<boolean> => {
       const now = (await klusterlet.credentials())?.certificatePem;
       return now !== undefined && !isVoid(now) && (await this.#world.clusterProblems(cluster)).length === 0;
     };
-    await this.#approve(cluster, { isIn, invite });
+    await this.#approve(cluster, { isIn, invite, invitedMs });
   }
 
   /** As `hub clusters remove`; after a while it is given a new token. */
@@ -280,19 +290,17 @@ export class Operator {
   }
 
   /** Says yes to what the cluster asks, until it is in; gives it another token when the last one is over. */
-  async #approve(
-    cluster: FleetCluster,
-    { isIn, invite }: { isIn: () => Promise<boolean>; invite: (token: string) => Promise<void> },
-  ): Promise<void> {
+  async #approve(cluster: FleetCluster, { isIn, invite, invitedMs }: Invitation): Promise<void> {
     const { env, clock } = this.#world;
     const { name } = cluster;
-    let invitedMs = clock.monotonicMs();
+    let sinceMs = invitedMs;
     await this.#untilDone(async () => {
       if (await isIn()) return;
-      const sinceMs = clock.monotonicMs() - invitedMs;
-      if (sinceMs > tokenMs || (sinceMs > requestMs && (await cluster.klusterlet.isTokenRefused()))) {
+      const nowMs = clock.monotonicMs();
+      const passedMs = nowMs - sinceMs;
+      if (passedMs > tokenMs || (passedMs > requestMs && (await cluster.klusterlet.isTokenRefused()))) {
         await invite(await this.#newToken(cluster));
-        invitedMs = clock.monotonicMs();
+        sinceMs = nowMs;
       }
       const deadlineMs = clock.monotonicMs() + approvalMs;
       await approveCluster(this.#world.adminClient(), name, { env, deadlineMs, note: () => undefined });
