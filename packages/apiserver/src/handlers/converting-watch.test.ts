@@ -93,15 +93,19 @@ function start(selectShown?: (object: CachedObject) => boolean) {
   const peer = new Peer();
   const source = {
     resumed: 0,
+    paused: 0,
     closed: false as boolean,
     deliveredRevision: 9n as Revision,
     resume: () => {
       source.resumed += 1;
     },
+    pause: () => {
+      source.paused += 1;
+    },
     close: () => {
       source.closed = true;
     },
-  } satisfies CacheWatch & { resumed: number; closed: boolean };
+  } satisfies CacheWatch & { resumed: number; paused: number; closed: boolean };
   let sink: WatchSink | undefined;
   const watch = openConvertingWatch({ definition, selectShown, sink: peer }, (given) => {
     sink = given;
@@ -131,6 +135,18 @@ describe('converting watch', () => {
     expect(source.resumed).to.equal(0);
     watch.resume();
     expect(source.resumed).to.equal(1);
+  });
+
+  it('waits for a peer that was full before, also with what it has converted meanwhile', async () => {
+    const { peer, source, sink, watch, gate: webhook } = start();
+    watch.pause();
+    expect(source.paused).to.equal(1);
+    sink.onEvents([event(5, 'ADDED')]);
+    watch.pause();
+    await webhook.open();
+    expect([peer.seen, source.paused, source.resumed, watch.deliveredRevision]).to.deep.equal([[], 1, 0, 4n]);
+    watch.resume();
+    expect([peer.seen, source.resumed, watch.deliveredRevision]).to.deep.equal([['ADDED 5 true'], 1, 9n]);
   });
 
   it('passes events of the version on at once', () => {

@@ -38,6 +38,8 @@ class ConvertingWatch implements WatchSink, CacheWatch {
   #source: CacheWatch | undefined;
   /** The revision before the events that are being converted. */
   #floor: Revision | undefined;
+  #isHeld = false;
+  #passHeld: (() => void) | undefined;
   #isOver = false;
 
   constructor(options: ConvertingWatchOptions) {
@@ -53,7 +55,18 @@ class ConvertingWatch implements WatchSink, CacheWatch {
   }
 
   resume(): void {
-    if (this.#floor === undefined) this.#source?.resume();
+    if (this.#floor === undefined) {
+      this.#source?.resume();
+      return;
+    }
+    this.#isHeld = false;
+    this.#passHeld?.();
+  }
+
+  /** While it converts, the source waits anyway: what has been converted then waits here. */
+  pause(): void {
+    if (this.#floor === undefined) this.#source?.pause();
+    else this.#isHeld = true;
   }
 
   close(): void {
@@ -69,18 +82,21 @@ class ConvertingWatch implements WatchSink, CacheWatch {
     );
     if (!(shown instanceof Promise)) return this.#pass(events, shown);
     this.#floor = ((events[0]?.revision ?? 1n) - 1n) as Revision;
-    shown.then(
-      (objects) => {
-        if (this.#isOver) return;
-        this.#floor = undefined;
-        if (this.#pass(events, objects)) this.#source?.resume();
-      },
-      (error: unknown) => {
-        if (this.#isOver) return;
-        this.close();
-        this.#options.sink.onFailure(error);
-      },
-    );
+    const passOn = (objects: readonly CachedObject[]): void => {
+      if (this.#isOver) return;
+      if (this.#isHeld) {
+        this.#passHeld = () => passOn(objects);
+        return;
+      }
+      this.#passHeld = undefined;
+      this.#floor = undefined;
+      if (this.#pass(events, objects)) this.#source?.resume();
+    };
+    shown.then(passOn, (error: unknown) => {
+      if (this.#isOver) return;
+      this.close();
+      this.#options.sink.onFailure(error);
+    });
     return false;
   }
 

@@ -150,7 +150,10 @@ export class WatchStream implements WatchSink {
     this.#isLive = true;
     if (this.#endOfInitial !== undefined && this.#options.bookmarks) {
       this.#bookmarked = this.#endOfInitial;
-      if (!this.#write(encoder.bookmark(this.#endOfInitial, { endsInitial: true }))) return;
+      if (!this.#write(encoder.bookmark(this.#endOfInitial, { endsInitial: true }))) {
+        this.#watch?.pause();
+        return;
+      }
     }
     if (!this.#isOver) this.#watch?.resume();
   }
@@ -182,7 +185,8 @@ export class WatchStream implements WatchSink {
     if (revision <= this.#bookmarked) return;
     this.#bookmarked = revision;
     // A full peer drains later and the watch is resumed then; events that come meanwhile wait in the cache.
-    this.#write(this.#options.encoder.bookmark(revision, { endsInitial: false }));
+    const bytes = this.#options.encoder.bookmark(revision, { endsInitial: false });
+    if (!this.#write(bytes)) this.#watch?.pause();
   }
 
   #fail(error: StatusError): void {

@@ -142,6 +142,27 @@ describe('watch', () => {
     expect(seen(sink)).to.deep.equal(['ADDED a', 'ADDED b', 'ADDED c', 'ADDED d']);
   });
 
+  it('writes nothing more to a peer that a bookmark has filled, and gives it up as any other', async () => {
+    const query = 'allowWatchBookmarks=true&timeoutSeconds=600';
+    const [slow, stuck] = [
+      await server.watch(configMaps, 'c1/', { query }),
+      await server.watch(configMaps, 'c1/', {
+        query: `${query}&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`,
+      }),
+    ];
+    await add('a');
+    for (const sink of [slow, stuck]) sink.isOpen = false;
+    await server.call(widgets, 'create', 'c1/', { metadata: { name: 'w' }, spec: { size: 1 } });
+    await server.env.clock.advance(60_000);
+    await add('b');
+    expect(seen(slow)).to.deep.equal(['ADDED a', 'BOOKMARK']);
+    expect(seen(stuck)).to.deep.equal(['BOOKMARK', 'ADDED a', 'BOOKMARK']);
+    slow.drain();
+    expect(seen(slow)).to.deep.equal(['ADDED a', 'BOOKMARK', 'ADDED b']);
+    await server.env.clock.advance(40_000);
+    expect([slow.isEnded, stuck.isEnded]).to.deep.equal([false, true]);
+  });
+
   it('gives up a peer that never reads, and holds nothing for one that is gone', async () => {
     const stuck = await server.watch(configMaps, 'c1/');
     const gone = await server.watch(configMaps, 'c1/');

@@ -126,6 +126,11 @@ export class Delivery {
     this.#watches--;
   }
 
+  block(watch: Watch): void {
+    watch.blockedSinceMs = this.#clock.monotonicMs();
+    this.#blocked.add(watch);
+  }
+
   unblock(watch: Watch): void {
     this.#blocked.delete(watch);
   }
@@ -144,8 +149,7 @@ export class Delivery {
       watch.state = 'paused';
       const open = watch.sink.onEvents(events);
       if (isPaused(watch) && !open) {
-        watch.blockedSinceMs = this.#clock.monotonicMs();
-        this.#blocked.add(watch);
+        this.block(watch);
         return;
       }
       // The sink may have closed the watch, or have resumed it already.
@@ -233,6 +237,14 @@ export class Watch implements CacheWatch, WatchScope {
     this.#delivery.unblock(this);
     this.#delivery.enqueue(this);
     this.#delivery.pump();
+  }
+
+  pause(): void {
+    if (this.state === 'closed') return;
+    // All that came while it was live and concerned it has been delivered; what did not may leave the window.
+    if (this.state === 'live') this.cursor = this.channel.window.nextSeq;
+    this.state = 'paused';
+    this.#delivery.block(this);
   }
 
   close(): void {

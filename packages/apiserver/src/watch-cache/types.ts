@@ -69,6 +69,8 @@ export interface WatchOptions {
 export interface CacheWatch {
   /** Starts delivery, or goes on after `onEvents` returned false. Harmless at any other time. */
   resume(): void;
+  /** For a peer that something else than events has filled: nothing more comes until `resume`, as after a false. */
+  pause(): void;
   /** Every event up to this revision that concerns the watch has been delivered: safe for a bookmark. */
   readonly deliveredRevision: Revision;
   close(): void;

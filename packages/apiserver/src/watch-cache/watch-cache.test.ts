@@ -245,6 +245,27 @@ describe('watches of a watch cache', () => {
     expect(sink.seen.at(-1)).to.equal('ADDED a/4=@5');
   });
 
+  it('hold back when they are told to, at whatever point they are, and not for ever', async () => {
+    const { watch, sink } = record(kit.cache);
+    watch.pause();
+    watch.resume();
+    await kit.put('a/1');
+    watch.pause();
+    await kit.put('a/2');
+    expect(sink.seen).to.deep.equal(['ADDED a/1=@2']);
+    expect([kit.cache.stats().blockedWatches, watch.deliveredRevision]).to.deep.equal([1, 2n]);
+    watch.resume();
+    watch.resume();
+    expect(sink.seen).to.deep.equal(['ADDED a/1=@2', 'ADDED a/2=@3']);
+    expect(kit.cache.stats().blockedWatches).to.equal(0);
+    watch.pause();
+    await kit.clock.advance(36_000);
+    expect(sink.ends).to.deep.equal(['slow']);
+    watch.pause();
+    watch.resume();
+    expect(kit.cache.stats()).to.include({ watches: 0, blockedWatches: 0 });
+  });
+
   it('may be resumed or closed from within a delivery', async () => {
     const sink = new Recorder();
     const watch = kit.cache.watch(
