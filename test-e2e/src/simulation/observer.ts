@@ -2,7 +2,7 @@
  * Looks at the stores of a hub and its managed clusters, event by event, as they are made durable, and notes every
  * breach of a promise at the very moment. It asks nobody and changes nothing. Fed by the world.
  */
-import { type KubeObject, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
+import { isPlan, type KubeObject, type ManifestWork, manifestWorkFinalizer } from '@flotilla/api';
 import type { StoreEvent } from '@flotilla/apiserver';
 import { ClusterView, inventoriesOf, type SeenObject } from './cluster-view.js';
 import { judgeDeletion } from './deletions.js';
@@ -106,7 +106,8 @@ export class Observer {
     );
     for (const [id, history] of this.histories) {
       history.restart();
-      if (!kept.has(id)) history.lost(nowMs);
+      const work = kept.get(id);
+      if (work === undefined || isPlan(work)) history.lost(nowMs); // of a plan nothing is applied
     }
     this.works.clear();
     this.plans.clear();

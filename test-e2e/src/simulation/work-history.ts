@@ -2,7 +2,7 @@
  * All that the hub's store has ever shown of one work: what each generation asked for, when it asked, and what the
  * status has claimed. Judges P4 with each new state. Made and fed by the observer.
  */
-import { findCondition, type KubeObject, type ManifestWork } from '@flotilla/api';
+import { findCondition, isPlan, type KubeObject, type ManifestWork } from '@flotilla/api';
 import type { ClusterView } from './cluster-view.js';
 import { tokenOf } from './items.js';
 
@@ -119,7 +119,8 @@ export class WorkHistory {
       deletionTimestamp === undefined
         ? new Set((this.#specs.get(generation) ?? []).map(({ key }) => key))
         : undefined;
-    this.#demands.push({ fromMs: nowMs, keys });
+    // A plan asks for nothing, nor takes back what a work was asked for that a restored hub has lost.
+    if (!isPlan(work) || deletionTimestamp !== undefined) this.#demands.push({ fromMs: nowMs, keys });
     const wasMoved = nowMs - this.#movedAtMs < lastWordsMs;
     return [...this.#judgeClaim(work, wasMoved ? undefined : view), ...this.#judgeFeedback(work)];
   }

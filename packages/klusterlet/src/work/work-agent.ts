@@ -3,7 +3,7 @@
  * the saved copy while the hub is away, and keeps the hub's status true whenever it can be reached.
  * Called by the klusterlet's agent.
  */
-import type { ObjectMeta } from '@flotilla/api';
+import { isPlan, type ObjectMeta } from '@flotilla/api';
 import {
   createController,
   createDiscovery,
@@ -154,8 +154,10 @@ function assemble(setup: WorkAgentSetup): Assembled {
     onNews: (work) => works.enqueue(work),
     options,
   });
+  /** A plan has nothing here: what is here was applied for a work that a restored hub has only planned. */
   const hasWork = (name: string): boolean | undefined => {
-    if (source.get(name) !== undefined) return true;
+    const work = source.get(name);
+    if (work !== undefined && !isPlan(work)) return true;
     return source.isComplete ? false : undefined;
   };
   const guard = createDeletionGuard({

@@ -93,11 +93,9 @@ export class WorkReconciler {
     try {
       if (work === undefined) return await this.#forget(name, signal);
       if (work.metadata.deletionTimestamp !== undefined) return await this.#takeAway(work, signal);
-      if (isPlan(work)) {
-        this.#deps.plans.answer(name);
-        return undefined;
-      }
-      return await this.#apply(work, signal);
+      if (!isPlan(work)) return await this.#apply(work, signal);
+      this.#deps.plans.answer(name);
+      return await this.#forget(name, signal);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       // Nothing is wrong with the work: it comes again at a steady pace, so that it is there when the server is.
@@ -111,7 +109,10 @@ export class WorkReconciler {
     }
   }
 
-  /** The hub does not have the work. What it left in the cluster is the eviction's, which asks what it had set. */
+  /**
+   * The hub does not have the work, or has it as a plan: again, if it was restored. What it left in the cluster is the
+   * eviction's, which asks what it had set.
+   */
   async #forget(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const { memory, watches, hubWriter, diagnoses, saved, inventories, trackerOf } = this.#deps;
     const finalizing = this.#finalizing.get(name);
