@@ -134,11 +134,11 @@ export const applyBugs: readonly PlantedBug[] = [
     file: 'packages/klusterlet/src/work/work-reconciler.ts',
     edits: [
       [
-        'if (isPlan(work)) {',
+        'if (!isPlan(work)) return',
         `const self = this as any;
          self.planned ??= new Set<string>();
          if (isPlan(work)) self.planned.add(work.metadata.uid);
-         if (self.planned.has(work.metadata.uid)) {`,
+         if (!self.planned.has(work.metadata.uid)) return`,
       ],
     ],
   },
